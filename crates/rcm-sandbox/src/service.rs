@@ -1,0 +1,65 @@
+//! The seam between the sandbox and the services behind it.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+pub use winterbaume_core::{MockRequest, MockResponse};
+
+/// One AWS service of the embedded cloud: an emulator of ours, or a `winterbaume` service behind an overlay that mends what
+/// it lacks or falsifies.
+///
+/// AWS's documentation decides how a service behaves, never what is convenient for rcm.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// The name in the SigV4 credential scope (`ec2`, `elasticloadbalancing`, `application-autoscaling`, …). Requests are
+    /// routed by it, and the service's saved state is filed under it.
+    fn name(&self) -> &'static str;
+
+    /// Answers one request in the service's own wire format, errors included.
+    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse>;
+
+    /// Everything the service holds, as JSON. `load` of it in a new process gives the same service.
+    fn save<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Value, String>>;
+
+    /// Replaces what the service holds with what [`save`](Service::save) gave.
+    fn load<'a>(&'a self, cx: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>>;
+
+    /// What this service's resources hold on to in other services, for the refusals that real AWS makes: deleting a security
+    /// group that a database uses is a `DependencyViolation`.
+    fn holds<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Vec<Hold>> {
+        let _ = cx;
+        Box::pin(async { Vec::new() })
+    }
+}
+
+/// `holder` (an ARN or id a person can recognise) uses `resource` (`sg-…`, `subnet-…`, an ARN, a name).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// Who uses it.
+    pub(crate) holder: String,
+    /// What is used: the id or ARN as the API of the resource itself names it.
+    pub(crate) resource: String,
+}
+
+/// Where a request plays, and the other services of the same cloud.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// Twelve digits.
+    pub(crate) account: String,
+    /// The one region of this sandbox.
+    pub(crate) region: String,
+    /// All services of the cloud, the asking one included.
+    pub(crate) services: Arc<Vec<Arc<dyn Service>>>,
+}
+
+impl Context {
+    /// Everything in the cloud that uses `resource`.
+    pub(crate) async fn holders_of(&self, resource: &str) -> Vec<String> {
+        let mut holders = Vec::new();
+        for service in self.services.iter() {
+            let holds = service.holds(self).await;
+            holders.extend(holds.into_iter().filter(|hold| hold.resource == resource).map(|hold| hold.holder));
+        }
+        holders
+    }
+}
