@@ -1,10 +1,11 @@
 //! The seam between the sandbox and the services behind it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-pub use winterbaume_core::{MockRequest, MockResponse};
+pub(crate) use winterbaume_core::{MockRequest, MockResponse};
 
 /// One AWS service of the embedded cloud: an emulator of ours, or a `winterbaume` service behind an overlay that mends what
 /// it lacks or falsifies.
@@ -33,6 +34,9 @@ pub(crate) trait Service: Send + Sync + 'static {
 }
 
 /// `holder` (an ARN or id a person can recognise) uses `resource` (`sg-…`, `subnet-…`, an ARN, a name).
+///
+/// Whatever has public addresses (an internet-facing load balancer, a task with a public address) also holds its VPC
+/// (`vpc-…`): the internet gateway cannot be detached while it lives. Nothing else holds a VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hold {
     /// Who uses it.
@@ -50,9 +54,31 @@ pub(crate) struct Context {
     pub(crate) region: String,
     /// All services of the cloud, the asking one included.
     pub(crate) services: Arc<Vec<Arc<dyn Service>>>,
+    polls: Arc<AtomicU32>,
 }
 
+/// How many Describe calls see a resource on its way, unless the sandbox is told otherwise.
+const DEFAULT_POLLS: u32 = 2;
+
 impl Context {
+    pub(crate) fn new(account: &str, region: &str, services: Vec<Arc<dyn Service>>) -> Self {
+        Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            services: Arc::new(services),
+            polls: Arc::new(AtomicU32::new(DEFAULT_POLLS)),
+        }
+    }
+
+    /// How many polls a change of state takes: what a new [`Countdown`](crate::countdown::Countdown) starts at.
+    pub(crate) fn polls(&self) -> u32 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_polls(&self, polls: u32) {
+        self.polls.store(polls, Ordering::Relaxed);
+    }
+
     /// Everything in the cloud that uses `resource`.
     pub(crate) async fn holders_of(&self, resource: &str) -> Vec<String> {
         let mut holders = Vec::new();

@@ -1,0 +1,137 @@
+//! STS: who is calling. Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | the account of GetCallerIdentity was a process-wide default | the account of the credentials |
+//! | the credentials of AssumeRole were forgotten | GetCallerIdentity with them names the assumed role and *its* account |
+//!
+//! Any credentials are those of a user of the sandbox's account, and any role can be assumed, also one of another account:
+//! the sandbox checks no permissions.
+//!
+//! API: <https://docs.aws.amazon.com/STS/latest/APIReference/>
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::service::{Context, MockRequest, MockResponse, Service};
+use crate::wire::{self, Fault, Params, Xml};
+
+const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// The sessions of assumed roles.
+#[derive(Default)]
+pub(crate) struct Sts {
+    /// By access key id. The secret half is never kept: no signature is checked.
+    sessions: Mutex<BTreeMap<String, Session>>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Session {
+    account: String,
+    role: String,
+    role_id: String,
+    name: String,
+}
+
+impl Session {
+    fn arn(&self) -> String {
+        format!("arn:aws:sts::{}:assumed-role/{}/{}", self.account, self.role, self.name)
+    }
+
+    fn user_id(&self) -> String {
+        format!("{}:{}", self.role_id, self.name)
+    }
+}
+
+impl Sts {
+    fn answer(&self, cx: &Context, request: &MockRequest) -> Result<MockResponse, Fault> {
+        let params = Params::parse(&request.body);
+        let content = match params.action() {
+            "GetCallerIdentity" => self.caller(cx, request),
+            "AssumeRole" => self.assume(&params)?,
+            other => return Err(Fault::new("InvalidAction", format!("the sandbox does not play sts:{other}"))),
+        };
+        Ok(wire::query_reply(params.action(), NAMESPACE, &content))
+    }
+
+    fn caller(&self, cx: &Context, request: &MockRequest) -> Xml {
+        let session = access_key(request).and_then(|key| self.sessions().get(key).cloned());
+        let (arn, user, account) = match session {
+            Some(session) => (session.arn(), session.user_id(), session.account),
+            None => {
+                (format!("arn:aws:iam::{}:user/sandbox", cx.account), "AIDASANDBOXUSER00001".into(), cx.account.clone())
+            }
+        };
+        let mut xml = Xml::default();
+        xml.text("Arn", arn).text("UserId", user).text("Account", account);
+        xml
+    }
+
+    fn assume(&self, params: &Params) -> Result<Xml, Fault> {
+        let (role_arn, name) = (params.require("RoleArn")?, params.require("RoleSessionName")?);
+        let seconds: i64 = params.parsed("DurationSeconds")?.unwrap_or(3600);
+        let (account, role) =
+            role_in(role_arn).ok_or_else(|| Fault::new("ValidationError", format!("{role_arn} is invalid")))?;
+        let session = Session { account, role, role_id: format!("AROA{}", letters(16)), name: name.to_owned() };
+        let key = format!("ASIA{}", letters(16));
+        let mut xml = Xml::default();
+        xml.node("AssumedRoleUser", |user| {
+            user.text("Arn", session.arn()).text("AssumedRoleId", session.user_id());
+        });
+        xml.node("Credentials", |credentials| {
+            credentials
+                .text("AccessKeyId", &key)
+                .text("SecretAccessKey", letters(32))
+                .text("SessionToken", letters(32));
+            credentials.text("Expiration", Timestamp::now() + SignedDuration::from_secs(seconds));
+        });
+        self.sessions().insert(key, session);
+        Ok(xml)
+    }
+
+    fn sessions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service for Sts {
+    fn name(&self) -> &'static str {
+        "sts"
+    }
+
+    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+        Box::pin(async move { self.answer(cx, &request).unwrap_or_else(|fault| fault.query()) })
+    }
+
+    fn save<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async { serde_json::to_value(&*self.sessions()).map_err(|error| error.to_string()) })
+    }
+
+    fn load<'a>(&'a self, _: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async {
+            *self.sessions() = serde_json::from_value(saved).map_err(|error| error.to_string())?;
+            Ok(())
+        })
+    }
+}
+
+/// Account and name of `arn:aws:iam::123456789012:role/path/name`.
+fn role_in(arn: &str) -> Option<(String, String)> {
+    let (account, role) = arn.strip_prefix("arn:aws:iam::")?.split_once(":role/")?;
+    Some((account.to_owned(), role.rsplit('/').next()?.to_owned()))
+}
+
+fn access_key(request: &MockRequest) -> Option<&str> {
+    wire::header(&request.headers, "authorization")?.split_once("Credential=")?.1.split('/').next()
+}
+
+/// Up to 32 characters as AWS's ids have them.
+fn letters(count: usize) -> String {
+    Uuid::new_v4().simple().to_string().to_uppercase().chars().take(count).collect()
+}

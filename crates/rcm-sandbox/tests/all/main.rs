@@ -1,0 +1,4 @@
+//! What the sandbox does, seen through the AWS SDK. One binary: a file a topic.
+
+mod frame;
+mod support;

@@ -1,0 +1,109 @@
+//! A cloud in a directory of its own, and the SDK's configuration to talk to it.
+
+use std::path::Path;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use rcm_sandbox::Sandbox;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// An open sandbox. `Client::new(&cloud.sdk())` is a client of it, for every service.
+pub(crate) struct Cloud {
+    sandbox: Sandbox,
+    dir: TempDir,
+}
+
+impl Cloud {
+    /// A new and empty one, where everything happens at once.
+    pub(crate) async fn new() -> Self {
+        Self::at(tempfile::tempdir().unwrap(), ACCOUNT).await
+    }
+
+    /// A new and empty one, where changes of state take as many polls as AWS's minutes.
+    pub(crate) async fn with_polls(polls: u32) -> Self {
+        let Self { sandbox, dir } = Self::new().await;
+        Self { sandbox: sandbox.with_polls(polls), dir }
+    }
+
+    pub(crate) async fn at(dir: TempDir, account: &str) -> Self {
+        let sandbox = Sandbox::open(dir.path(), account, REGION).await.unwrap().with_polls(0);
+        Self { sandbox, dir }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What is left of it when its process dies: the directory.
+    pub(crate) fn close(self) -> TempDir {
+        self.dir
+    }
+
+    /// The cloud as the next process finds it.
+    pub(crate) async fn reopen(self) -> Self {
+        Self::at(self.close(), ACCOUNT).await
+    }
+
+    pub(crate) fn sdk(&self) -> SdkConfig {
+        self.sdk_as("AKIASANDBOXSANDBOX00")
+    }
+
+    /// As somebody else.
+    pub(crate) fn sdk_as(&self, access_key: &str) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.sandbox.http_client())
+            .credentials_provider(credentials(access_key))
+            .region(Region::new(REGION))
+            .retry_config(RetryConfig::disabled())
+            .build()
+    }
+
+    /// The same cloud, over HTTP.
+    pub(crate) async fn serve(&self) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let sandbox = self.sandbox.clone();
+        let server = tokio::spawn(async move {
+            sandbox.serve(listener, async { stopped.await.unwrap_or_default() }).await.unwrap();
+        });
+        Served { url, stop, server }
+    }
+}
+
+/// A cloud behind a port of this machine.
+pub(crate) struct Served {
+    url: String,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Served {
+    /// Configuration with the SDK's own HTTP client.
+    pub(crate) fn sdk(&self) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .credentials_provider(credentials("AKIASANDBOXSANDBOX00"))
+            .region(Region::new(REGION))
+            .build()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.server.await.unwrap();
+    }
+}
+
+fn credentials(access_key: &str) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new(access_key, "no-signature-is-checked", None, None, "sandbox tests"))
+}
