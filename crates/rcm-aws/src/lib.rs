@@ -1,1 +1,13 @@
-//! rcm-aws
+//! AWS for the rcm engine: the clients, what things are called and tagged, what errors mean, and one file a resource kind.
+//!
+//! `identity` owns names and tags, `classify` owns the meaning of errors, `resources` holds the kinds. A resource file uses the
+//! first two and nothing else of this crate; workarounds for emulators have no place here.
+
+pub mod aws;
+pub mod classify;
+pub mod identity;
+mod once;
+pub mod resources;
+pub mod secret;
+
+pub use aws::{Aws, Caller, Connect};

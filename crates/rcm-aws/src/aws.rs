@@ -1,0 +1,127 @@
+//! The clients of all services, made once and shared.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use rcm_engine::model::Fault;
+
+use crate::{classify::fault, once::OnceOnly};
+
+/// How to reach AWS. Everything that is `None` comes from the SDK's own chain: environment, profiles, roles, metadata.
+#[derive(Debug, Clone, Default)]
+pub struct Connect {
+    /// The region; always the partner file's.
+    pub region: String,
+    /// A profile of the shared configuration files.
+    pub profile: Option<String>,
+    /// A role to assume from whatever credentials are found.
+    pub role_arn: Option<String>,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// Another way to send requests than over the network, and then with made-up credentials: the sandbox.
+    pub in_process: Option<SharedHttpClient>,
+}
+
+/// The clients. Cheap to keep, not to make: one for each process and partner.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each field is the client of the service that it names")]
+pub struct Aws {
+    pub acm: aws_sdk_acm::Client,
+    pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    pub ec2: aws_sdk_ec2::Client,
+    pub ecr: aws_sdk_ecr::Client,
+    pub ecs: aws_sdk_ecs::Client,
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub kms: aws_sdk_kms::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub rds: aws_sdk_rds::Client,
+    pub s3: aws_sdk_s3::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
+    pub sts: aws_sdk_sts::Client,
+}
+
+/// Who AWS says we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Twelve digits.
+    pub account: String,
+    /// The ARN of the user or assumed role.
+    pub arn: String,
+}
+
+impl Aws {
+    /// Loads configuration and makes the clients. Sends nothing, unless the SDK's credential chain has to.
+    pub async fn connect(connect: &Connect) -> Self {
+        Self::from_config(&load(connect).await)
+    }
+
+    /// The clients for a configuration of the embedding program's own.
+    pub fn from_config(sdk: &SdkConfig) -> Self {
+        let path_style = sdk.endpoint_url().is_some();
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf($service::config::Builder::from(sdk).interceptor(OnceOnly).build())
+            };
+        }
+        let s3 = aws_sdk_s3::config::Builder::from(sdk).interceptor(OnceOnly).force_path_style(path_style).build();
+        Self {
+            acm: client!(aws_sdk_acm),
+            autoscaling: client!(aws_sdk_applicationautoscaling),
+            ec2: client!(aws_sdk_ec2),
+            ecr: client!(aws_sdk_ecr),
+            ecs: client!(aws_sdk_ecs),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            iam: client!(aws_sdk_iam),
+            kms: client!(aws_sdk_kms),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            rds: client!(aws_sdk_rds),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            secrets: client!(aws_sdk_secretsmanager),
+            sts: client!(aws_sdk_sts),
+        }
+    }
+
+    /// Asks AWS who we are ([GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)).
+    pub async fn caller(&self) -> Result<Caller, Fault> {
+        let answer = self.sts.get_caller_identity().send().await.map_err(fault("sts", "GetCallerIdentity"))?;
+        Ok(Caller {
+            account: answer.account().unwrap_or_default().to_owned(),
+            arn: answer.arn().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+async fn load(connect: &Connect) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_mins(2))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(connect.region.clone()))
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(5));
+    if let Some(client) = &connect.in_process {
+        let made_up = aws_credential_types::Credentials::new("sandbox", "sandbox", None, None, "rcm-sandbox");
+        return loader.http_client(client.clone()).credentials_provider(made_up).load().await;
+    }
+    if let Some(profile) = &connect.profile {
+        loader = loader.profile_name(profile);
+    }
+    let base = loader.load().await;
+    match &connect.role_arn {
+        Some(role) => assume(base, role, connect.external_id.as_deref()).await,
+        None => base,
+    }
+}
+
+async fn assume(base: SdkConfig, role: &str, external_id: Option<&str>) -> SdkConfig {
+    let mut provider = aws_config::sts::AssumeRoleProvider::builder(role).session_name("rcm").configure(&base);
+    if let Some(external_id) = external_id {
+        provider = provider.external_id(external_id);
+    }
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider.build().await);
+    base.into_builder().credentials_provider(credentials).build()
+}

@@ -1,0 +1,352 @@
+//! What an AWS error means: the one table. Nothing else in rcm looks at an error's code or text.
+//!
+//! Codes are the wire codes, which differ from the SDK's shape names (RDS sends `DBInstanceNotFound`). Sources: the API references'
+//! common and per-operation errors, and the error handling of the Terraform AWS provider.
+
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use rcm_engine::model::{Fault, FaultKind};
+
+use FaultKind::{Denied, Exists, HasContent, InUse, Invalid, NotFound, Propagating, Quota, Throttled, Transient};
+
+/// Wire codes that mean the same in every service.
+const CODES: &[(FaultKind, &[&str])] = &[
+    (
+        Throttled,
+        &[
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestLimitExceeded",
+            "TooManyRequestsException",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "EC2ThrottledException",
+            "PriorRequestNotComplete",
+            "BandwidthLimitExceeded",
+            "LimitExceededFault",
+        ],
+    ),
+    (
+        Transient,
+        &[
+            "InternalError",
+            "InternalFailure",
+            "InternalFailureException",
+            "InternalServerError",
+            "ServerException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "Unavailable",
+            "KMSInternalException",
+            "InternalServiceError",
+            "InternalServiceException",
+            "DependencyTimeoutException",
+        ],
+    ),
+    (
+        InUse,
+        &[
+            "DependencyViolation",
+            "ResourceInUse",
+            "ResourceInUseException",
+            "InvalidGroup.InUse",
+            "InvalidIPAddress.InUse",
+            "DeleteConflict",
+            "DeleteConflictException",
+            "InvalidDBInstanceState",
+            "InvalidDBSubnetGroupStateFault",
+            "InvalidDBSubnetGroupStateFault.InUse",
+            "InvalidDBParameterGroupState",
+            "ClusterContainsServicesException",
+            "ClusterContainsTasksException",
+            "ClusterContainsContainerInstancesException",
+            "UpdateInProgressException",
+            "OperationAbortedException",
+            "OperationAborted",
+            "ConcurrentModification",
+            "ConcurrentModificationException",
+            "ConcurrentUpdateException",
+        ],
+    ),
+    (
+        NotFound,
+        &[
+            "NotFoundException",
+            "ResourceNotFoundException",
+            "NoSuchEntity",
+            "NoSuchBucket",
+            "NoSuchKey",
+            "NotFound",
+            "NatGatewayNotFound",
+            "Gateway.NotAttached",
+            "InvalidAllocationID.NotFound",
+            "InvalidAssociationID.NotFound",
+            "InvalidGroup.NotFound",
+            "InvalidInternetGatewayID.NotFound",
+            "InvalidRoute.NotFound",
+            "InvalidRouteTableID.NotFound",
+            "InvalidSubnetID.NotFound",
+            "InvalidVpcEndpointId.NotFound",
+            "InvalidVpcID.NotFound",
+            "InvalidPermission.NotFound",
+            "DBInstanceNotFound",
+            "DBInstanceNotFoundFault",
+            "DBSubnetGroupNotFoundFault",
+            "DBParameterGroupNotFound",
+            "DBSnapshotNotFound",
+            "LoadBalancerNotFound",
+            "TargetGroupNotFound",
+            "ListenerNotFound",
+            "ClusterNotFoundException",
+            "ServiceNotFoundException",
+            "RepositoryNotFoundException",
+            "LifecyclePolicyNotFoundException",
+            "ObjectNotFoundException",
+        ],
+    ),
+    (
+        Exists,
+        &[
+            "EntityAlreadyExists",
+            "AlreadyExistsException",
+            "ResourceAlreadyExistsException",
+            "ResourceExistsException",
+            "RepositoryAlreadyExistsException",
+            "BucketAlreadyOwnedByYou",
+            "BucketAlreadyExists",
+            "DBInstanceAlreadyExists",
+            "DBSubnetGroupAlreadyExists",
+            "DBParameterGroupAlreadyExists",
+            "DBSnapshotAlreadyExists",
+            "DuplicateLoadBalancerName",
+            "DuplicateTargetGroupName",
+            "DuplicateListener",
+            "InvalidGroup.Duplicate",
+            "RouteAlreadyExists",
+        ],
+    ),
+    (HasContent, &["BucketNotEmpty", "RepositoryNotEmptyException"]),
+    (
+        Denied,
+        &[
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnauthorizedOperation",
+            "AuthFailure",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+            "OptInRequired",
+            "OperationNotPermitted",
+        ],
+    ),
+    (
+        Quota,
+        &[
+            "VpcLimitExceeded",
+            "AddressLimitExceeded",
+            "NatGatewayLimitExceeded",
+            "InternetGatewayLimitExceeded",
+            "SubnetLimitExceeded",
+            "RouteTableLimitExceeded",
+            "SecurityGroupLimitExceeded",
+            "VpcEndpointLimitExceeded",
+            "LimitExceeded",
+            "LimitExceededException",
+            "ServiceQuotaExceededException",
+            "InstanceQuotaExceeded",
+            "StorageQuotaExceeded",
+            "TooManyBuckets",
+            "TooManyLoadBalancers",
+            "TooManyTargetGroups",
+            "TooManyCertificates",
+            "InsufficientDBInstanceCapacity",
+        ],
+    ),
+];
+
+/// Codes that only the text makes clear: (service, operation or "" for any, code, fragment of the message, meaning). The comment says why.
+const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
+    // A rate limit dressed as something else, often with HTTP 400.
+    ("", "", "", "Rate exceeded", Throttled),
+    // A role made seconds ago cannot be assumed or named as a principal yet.
+    ("", "", "MalformedPolicyDocument", "Invalid principal in policy", Propagating),
+    ("kms", "", "MalformedPolicyDocumentException", "", Propagating),
+    ("secretsmanager", "", "MalformedPolicyDocumentException", "", Propagating),
+    ("s3", "", "MalformedPolicy", "Invalid principal", Propagating),
+    ("ecs", "", "InvalidParameterException", "Unable to assume the service linked role", Propagating),
+    (
+        "ecs",
+        "",
+        "InvalidParameterException",
+        "verify that the ECS service role being passed has the proper permissions",
+        Propagating,
+    ),
+    // The listener that ties the target group to a load balancer is not visible to ECS yet.
+    ("ecs", "", "InvalidParameterException", "does not have an associated load balancer", Propagating),
+    ("ecs", "", "ClientException", "Role is not valid", Propagating),
+    ("rds", "", "InvalidParameterValue", "ENHANCED_MONITORING", Propagating),
+    ("rds", "", "InvalidParameterValue", "IAM role ARN value is invalid", Propagating),
+    // RDS sees subnets later than EC2 shows them.
+    ("rds", "", "InvalidSubnet", "", Propagating),
+    ("rds", "", "InvalidParameterValue", "input subnets", Propagating),
+    ("autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
+    ("autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
+    ("autoscaling", "", "FailedResourceAccessException", "", Propagating),
+    ("elasticloadbalancing", "", "CertificateNotFound", "", Propagating),
+    // The key's new policy has not reached CloudWatch Logs yet.
+    ("logs", "", "AccessDeniedException", "KMS key does not exist or is not allowed to be used", Propagating),
+    // Busy, not wrong.
+    ("rds", "", "InvalidParameterCombination", "is already being deleted", NotFound),
+    ("rds", "", "InvalidDBInstanceState", "is already being deleted", NotFound),
+    ("rds", "", "InvalidParameterCombination", "No modifications were requested", Exists),
+    ("ecs", "", "InvalidParameterException", "cannot be stopped while deployments are active", InUse),
+    ("ecs", "", "InvalidParameterException", "Creation of service was not idempotent", Exists),
+    ("ecs", "", "InvalidParameterException", "still Draining", InUse),
+    ("ec2", "", "IncorrectState", "", InUse),
+    ("ec2", "DetachInternetGateway", "DependencyViolation", "mapped public address", InUse),
+    // A name in its recovery window: ours to restore if its tags say so.
+    ("secretsmanager", "CreateSecret", "InvalidRequestException", "scheduled for deletion", Exists),
+    ("secretsmanager", "CreateSecret", "InvalidRequestException", "was deleted", Exists),
+    ("kms", "", "KMSInvalidStateException", "is pending deletion", NotFound),
+    // A create that failed because what it stands on is not visible everywhere yet.
+    ("ec2", "CreateNatGateway", "InvalidElasticIpID.NotFound", "", Propagating),
+];
+
+/// Makes the function that turns an SDK error into a [`Fault`]: `….send().await.map_err(fault("ec2", "CreateVpc"))?`.
+///
+/// `service` is the IAM prefix, `operation` the API's name for the call.
+pub fn fault<E>(service: &'static str, operation: &'static str) -> impl FnOnce(SdkError<E, Response>) -> Fault
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    move |error| match &error {
+        SdkError::ServiceError(answer) => answered(service, operation, answer.err(), answer.raw()),
+        SdkError::ConstructionFailure(_) => {
+            unanswered(Invalid, service, operation, "InvalidRequest", DisplayErrorContext(&error).to_string())
+        }
+        SdkError::ResponseError(answer) => unreadable(service, operation, answer.raw()),
+        SdkError::TimeoutError(_) => {
+            unanswered(Transient, service, operation, "Timeout", "no answer within the time limit".to_owned())
+        }
+        _ => not_sent(service, operation, DisplayErrorContext(&error).to_string()),
+    }
+}
+
+fn answered<E: ProvideErrorMetadata>(
+    service: &'static str,
+    operation: &'static str,
+    error: &E,
+    raw: &Response,
+) -> Fault {
+    let meta = error.meta();
+    let status = raw.status().as_u16();
+    let (code, message) = (meta.code().unwrap_or_default(), meta.message().unwrap_or_default());
+    if code.is_empty() && status != 404 {
+        return unreadable(service, operation, raw);
+    }
+    let request_id = meta.extra("aws_request_id").or_else(|| raw.headers().get("x-amzn-requestid")).map(str::to_owned);
+    Fault {
+        kind: meaning(service, operation, code, message, status),
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        code: if code.is_empty() { status.to_string() } else { code.to_owned() },
+        message: message.to_owned(),
+        request_id,
+    }
+}
+
+/// The meaning of an answer: text first, then code, then HTTP status.
+pub fn meaning(service: &str, operation: &str, code: &str, message: &str, status: u16) -> FaultKind {
+    let by_text = TEXTS.iter().find(|(its_service, its_operation, its_code, fragment, _)| {
+        (its_service.is_empty() || *its_service == service)
+            && (its_operation.is_empty() || *its_operation == operation)
+            && (its_code.is_empty() || *its_code == code)
+            && message.contains(fragment)
+    });
+    if let Some((.., kind)) = by_text {
+        return *kind;
+    }
+    let by_code = CODES.iter().find(|(_, codes)| codes.contains(&code));
+    match (by_code, status) {
+        (Some((kind, _)), _) => *kind,
+        (None, 429) => Throttled,
+        (None, 500..) => Transient,
+        (None, 404) => NotFound,
+        (None, 403) => Denied,
+        _ => Invalid,
+    }
+}
+
+/// An answer that is not in the service's wire format: a proxy, or an endpoint that does not know the service.
+fn unreadable(service: &'static str, operation: &'static str, raw: &Response) -> Fault {
+    let status = raw.status().as_u16();
+    let (kind, message) = match status {
+        429 => (Throttled, "slowed down by something between here and AWS".to_owned()),
+        500.. if status != 501 => (Transient, format!("HTTP {status} without an AWS error")),
+        _ => (Invalid, format!("not supported by this endpoint: HTTP {status} without an AWS error")),
+    };
+    unanswered(kind, service, operation, "UnreadableAnswer", message)
+}
+
+/// The request did not get as far as an answer.
+fn not_sent(service: &'static str, operation: &'static str, message: String) -> Fault {
+    let no_credentials = ["no providers in chain provided credentials", "the credential provider was not enabled"]
+        .iter()
+        .any(|fragment| message.contains(fragment))
+        || message.contains("CredentialsNotLoaded");
+    if no_credentials {
+        return unanswered(Denied, service, operation, "NoCredentials", "no AWS credentials were found".to_owned());
+    }
+    unanswered(Transient, service, operation, "NoAnswer", message)
+}
+
+fn unanswered(kind: FaultKind, service: &'static str, operation: &'static str, code: &str, message: String) -> Fault {
+    Fault {
+        kind,
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+        code: code.to_owned(),
+        message,
+        request_id: None,
+    }
+}
+
+/// A fault for an answer that lacks what AWS documents to be there.
+pub fn missing(service: &'static str, operation: &'static str, what: &str) -> Fault {
+    unanswered(Invalid, service, operation, "IncompleteAnswer", format!("the answer has no {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_one_meaning() {
+        let mut seen = std::collections::BTreeMap::new();
+        for (kind, codes) in CODES {
+            for code in *codes {
+                assert!(seen.insert(code, kind).is_none(), "{code} stands twice");
+            }
+        }
+    }
+
+    #[test]
+    fn text_goes_before_code_and_code_before_status() {
+        assert_eq!(meaning("ec2", "CreateVpc", "Blocked", "Rate exceeded", 400), Throttled);
+        assert_eq!(meaning("rds", "DeleteDBInstance", "DBInstanceNotFound", "", 404), NotFound);
+        assert_eq!(
+            meaning("iam", "CreateRole", "MalformedPolicyDocument", "Invalid principal in policy: x", 400),
+            Propagating
+        );
+        assert_eq!(meaning("iam", "CreateRole", "MalformedPolicyDocument", "Syntax errors", 400), Invalid);
+        assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 503), Transient);
+        assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 400), Invalid);
+    }
+}

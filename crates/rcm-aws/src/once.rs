@@ -1,0 +1,96 @@
+//! Creates are sent once.
+//!
+//! The SDK's own retry makes orphans: when the answer of a create is lost after AWS has executed it, the SDK sends it again
+//! and two resources exist (seen with KMS CreateKey, 2026-11-23). So the SDK never retries a create; the engine does, after
+//! it has looked the resource up.
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::BeforeSerializationInterceptorContextRef, dyn_dispatch_hint},
+        orchestrator::Metadata,
+    },
+};
+use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig};
+
+/// Operations that make something new each time they are executed begin with one of these.
+const MAKERS: &[&str] = &["Allocate", "Copy", "Create", "Register", "Request", "Restore", "Run"];
+
+/// Turns the SDK's retries off for [`MAKERS`].
+#[derive(Debug)]
+pub(crate) struct OnceOnly;
+
+#[dyn_dispatch_hint]
+impl Intercept for OnceOnly {
+    fn name(&self) -> &'static str {
+        "OnceOnly"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let makes = config
+            .load::<Metadata>()
+            .is_some_and(|operation| MAKERS.iter().any(|maker| operation.name().starts_with(maker)));
+        if makes {
+            config.interceptor_state().store_put(RetryConfig::disabled());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use aws_smithy_runtime_api::{
+        client::{
+            http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+            orchestrator::{HttpRequest, HttpResponse},
+            runtime_components::RuntimeComponents,
+        },
+        http::StatusCode,
+        shared::IntoShared,
+    };
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+    use crate::aws::{Aws, Connect};
+
+    /// Answers 503 to everything and counts.
+    #[derive(Debug, Clone, Default)]
+    struct Broken(Arc<AtomicUsize>);
+
+    impl HttpConnector for Broken {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            let status = StatusCode::try_from(503).expect("a status");
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::empty())))
+        }
+    }
+
+    impl HttpClient for Broken {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            self.clone().into_shared()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_create_is_sent_once_and_a_describe_again() {
+        let broken = Broken::default();
+        let in_process = Some(broken.clone().into_shared());
+        let aws = Aws::connect(&Connect { region: "us-east-1".into(), in_process, ..Connect::default() }).await;
+        let calls = || broken.0.swap(0, Ordering::SeqCst);
+        aws.kms.create_key().send().await.expect_err("503");
+        assert_eq!(calls(), 1, "CreateKey");
+        aws.ec2.allocate_address().send().await.expect_err("503");
+        assert_eq!(calls(), 1, "AllocateAddress");
+        aws.ec2.describe_vpcs().send().await.expect_err("503");
+        assert!(calls() > 1, "DescribeVpcs");
+    }
+}

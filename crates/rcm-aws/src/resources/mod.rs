@@ -1,0 +1,27 @@
+//! The resource kinds: one file a kind, one line here.
+
+use std::sync::Arc;
+
+use rcm_engine::model::Registry;
+
+use crate::Aws;
+
+mod batch;
+mod ec2;
+
+/// Declares the modules of the kinds and the registry of them all.
+macro_rules! kinds {
+    ($($module:ident :: $kind:ident),* $(,)?) => {
+        $(pub mod $module;)*
+
+        /// All kinds, working on `aws`.
+        pub fn registry(aws: &Arc<Aws>) -> Registry {
+            Registry::new()$(.with::<$module::$kind>(aws))*
+        }
+    };
+}
+
+kinds! {
+    ec2_subnet::Subnet,
+    ec2_vpc::Vpc,
+}

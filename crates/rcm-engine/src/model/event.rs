@@ -1,0 +1,169 @@
+//! What happens in a run, as one typed stream. Progress bars, plain lines, JSON lines and logs are renderings of it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Address, Fault, Id};
+
+/// One thing that happened.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// To what; `None` for the run as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// The kinds of [`Event`]. Durations are in milliseconds.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum EventKind {
+    /// Another process holds the lock.
+    LockWaiting {
+        /// Who holds it.
+        holder: String,
+    },
+    /// An unfinished run was found; so many resources were in doubt and have been looked up.
+    Recovered {
+        /// How many.
+        in_doubt: usize,
+    },
+    /// The live cloud is being read.
+    RefreshStarted {
+        /// How many resources the state knows.
+        resources: usize,
+    },
+    /// The live cloud has been read.
+    RefreshDone {
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// Execution begins.
+    RunStarted {
+        /// How many steps there are.
+        steps: usize,
+    },
+    /// A step begins.
+    StepStarted {
+        /// `create`, `update`, `replace`, `delete`, …
+        action: &'static str,
+        /// The kind of resource.
+        resource: String,
+    },
+    /// The resource has an id.
+    Minted {
+        /// The id.
+        id: Id,
+    },
+    /// The step waits for the cloud; what the cloud says.
+    Progress {
+        /// In a few words.
+        message: String,
+    },
+    /// The step waits for somebody outside.
+    Awaiting {
+        /// What for.
+        what: String,
+        /// What to do, as data.
+        details: Value,
+    },
+    /// A call failed in a way that is worth another try.
+    Retry {
+        /// How it failed.
+        fault: Fault,
+        /// When it is tried again.
+        after_ms: u64,
+    },
+    /// The step is done.
+    StepDone {
+        /// What it did.
+        action: &'static str,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// The step failed.
+    StepFailed {
+        /// How.
+        fault: Fault,
+    },
+    /// The step was left for a later run, because somebody outside has not done their part yet.
+    StepParked {
+        /// What it waits for.
+        what: String,
+    },
+    /// `destroy` keeps this resource.
+    Retained {
+        /// Why.
+        reason: String,
+    },
+    /// No new step starts; those in flight finish.
+    Stopping {
+        /// Why.
+        reason: String,
+    },
+    /// The undoing of a failed run begins.
+    RollbackStarted {
+        /// How many steps are undone.
+        steps: usize,
+    },
+    /// A step is being undone.
+    UndoStarted {
+        /// What the undoing does.
+        undo: UndoOf,
+    },
+    /// A step has been undone.
+    UndoDone,
+    /// A step could not be undone.
+    UndoFailed {
+        /// Why.
+        fault: Fault,
+    },
+    /// Execution is over.
+    RunFinished {
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+}
+
+/// What an undo does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UndoOf {
+    /// Deletes what the run created.
+    Create,
+    /// Puts the old configuration back.
+    Update,
+}
+
+/// Where events go. Cheap to clone; must not block.
+#[derive(Clone)]
+pub struct Events(Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl Events {
+    /// Sends every event to `sink`.
+    pub fn to(sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(sink))
+    }
+
+    /// Drops every event.
+    pub fn none() -> Self {
+        Self::to(|_| {})
+    }
+
+    /// Something happened to the run.
+    pub fn run(&self, kind: EventKind) {
+        (self.0)(&Event { at: Timestamp::now(), address: None, kind });
+    }
+
+    /// Something happened to a resource.
+    pub fn step(&self, address: &Address, kind: EventKind) {
+        (self.0)(&Event { at: Timestamp::now(), address: Some(address.clone()), kind });
+    }
+}

@@ -1,0 +1,17 @@
+//! What things are: addresses, references, faults, resources, the graph, events. Nothing here does any I/O.
+
+mod address;
+mod erased;
+mod event;
+mod fault;
+mod graph;
+mod reference;
+mod resource;
+
+pub use address::{Address, AddressError, Id};
+pub use erased::{DynResource, Erased, Refreshed, Registry, Snapshot, Target};
+pub use event::{Event, EventKind, Events, UndoOf};
+pub use fault::{Fault, FaultKind};
+pub use graph::{Graph, GraphError, Node};
+pub use reference::{Lookup, Ref, Reference, Resolved, references, resolve};
+pub use resource::{Actions, Cx, Deployment, Identity, Known, Observed, OnDestroy, Pace, Readiness, Resource};

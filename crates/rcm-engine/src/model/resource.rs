@@ -1,0 +1,280 @@
+//! The resource: the one idea everything rests on.
+
+use std::{collections::BTreeSet, future::Future, time::Duration};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::{Address, Fault, FaultKind, Id, Lookup, Ref, resolve};
+
+/// A kind of resource. One file a kind, one line in the registry.
+///
+/// The engine, not the author, sequences the verbs: `create → record the id → configure → ready → read → record the outputs`,
+/// retries them, waits between polls and writes the journal. A verb does one thing and returns.
+pub trait Resource: Sized + Send + Sync + 'static {
+    /// The clients that the verbs call.
+    type Cloud: Send + Sync + 'static;
+    /// What we want, in plain data. Every field is serialised, also when it is `None`. Never a secret in clear.
+    type Spec: Serialize + DeserializeOwned + Send + Sync;
+    /// What the cloud gave and others may refer to. Never a secret.
+    type Outputs: Serialize + DeserializeOwned + Send;
+
+    /// `service/kind`, as in `ec2/subnet`. What stands before the slash shares a rate limit.
+    const KIND: &'static str;
+    /// Fields of the spec that the cloud cannot change in place.
+    const REPLACE_ON: &'static [&'static str];
+    /// Fields that only matter at the create: somebody else owns them afterwards, so they are never compared.
+    const CREATE_ONLY: &'static [&'static str] = &[];
+    /// Whether it holds what cannot be made again. Replacing or deleting it then needs an explicit word from a person.
+    const HOLDS_DATA: bool = false;
+    /// What `destroy` does with it.
+    const ON_DESTROY: OnDestroy = OnDestroy::Delete;
+    /// How long it takes.
+    const PACE: Pace = Pace::QUICK;
+
+    /// Makes it, by exactly one mutating call, with the ownership tags and the client token inside, and returns its id.
+    fn create(cx: &Cx<'_, Self::Cloud>, spec: &Self::Spec) -> impl Future<Output = Result<Id, Fault>> + Send;
+
+    /// Brings everything else in line with the spec. The second half of a create and the whole of an update, so it may run
+    /// twice; on an update, [`Cx::changes`] says which fields are worth a call.
+    fn configure(
+        cx: &Cx<'_, Self::Cloud>,
+        id: &Id,
+        spec: &Self::Spec,
+    ) -> impl Future<Output = Result<(), Fault>> + Send {
+        let _ = (cx, id, spec);
+        async { Ok(()) }
+    }
+
+    /// One look at whether it can be used. The engine asks again.
+    fn ready(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<Readiness, Fault>> + Send {
+        let _ = (cx, id);
+        async { Ok(Readiness::Ready) }
+    }
+
+    /// What it is now; `None` when it is gone (also when it is `deleted`, `INACTIVE` or pending deletion).
+    fn read(
+        cx: &Cx<'_, Self::Cloud>,
+        id: &Id,
+    ) -> impl Future<Output = Result<Option<Observed<Self::Outputs>>, Fault>> + Send;
+
+    /// [`read`](Resource::read) of many at once, answers in the order of the questions. One batched call where the cloud has one.
+    fn read_many(
+        known: &[Known<'_, Self::Cloud>],
+    ) -> impl Future<Output = Result<Vec<Option<Observed<Self::Outputs>>>, Fault>> + Send {
+        futures::future::try_join_all(known.iter().map(|known| Self::read(&known.cx, known.id)))
+    }
+
+    /// Looks for one that is ours by ownership tags, client token or deterministic name: after a crash or a lost answer.
+    /// One that exists but does not carry our tags is not found.
+    fn find(cx: &Cx<'_, Self::Cloud>, spec: &Self::Spec) -> impl Future<Output = Result<Option<Id>, Fault>> + Send;
+
+    /// Takes it away, lifting protections that rcm itself set. May run twice; a `NotFound` is success, said once by the engine.
+    fn delete(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// The permissions that the verbs need.
+    fn actions() -> Actions;
+}
+
+/// What `destroy` does with a resource unless it is told to purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDestroy {
+    /// Deletes it.
+    Delete,
+    /// Keeps it, listed in the state, for a later `provision` to take up again or a `--purge` to delete.
+    Retain,
+}
+
+/// How long a kind takes: decides what starts first, how often is asked and when the engine gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How long a create usually takes; the weight of the longest path.
+    pub typical: Duration,
+    /// When a create that is not ready has failed.
+    pub ready_within: Duration,
+    /// When a delete that is not gone has failed; `None` where a delete is done when its call returns.
+    pub gone_within: Option<Duration>,
+}
+
+impl Pace {
+    /// There as soon as the call returns.
+    pub const QUICK: Self =
+        Self { typical: Duration::from_secs(1), ready_within: Duration::from_mins(5), gone_within: None };
+
+    /// There after a while, and deleted as soon as the call returns. In seconds.
+    pub const fn slow(typical: u64, ready_within: u64) -> Self {
+        Self {
+            typical: Duration::from_secs(typical),
+            ready_within: Duration::from_secs(ready_within),
+            gone_within: None,
+        }
+    }
+
+    /// The same, but gone only within so many seconds after the delete.
+    pub const fn gone_within(self, seconds: u64) -> Self {
+        Self { gone_within: Some(Duration::from_secs(seconds)), ..self }
+    }
+}
+
+/// One answer of [`Resource::ready`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not yet; what it is doing, for people who watch.
+    Pending(String),
+    /// Not before somebody outside does something (a DNS record). At its deadline the run parks instead of failing.
+    Awaiting {
+        /// What is awaited, in a few words.
+        what: String,
+        /// What to do, as data (the records to make).
+        details: Value,
+    },
+    /// It can be used.
+    Ready,
+    /// It never will be; why.
+    Failed(String),
+}
+
+/// What a resource is in the live cloud: those fields of the spec that were seen, and the outputs.
+///
+/// A field that was not seen is unknown, not drifted. A reference is seen as the id that it stands for.
+#[derive(Debug, Clone)]
+pub struct Observed<O> {
+    pub(crate) outputs: O,
+    pub(crate) fields: Map<String, Value>,
+    pub(crate) broken: Option<String>,
+}
+
+impl<O> Observed<O> {
+    /// The outputs, and no field seen yet.
+    pub fn new(outputs: O) -> Self {
+        Self { outputs, fields: Map::new(), broken: None }
+    }
+
+    /// A field of the spec by its serialised name, and its live value.
+    #[must_use]
+    pub fn see(mut self, field: &'static str, value: impl Serialize) -> Self {
+        match serde_json::to_value(value) {
+            Ok(value) => {
+                self.fields.insert(field.to_owned(), value);
+            }
+            Err(error) => self.broken = Some(format!("{field}: {error}")),
+        }
+        self
+    }
+
+    /// The outputs.
+    pub fn outputs(&self) -> &O {
+        &self.outputs
+    }
+}
+
+/// The deployment that a run works on: one partner, one environment, one account, one region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// What names begin with (`acme-rcm`).
+    pub project: String,
+    /// The partner's name (`acme`).
+    pub partner: String,
+    /// The environment (`prod`).
+    pub environment: String,
+    /// The account that everything lives in.
+    pub account: String,
+    /// The region that everything lives in.
+    pub region: String,
+    /// The partition of that region (`aws`, `aws-us-gov`, `aws-cn`).
+    pub partition: String,
+}
+
+/// Which node of which deployment a verb works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The deployment.
+    pub deployment: std::sync::Arc<Deployment>,
+    /// The node.
+    pub address: Address,
+    /// 1, and one more for each replacement that had to live beside its predecessor.
+    pub generation: u32,
+    /// 32 hexadecimal digits that stay the same for one create, across processes: the client token.
+    pub token: String,
+}
+
+/// What a verb works with: the cloud, who it works for, and what its references stand for.
+pub struct Cx<'a, C> {
+    /// The clients.
+    pub cloud: &'a C,
+    /// The node and its deployment.
+    pub identity: &'a Identity,
+    pub(crate) lookup: &'a (dyn Lookup + Sync),
+    pub(crate) changed: Option<&'a BTreeSet<String>>,
+    pub(crate) full: bool,
+    pub(crate) purge: bool,
+}
+
+impl<C> Cx<'_, C> {
+    /// The id of what `target` names.
+    pub fn id<R>(&self, target: &Ref<R>) -> Result<Id, Fault> {
+        self.lookup.id(target.address()).ok_or_else(|| self.unknown(target.address()))
+    }
+
+    /// The outputs of what `target` names. Not for early references: outputs are recorded when the target is ready.
+    pub fn outputs<R: Resource>(&self, target: &Ref<R>) -> Result<R::Outputs, Fault> {
+        let value = self.lookup.outputs(target.address()).ok_or_else(|| self.unknown(target.address()))?;
+        serde_json::from_value(value)
+            .map_err(|error| Fault::invalid("outputs", format!("the outputs of {}: {error}", target.address())))
+    }
+
+    /// Free-form JSON with every reference in it replaced.
+    pub fn resolve(&self, value: &Value) -> Result<Value, Fault> {
+        let resolved = resolve(value, self.lookup);
+        if resolved.complete {
+            return Ok(resolved.value);
+        }
+        let missing = super::references(&resolved.value).into_iter().next();
+        Err(missing.map_or_else(|| Fault::invalid("resolve", "unresolved"), |missing| self.unknown(&missing.address)))
+    }
+
+    /// Whether this field may differ from what the cloud has: always on a create, and on an update if the plan says so.
+    pub fn changes(&self, field: &str) -> bool {
+        self.changed.is_none_or(|changed| changed.contains(field))
+    }
+
+    /// Whether this configure is the second half of a create.
+    pub fn creating(&self) -> bool {
+        self.changed.is_none()
+    }
+
+    /// Whether to read also what takes a call for each resource. When not, leave those fields unseen.
+    pub fn reads_everything(&self) -> bool {
+        self.full
+    }
+
+    /// Whether content (images, objects, the right to a final snapshot) goes too.
+    pub fn purges(&self) -> bool {
+        self.purge
+    }
+
+    fn unknown(&self, target: &Address) -> Fault {
+        let message = format!("{} needs {target}, which is not there", self.identity.address);
+        Fault::ours(FaultKind::Invalid, "reference", "UnknownReference", message)
+    }
+}
+
+/// A resource that the state knows: the question of [`Resource::read_many`].
+pub struct Known<'a, C> {
+    /// Its id.
+    pub id: &'a Id,
+    /// Its context.
+    pub cx: Cx<'a, C>,
+}
+
+/// The permissions that each verb of a kind needs, as the cloud spells them (`ec2:CreateVpc`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Actions {
+    /// For `create` and `configure`.
+    pub write: &'static [&'static str],
+    /// For `ready`, `read`, `read_many` and `find`.
+    pub read: &'static [&'static str],
+    /// For `delete`.
+    pub delete: &'static [&'static str],
+}
