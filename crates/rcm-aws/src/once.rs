@@ -59,7 +59,6 @@ mod tests {
     };
     use aws_smithy_types::body::SdkBody;
 
-    use super::*;
     use crate::aws::{Aws, Connect};
 
     /// Answers 503 to everything and counts.
