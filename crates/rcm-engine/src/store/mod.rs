@@ -1,1 +1,15 @@
-//! later
+//! What is written down: the state, the journal that protects it, and the lock that keeps others out.
+
+mod atomic;
+mod journal;
+mod ledger;
+mod local;
+mod lock;
+mod state;
+
+pub use atomic::write_atomically;
+pub use journal::{Entry, Intent};
+pub use ledger::Ledger;
+pub use local::{Store, StoreError};
+pub use lock::{Holder, Lock};
+pub use state::{Facts, Phase, Record, STATE_VERSION, State};

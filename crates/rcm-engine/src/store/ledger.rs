@@ -1,0 +1,86 @@
+//! The state and its journal together: the one place where a run writes down what it does.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+
+use super::{Entry, Lock, State, Store, StoreError, journal::Writer};
+use crate::model::{Deployment, Fault};
+
+/// The state of a deployment, held under its lock. Every change is durable in the journal before it is visible here.
+#[derive(Debug)]
+pub struct Ledger {
+    store: Store,
+    command: String,
+    state: RwLock<State>,
+    journal: OnceCell<Writer>,
+    _lock: Lock,
+}
+
+impl Ledger {
+    /// Opens the state under `lock`, folding in what an unfinished journal says, or begins one for `deployment`.
+    ///
+    /// A state that cannot be read is an error and stays as it is. A new one is on disk when this returns, so that a
+    /// directory that cannot be written to is found before the first call to the cloud.
+    pub fn open(store: Store, lock: Lock, command: &str, deployment: &Deployment) -> Result<Self, StoreError> {
+        let state = match store.load()? {
+            Some(state) => state,
+            None => {
+                let state = State::new(deployment.clone());
+                store.save(&state)?;
+                state
+            }
+        };
+        Ok(Self { store, command: command.to_owned(), state: RwLock::new(state), journal: OnceCell::new(), _lock: lock })
+    }
+
+    /// The state now. Not to be held across an await.
+    pub fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes an entry durable, then folds it into the state. The journal file appears with the first entry.
+    pub async fn append(&self, entry: Entry) -> Result<(), Fault> {
+        let writer = self.journal.get_or_try_init(|| self.begin()).await.map_err(|why| self.unwritable(&why))?;
+        writer.append(&entry).await.map_err(|why| self.unwritable(&why))?;
+        self.state.write().unwrap_or_else(PoisonError::into_inner).apply(&entry);
+        Ok(())
+    }
+
+    async fn begin(&self) -> Result<Writer, String> {
+        let path = self.store.journal_path();
+        let continues = self.store.is_unfinished().map_err(|error| error.to_string())?;
+        if !continues && path.exists() {
+            // Left over by a process that ended between its snapshot and the removal.
+            std::fs::remove_file(&path).map_err(|error| error.to_string())?;
+        }
+        let writer = Writer::open(&path).map_err(|error| error.to_string())?;
+        if !continues {
+            let (lineage, serial) = {
+                let state = self.state();
+                (state.lineage, state.serial)
+            };
+            let opened = Entry::Opened { lineage, serial, command: self.command.clone(), at: Timestamp::now() };
+            writer.append(&opened).await?;
+        }
+        Ok(writer)
+    }
+
+    fn unwritable(&self, why: &str) -> Fault {
+        let path = self.store.journal_path();
+        Fault::invalid("journal", format!("{}: {why}; nothing more is sent to the cloud", path.display()))
+    }
+
+    /// Writes a snapshot of everything so far and ends the journal. Does nothing if nothing was appended.
+    pub fn checkpoint(mut self) -> Result<State, StoreError> {
+        let unfinished = self.store.is_unfinished()?;
+        let wrote = self.journal.take().is_some();
+        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if wrote || unfinished {
+            state.serial += 1;
+            self.store.save(&state)?;
+        }
+        Ok(state)
+    }
+}

@@ -1,0 +1,217 @@
+//! The state on this machine's disk: `<dir>/<partner>/<environment>.json`, with its journal and its lock beside it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    Entry, Holder, Lock, STATE_VERSION, State,
+    atomic::{sync_dir, write_atomically},
+    journal,
+    lock::Refused,
+};
+use crate::model::{EventKind, Events};
+
+/// How often a held lock is tried again.
+const LOCK_POLL: Duration = Duration::from_millis(200);
+
+/// Where one deployment's state is kept.
+#[derive(Debug, Clone)]
+pub struct Store {
+    base: PathBuf,
+}
+
+/// Why the state cannot be read or written. Nothing is ever overwritten because of one of these.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The state file is not one. It is left as it is.
+    #[error("{path}: not a state file that can be read: {why} (line {line}, column {column})")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+        /// Where.
+        line: usize,
+        /// Where.
+        column: usize,
+    },
+    /// The journal is broken before its last line.
+    #[error("{path}: line {line} of the journal cannot be read: {why}")]
+    CorruptJournal {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// The journal continues another snapshot than the one that is there.
+    #[error("{path}: the journal continues snapshot {journal}, but the state file is snapshot {state}: was an old file put back?")]
+    Disagree {
+        /// The journal.
+        path: PathBuf,
+        /// What it continues.
+        journal: String,
+        /// What is there.
+        state: String,
+    },
+    /// A newer rcm wrote it.
+    #[error("{path}: written in format {found}, this rcm reads format {STATE_VERSION} and older; use a newer rcm")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// Somebody else is at work.
+    #[error("the state is locked by {}", .holder.as_ref().map_or("somebody who has not said who they are".to_owned(), ToString::to_string))]
+    Locked {
+        /// Who, if they said so.
+        holder: Option<Holder>,
+    },
+}
+
+impl Store {
+    /// The store of `environment` of `partner` below `dir`.
+    pub fn new(dir: &Path, partner: &str, environment: &str) -> Self {
+        Self { base: dir.join(partner).join(environment) }
+    }
+
+    /// The snapshot file.
+    pub fn state_path(&self) -> PathBuf {
+        self.base.with_added_extension("json")
+    }
+
+    /// The journal file, there only while a run is unfinished.
+    pub fn journal_path(&self) -> PathBuf {
+        self.base.with_added_extension("journal.jsonl")
+    }
+
+    /// The lock file.
+    pub fn lock_path(&self) -> PathBuf {
+        self.base.with_added_extension("lock")
+    }
+
+    /// Takes the lock, waiting for at most `timeout` while another process has it.
+    pub async fn lock(&self, holder: &Holder, timeout: Duration, events: &Events) -> Result<Lock, StoreError> {
+        let path = self.lock_path();
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|source| StoreError::Io { path: parent.to_owned(), source })?;
+        }
+        let deadline = Instant::now() + timeout;
+        let mut told = false;
+        loop {
+            let held_by = match Lock::take(&path, holder) {
+                Ok(lock) => return Ok(lock),
+                Err(Refused::Io(source)) => return Err(StoreError::Io { path, source }),
+                Err(Refused::Held(held_by)) => held_by,
+            };
+            if Instant::now() >= deadline {
+                return Err(StoreError::Locked { holder: held_by });
+            }
+            if !told {
+                let holder = held_by.map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
+                events.run(EventKind::LockWaiting { holder });
+                told = true;
+            }
+            sleep_until((Instant::now() + LOCK_POLL).min(deadline)).await;
+        }
+    }
+
+    /// The state as it is on disk: the snapshot and what an unfinished journal adds. `None` if there never was one.
+    pub fn load(&self) -> Result<Option<State>, StoreError> {
+        let Some(mut state) = self.snapshot()? else { return Ok(None) };
+        for entry in self.unfinished(&state)? {
+            state.apply(&entry);
+        }
+        Ok(Some(state))
+    }
+
+    /// Whether a run was cut off: its journal is there and adds to the snapshot.
+    pub fn is_unfinished(&self) -> Result<bool, StoreError> {
+        let Some(state) = self.snapshot()? else { return Ok(false) };
+        Ok(!self.unfinished(&state)?.is_empty())
+    }
+
+    fn snapshot(&self) -> Result<Option<State>, StoreError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let path = self.state_path();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Io { path, source }),
+        };
+        let corrupt = |error: serde_json::Error| StoreError::Corrupt {
+            path: path.clone(),
+            why: error.to_string(),
+            line: error.line(),
+            column: error.column(),
+        };
+        let Version { version } = serde_json::from_slice(&bytes).map_err(corrupt)?;
+        if version > STATE_VERSION {
+            return Err(StoreError::Newer { path, found: version });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
+    }
+
+    /// The entries of the journal that the snapshot does not hold yet.
+    fn unfinished(&self, state: &State) -> Result<Vec<Entry>, StoreError> {
+        let path = self.journal_path();
+        let entries = journal::read(&path).map_err(|(line, why)| StoreError::CorruptJournal {
+            path: path.clone(),
+            line,
+            why,
+        })?;
+        match entries.first() {
+            Some(Entry::Opened { lineage, serial, .. }) if *lineage == state.lineage => {
+                if *serial < state.serial {
+                    // The snapshot was written and the journal not yet removed when the process ended.
+                    return Ok(Vec::new());
+                }
+                if *serial == state.serial {
+                    return Ok(entries);
+                }
+                let (journal, state) = (serial.to_string(), state.serial.to_string());
+                Err(StoreError::Disagree { path, journal, state })
+            }
+            Some(Entry::Opened { lineage, .. }) => {
+                let (journal, state) = (format!("of lineage {lineage}"), format!("of lineage {}", state.lineage));
+                Err(StoreError::Disagree { path, journal, state })
+            }
+            Some(_) => Err(StoreError::CorruptJournal { path, line: 1, why: "it does not say what it continues".into() }),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes a snapshot and removes the journal that it makes superfluous.
+    pub(super) fn save(&self, state: &State) -> Result<(), StoreError> {
+        let path = self.state_path();
+        let io = |path: &Path, source| StoreError::Io { path: path.to_owned(), source };
+        let mut text = serde_json::to_vec_pretty(state).map_err(|error| io(&path, io::Error::other(error)))?;
+        text.push(b'\n');
+        write_atomically(&path, &text).map_err(|source| io(&path, source))?;
+        let journal = self.journal_path();
+        match std::fs::remove_file(&journal) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(io(&journal, source)),
+            _ => {}
+        }
+        path.parent().map_or(Ok(()), |parent| sync_dir(parent).map_err(|source| io(parent, source)))
+    }
+}

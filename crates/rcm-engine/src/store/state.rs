@@ -1,0 +1,267 @@
+//! The state: what rcm knows to exist.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::journal::{Entry, Intent};
+use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, references};
+
+/// The version of the state file's format that this rcm writes.
+pub const STATE_VERSION: u32 = 1;
+
+/// Everything rcm knows to exist of one deployment. Changed by [`apply`](State::apply) alone, so that the state is always the
+/// snapshot plus the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Format of the file.
+    pub version: u32,
+    /// Made once when the deployment began; two states of one lineage are versions of each other.
+    pub lineage: Uuid,
+    /// Counts the snapshots.
+    pub serial: u64,
+    /// Where it all is.
+    pub deployment: Deployment,
+    /// One record an address.
+    pub resources: BTreeMap<Address, Record>,
+    /// Predecessors that have been replaced and not yet deleted.
+    #[serde(default)]
+    pub superseded: Vec<Record>,
+}
+
+/// One resource that exists, may exist, or is on its way out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The node.
+    pub address: Address,
+    /// The kind.
+    pub kind: String,
+    /// Which of the resources that replaced each other at this address.
+    pub generation: u32,
+    /// The client token of its create.
+    pub token: String,
+    /// What the cloud calls it. `None` while nobody knows whether the create was executed.
+    pub id: Option<Id>,
+    /// How far it has come.
+    pub phase: Phase,
+    /// The spec that was last applied, with references.
+    pub spec: Value,
+    /// The same with references replaced by what they stood for.
+    pub inputs: Value,
+    /// What the cloud gave.
+    pub outputs: Value,
+    /// What had to be there before it, and must outlive it.
+    pub dependencies: Vec<Address>,
+    /// Whether a `destroy` has left it in place.
+    #[serde(default)]
+    pub retained: bool,
+    /// When its create, update or delete began.
+    pub since: Timestamp,
+}
+
+/// How far a resource has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Its create has begun; it may not exist, not be configured, or not be ready.
+    Creating,
+    /// Its configuration may be half old and half new.
+    Updating,
+    /// As its spec says.
+    Ready,
+    /// Its delete has begun.
+    Deleting,
+}
+
+impl State {
+    /// The state of a deployment that has nothing yet.
+    pub fn new(deployment: Deployment) -> Self {
+        Self {
+            version: STATE_VERSION,
+            lineage: Uuid::new_v4(),
+            serial: 0,
+            deployment,
+            resources: BTreeMap::new(),
+            superseded: Vec::new(),
+        }
+    }
+
+    /// All records: current ones in order of address, then superseded ones.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.resources.values().chain(&self.superseded)
+    }
+
+    /// The record of one resource.
+    pub fn record(&self, address: &Address, generation: u32) -> Option<&Record> {
+        self.records().find(|record| record.address == *address && record.generation == generation)
+    }
+
+    fn record_mut(&mut self, address: &Address, generation: u32) -> Option<&mut Record> {
+        self.resources
+            .values_mut()
+            .chain(&mut self.superseded)
+            .find(|record| record.address == *address && record.generation == generation)
+    }
+
+    /// Whom a verb on this record works for.
+    pub fn identity(&self, record: &Record) -> Identity {
+        Identity {
+            deployment: Arc::new(self.deployment.clone()),
+            address: record.address.clone(),
+            generation: record.generation,
+            token: record.token.clone(),
+        }
+    }
+
+    /// A client token for a create: the same for one create across processes, another for every further one.
+    pub fn token(&self, address: &Address, generation: u32) -> String {
+        let name = format!("{address}\n{generation}\n{}", self.serial);
+        Uuid::new_v5(&self.lineage, name.as_bytes()).simple().to_string()
+    }
+
+    /// Folds one journal entry in.
+    pub fn apply(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Opened { .. } | Entry::Parked { .. } => {}
+            Entry::Begin { intent, .. } => self.begin(intent),
+            Entry::Minted { address, generation, id } => {
+                if let Some(record) = self.record_mut(address, *generation) {
+                    record.id = Some(id.clone());
+                }
+            }
+            Entry::Done { address, generation, inputs, outputs } => {
+                if let Some(record) = self.record_mut(address, *generation) {
+                    record.phase = Phase::Ready;
+                    record.retained = false;
+                    record.inputs = inputs.clone();
+                    record.outputs = outputs.clone();
+                }
+            }
+            Entry::Failed { address, generation, .. } => {
+                // A delete that failed may have lifted protections: the next provision configures it again.
+                if let Some(record) = self.record_mut(address, *generation)
+                    && record.phase == Phase::Deleting
+                {
+                    record.phase = Phase::Updating;
+                }
+            }
+            Entry::Gone { address, generation } => self.remove(address, *generation),
+            Entry::Retained { address, generation } => {
+                if let Some(record) = self.record_mut(address, *generation) {
+                    record.retained = true;
+                }
+            }
+            Entry::Moved { from, to } => self.rename(from, to),
+        }
+    }
+
+    fn begin(&mut self, intent: &Intent) {
+        match intent {
+            Intent::Create(record) => {
+                if let Some(predecessor) = self.resources.insert(record.address.clone(), (**record).clone())
+                    && predecessor.generation != record.generation
+                {
+                    self.superseded.push(predecessor);
+                }
+            }
+            Intent::Update { address, generation, spec, dependencies, at } => {
+                if let Some(record) = self.record_mut(address, *generation) {
+                    if record.phase == Phase::Ready {
+                        record.phase = Phase::Updating;
+                    }
+                    record.spec = spec.clone();
+                    record.dependencies.clone_from(dependencies);
+                    record.since = *at;
+                }
+            }
+            Intent::Delete { address, generation, at } => {
+                if let Some(record) = self.record_mut(address, *generation) {
+                    record.phase = Phase::Deleting;
+                    record.since = *at;
+                }
+            }
+        }
+    }
+
+    /// Removes a record. If it had a predecessor that is still there, that one is current again.
+    fn remove(&mut self, address: &Address, generation: u32) {
+        self.superseded.retain(|record| record.address != *address || record.generation != generation);
+        if self.resources.get(address).is_some_and(|record| record.generation == generation) {
+            self.resources.remove(address);
+            let last = self.superseded.iter().rposition(|record| record.address == *address);
+            if let Some(last) = last {
+                self.resources.insert(address.clone(), self.superseded.remove(last));
+            }
+        }
+    }
+
+    fn rename(&mut self, from: &Address, to: &Address) {
+        if let Some(mut record) = self.resources.remove(from) {
+            record.address = to.clone();
+            self.resources.insert(to.clone(), record);
+        }
+    }
+}
+
+impl Record {
+    /// Every node that the record's spec or ordering names.
+    pub fn needs(&self) -> impl Iterator<Item = Address> {
+        let referred = references(&self.spec).into_iter().map(|Reference { address, .. }| address);
+        referred.chain(self.dependencies.clone())
+    }
+}
+
+/// What a few references stand for, copied out of the state so that nobody has to hold it.
+#[derive(Debug, Clone, Default)]
+pub struct Facts(BTreeMap<Address, (Option<Id>, Option<Value>)>);
+
+impl Facts {
+    /// What `addresses` stand for now.
+    pub fn current(state: &State, addresses: impl IntoIterator<Item = Address>) -> Self {
+        Self::collect(addresses, |address| state.resources.get(address))
+    }
+
+    /// What they stood for before they were replaced, where they were.
+    pub fn before(state: &State, addresses: impl IntoIterator<Item = Address>) -> Self {
+        let old = |address: &Address| state.superseded.iter().rfind(|record| record.address == *address);
+        Self::collect(addresses, |address| old(address).or_else(|| state.resources.get(address)))
+    }
+
+    fn collect<'s>(
+        addresses: impl IntoIterator<Item = Address>,
+        record: impl Fn(&Address) -> Option<&'s Record>,
+    ) -> Self {
+        let fact = |record: &Record| {
+            let outputs = (!record.outputs.is_null()).then(|| record.outputs.clone());
+            (record.id.clone(), outputs)
+        };
+        let known = addresses.into_iter().filter_map(|address| {
+            let fact = fact(record(&address)?);
+            Some((address, fact))
+        });
+        Self(known.collect())
+    }
+
+    /// Forgets what `address` stands for.
+    pub fn without(mut self, address: &Address) -> Self {
+        self.0.remove(address);
+        self
+    }
+}
+
+impl Lookup for Facts {
+    fn id(&self, address: &Address) -> Option<Id> {
+        self.0.get(address)?.0.clone()
+    }
+    fn outputs(&self, address: &Address) -> Option<Value> {
+        self.0.get(address)?.1.clone()
+    }
+}
