@@ -242,7 +242,8 @@ mod tests {
     fn a_broken_line_in_the_middle_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.jsonl");
-        crate::store::write_atomically(&path, b"{\"entry\":\"gone\",\"address\":\"a\",\"generation\":1}\nnonsense\n").unwrap();
+        crate::store::write_atomically(&path, b"{\"entry\":\"gone\",\"address\":\"a\",\"generation\":1}\nnonsense\n")
+            .unwrap();
         assert_eq!(read(&path).unwrap_err().0, 2);
     }
 }

@@ -32,7 +32,13 @@ impl Ledger {
                 state
             }
         };
-        Ok(Self { store, command: command.to_owned(), state: RwLock::new(state), journal: OnceCell::new(), _lock: lock })
+        Ok(Self {
+            store,
+            command: command.to_owned(),
+            state: RwLock::new(state),
+            journal: OnceCell::new(),
+            _lock: lock,
+        })
     }
 
     /// The state now. Not to be held across an await.

@@ -60,7 +60,9 @@ pub enum StoreError {
         why: String,
     },
     /// The journal continues another snapshot than the one that is there.
-    #[error("{path}: the journal continues snapshot {journal}, but the state file is snapshot {state}: was an old file put back?")]
+    #[error(
+        "{path}: the journal continues snapshot {journal}, but the state file is snapshot {state}: was an old file put back?"
+    )]
     Disagree {
         /// The journal.
         path: PathBuf,
@@ -174,11 +176,8 @@ impl Store {
     /// The entries of the journal that the snapshot does not hold yet.
     fn unfinished(&self, state: &State) -> Result<Vec<Entry>, StoreError> {
         let path = self.journal_path();
-        let entries = journal::read(&path).map_err(|(line, why)| StoreError::CorruptJournal {
-            path: path.clone(),
-            line,
-            why,
-        })?;
+        let entries =
+            journal::read(&path).map_err(|(line, why)| StoreError::CorruptJournal { path: path.clone(), line, why })?;
         match entries.first() {
             Some(Entry::Opened { lineage, serial, .. }) if *lineage == state.lineage => {
                 if *serial < state.serial {
@@ -195,7 +194,9 @@ impl Store {
                 let (journal, state) = (format!("of lineage {lineage}"), format!("of lineage {}", state.lineage));
                 Err(StoreError::Disagree { path, journal, state })
             }
-            Some(_) => Err(StoreError::CorruptJournal { path, line: 1, why: "it does not say what it continues".into() }),
+            Some(_) => {
+                Err(StoreError::CorruptJournal { path, line: 1, why: "it does not say what it continues".into() })
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -61,13 +61,8 @@ pub(super) enum Refused {
 impl Lock {
     /// Takes the lock at `path` for `holder`, or says who has it.
     pub(super) fn take(path: &Path, holder: &Holder) -> Result<Self, Refused> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(Refused::Io)?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(Refused::Io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Refused::Held(read_holder(&mut file))),

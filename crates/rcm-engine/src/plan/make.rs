@@ -1,0 +1,285 @@
+//! From what is wanted, known and seen to a plan. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::{
+    diff::{FieldChange, Sides, difference},
+    refresh::Live,
+    step::{Action, Blocked, Plan, Step},
+};
+use crate::{
+    model::{Address, Fault, Graph, Id, Node, OnDestroy, Registry, Snapshot},
+    store::{Facts, Phase, Record, State},
+};
+
+/// What a plan is to bring about.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The resources that should exist.
+    pub graph: Graph,
+    /// Resources with data that may be replaced or deleted: somebody has said so by name.
+    pub may_lose: BTreeSet<Address>,
+    /// Whether all of it is to go: then data is covered by the question that a destroy asks.
+    pub destroy: bool,
+    /// Whether a destroy takes also what is usually kept.
+    pub purge: bool,
+    /// Resources of ours that were found in the cloud although the state does not know them.
+    pub found: BTreeMap<Address, Id>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A kind that this rcm does not know, or a spec that is none.
+    #[error("{address}: {fault}")]
+    Spec {
+        /// The node.
+        address: Address,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// Makes the plan that turns `live` into `wanted`.
+pub fn make(registry: &Registry, state: &State, live: &Live, wanted: &Wanted) -> Result<Plan, PlanError> {
+    let mut planner = Planner { registry, state, live, wanted, unsettled: BTreeSet::new(), plan: empty(state) };
+    for node in topological(&wanted.graph) {
+        planner.node(node)?;
+    }
+    planner.leftovers()?;
+    planner.order();
+    Ok(planner.plan)
+}
+
+fn empty(state: &State) -> Plan {
+    Plan {
+        deployment: state.deployment.clone(),
+        lineage: state.lineage,
+        serial: state.serial,
+        forward: Vec::new(),
+        cleanup: Vec::new(),
+        retained: Vec::new(),
+        unchanged: 0,
+        blocked: Vec::new(),
+    }
+}
+
+/// The nodes, each after everything it depends on; among equals in the order of addresses.
+fn topological(graph: &Graph) -> Vec<&Node> {
+    fn visit<'g>(graph: &'g Graph, node: &'g Node, seen: &mut BTreeSet<&'g Address>, order: &mut Vec<&'g Node>) {
+        if !seen.insert(&node.address) {
+            return;
+        }
+        for target in node.dependencies().keys().filter_map(|address| graph.get(address)) {
+            visit(graph, target, seen, order);
+        }
+        order.push(node);
+    }
+    let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+    for node in graph.nodes() {
+        visit(graph, node, &mut seen, &mut order);
+    }
+    order
+}
+
+struct Planner<'a> {
+    registry: &'a Registry,
+    state: &'a State,
+    live: &'a Live,
+    wanted: &'a Wanted,
+    /// Nodes whose id and outputs will only be known after this plan has run.
+    unsettled: BTreeSet<Address>,
+    plan: Plan,
+}
+
+impl<'a> Planner<'a> {
+    fn node(&mut self, node: &Node) -> Result<(), PlanError> {
+        let broken = |fault| PlanError::Spec { address: node.address.clone(), fault };
+        let resource = self.registry.get(node.kind).map_err(broken)?;
+        resource.check(&node.spec).map_err(broken)?;
+        match self.state.resources.get(&node.address) {
+            None => self.unknown(node),
+            Some(record) if record.id.is_none() => self.again(node, record, None),
+            Some(record) => match self.seen(record) {
+                None => self.again(node, record, Some("it was deleted outside rcm")),
+                Some(_) if record.retained => self.adopt(node, record),
+                Some(snapshot) => self.existing(node, record, snapshot)?,
+            },
+        }
+        Ok(())
+    }
+
+    fn seen(&self, record: &Record) -> Option<&'a Snapshot> {
+        self.live.get(&(record.address.clone(), record.generation))?.as_ref()
+    }
+
+    fn unknown(&mut self, node: &Node) {
+        let action = match self.wanted.found.get(&node.address) {
+            Some(id) => Action::Adopt { id: id.clone() },
+            None => Action::Create { again: None },
+        };
+        self.unsettled.insert(node.address.clone());
+        self.forward(node, 1, action);
+    }
+
+    fn again(&mut self, node: &Node, record: &Record, why: Option<&str>) {
+        self.unsettled.insert(node.address.clone());
+        self.forward(node, record.generation, Action::Create { again: why.map(str::to_owned) });
+    }
+
+    fn adopt(&mut self, node: &Node, record: &Record) {
+        if let Some(id) = &record.id {
+            self.forward(node, record.generation, Action::Adopt { id: id.clone() });
+        }
+    }
+
+    fn existing(&mut self, node: &Node, record: &Record, snapshot: &Snapshot) -> Result<(), PlanError> {
+        let changes = self.changes(node, record, &snapshot.fields)?;
+        let replaces = changes.iter().any(|change| change.forces_replacement);
+        if replaces {
+            self.guard(&node.address, node.kind, "would be replaced by an empty one")?;
+            self.unsettled.insert(node.address.clone());
+            self.forward(node, record.generation + 1, Action::Replace { changes });
+        } else if record.phase != Phase::Ready {
+            // Its outputs may not be recorded yet.
+            if record.phase == Phase::Creating {
+                self.unsettled.insert(node.address.clone());
+            }
+            self.forward(node, record.generation, Action::Complete);
+        } else if changes.is_empty() {
+            self.plan.unchanged += 1;
+        } else {
+            self.forward(node, record.generation, Action::Update { changes });
+        }
+        Ok(())
+    }
+
+    fn changes(&self, node: &Node, record: &Record, live: &Map<String, Value>) -> Result<Vec<FieldChange>, PlanError> {
+        let broken = |fault| PlanError::Spec { address: node.address.clone(), fault };
+        let resource = self.registry.get(node.kind).map_err(broken)?;
+        if let Some(stranger) = live.keys().find(|field| node.spec.get(field.as_str()).is_none()) {
+            let message = format!("`{}` sees a field `{stranger}` that its spec does not have", node.kind);
+            return Err(broken(Fault::invalid("read", message)));
+        }
+        let mut facts = Facts::current(self.state, node.dependencies().into_keys());
+        for address in &self.unsettled {
+            facts = facts.without(address);
+        }
+        let sides = Sides { wanted: &node.spec, applied: &record.inputs, live };
+        Ok(difference(&sides, &facts, resource.replace_on(), resource.create_only()))
+    }
+
+    /// Blocks the plan where it would destroy data that nobody has named.
+    fn guard(&mut self, address: &Address, kind: &str, why: &str) -> Result<(), PlanError> {
+        let broken = |fault| PlanError::Spec { address: address.clone(), fault };
+        let holds_data = self.registry.get(kind).map_err(broken)?.holds_data();
+        if holds_data && !self.wanted.destroy && !self.wanted.may_lose.contains(address) {
+            self.plan.blocked.push(Blocked { address: address.clone(), why: why.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn forward(&mut self, node: &Node, generation: u32, action: Action) {
+        let waits_for = node.dependencies();
+        self.plan.forward.push(Step {
+            address: node.address.clone(),
+            kind: node.kind.to_owned(),
+            generation,
+            action,
+            spec: node.spec.clone(),
+            after: node.after.clone(),
+            waits_for,
+        });
+    }
+
+    /// What the state knows and nobody wants any more, and predecessors.
+    fn leftovers(&mut self) -> Result<(), PlanError> {
+        let replaced = self.replaced();
+        let unwanted = self.state.resources.values().filter(|record| self.wanted.graph.get(&record.address).is_none());
+        let unwanted: Vec<&Record> = unwanted.collect();
+        for record in unwanted {
+            self.unwanted(record)?;
+        }
+        for record in self.state.superseded.iter().chain(replaced) {
+            self.cleanup(record, Action::Delete { superseded: true });
+        }
+        Ok(())
+    }
+
+    fn replaced(&self) -> Vec<&'a Record> {
+        let replacing = |step: &&Step| matches!(step.action, Action::Replace { .. });
+        let addresses: BTreeSet<&Address> =
+            self.plan.forward.iter().filter(replacing).map(|step| &step.address).collect();
+        self.state.resources.values().filter(|record| addresses.contains(&record.address)).collect()
+    }
+
+    fn unwanted(&mut self, record: &Record) -> Result<(), PlanError> {
+        let broken = |fault| PlanError::Spec { address: record.address.clone(), fault };
+        let resource = self.registry.get(&record.kind).map_err(broken)?;
+        let gone = record.id.is_some() && self.seen(record).is_none();
+        let keep = resource.on_destroy() == OnDestroy::Retain && !self.wanted.purge && !gone;
+        if record.retained && keep {
+            self.plan.retained.push(record.address.clone());
+        } else if keep && (self.wanted.destroy || !self.wanted.may_lose.contains(&record.address)) {
+            self.plan.retained.push(record.address.clone());
+            self.cleanup(record, Action::Retain);
+        } else {
+            if !gone {
+                self.guard(&record.address, &record.kind, "would be deleted")?;
+            }
+            self.cleanup(record, Action::Delete { superseded: false });
+        }
+        Ok(())
+    }
+
+    fn cleanup(&mut self, record: &Record, action: Action) {
+        self.plan.cleanup.push(Step {
+            address: record.address.clone(),
+            kind: record.kind.clone(),
+            generation: record.generation,
+            action,
+            spec: Value::Null,
+            after: BTreeSet::new(),
+            waits_for: BTreeMap::new(),
+        });
+    }
+
+    /// Sorts both lists and keeps of `waits_for` what has a step. In the cleanup, what others need waits for them.
+    fn order(&mut self) {
+        let by_name = |a: &Step, b: &Step| (&a.address, a.generation).cmp(&(&b.address, b.generation));
+        self.plan.forward.sort_by(by_name);
+        self.plan.cleanup.sort_by(by_name);
+        let present: BTreeSet<Address> = self.plan.forward.iter().map(|step| step.address.clone()).collect();
+        for step in &mut self.plan.forward {
+            step.waits_for.retain(|address, _| present.contains(address));
+        }
+        let deleted: Vec<(Address, u32)> = self
+            .plan
+            .cleanup
+            .iter()
+            .filter(|step| matches!(step.action, Action::Delete { .. }))
+            .map(|step| (step.address.clone(), step.generation))
+            .collect();
+        let dependents = self.dependents(&deleted);
+        for step in &mut self.plan.cleanup {
+            if let Some(waits_for) = dependents.get(&step.address) {
+                step.waits_for = waits_for.iter().map(|address| (address.clone(), false)).collect();
+            }
+        }
+        self.plan.retained.sort();
+    }
+
+    /// For each address, those of `deleted` that need it.
+    fn dependents(&self, deleted: &[(Address, u32)]) -> BTreeMap<Address, BTreeSet<Address>> {
+        let mut dependents: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+        for (address, generation) in deleted {
+            let Some(record) = self.state.record(address, *generation) else { continue };
+            for needed in record.needs().filter(|needed| needed != address) {
+                dependents.entry(needed).or_default().insert(address.clone());
+            }
+        }
+        dependents
+    }
+}

@@ -1,0 +1,70 @@
+//! Reading the live cloud: one batched question a kind, all kinds at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{Address, Fault, Identity, Refreshed, Registry, Snapshot, Target},
+    store::{Facts, Record, State},
+};
+
+/// How closely the cloud is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// One batched call a kind. Settings that would take a call for each resource are left unseen.
+    #[default]
+    Quick,
+    /// Everything that a kind can see.
+    Full,
+}
+
+/// What was seen: by address and generation, `None` for what is gone. What has no id yet is not asked for.
+pub type Live = BTreeMap<(Address, u32), Option<Snapshot>>;
+
+/// Reads every resource that `state` has an id for. `unreported` names fields (kind, field) that this endpoint is known not to
+/// report; they count as unseen.
+pub async fn refresh(
+    registry: &Registry,
+    state: &State,
+    depth: Depth,
+    unreported: &BTreeSet<(String, String)>,
+) -> Result<Live, Fault> {
+    let mut by_kind: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
+    for record in state.records().filter(|record| record.id.is_some()) {
+        by_kind.entry(&record.kind).or_default().push(record);
+    }
+    let reads = by_kind.into_iter().map(|(kind, records)| read(registry, state, depth, kind, records));
+    let mut live: Live = try_join_all(reads).await?.into_iter().flatten().collect();
+    for (key, snapshot) in &mut live {
+        let kind = state.record(&key.0, key.1).map(|record| record.kind.clone()).unwrap_or_default();
+        if let Some(snapshot) = snapshot {
+            snapshot.fields.retain(|field, _| !unreported.contains(&(kind.clone(), field.clone())));
+        }
+    }
+    Ok(live)
+}
+
+async fn read(
+    registry: &Registry,
+    state: &State,
+    depth: Depth,
+    kind: &str,
+    records: Vec<&Record>,
+) -> Result<Vec<((Address, u32), Option<Snapshot>)>, Fault> {
+    let resource = registry.get(kind)?;
+    let contexts: Vec<(Identity, Facts)> =
+        records.iter().map(|record| (state.identity(record), Facts::current(state, record.needs()))).collect();
+    let questions: Vec<_> = records
+        .iter()
+        .zip(&contexts)
+        .filter_map(|(record, (identity, facts))| {
+            let target = Target { identity, lookup: facts, changed: None, full: depth == Depth::Full, purge: false };
+            Some(Refreshed { id: record.id.as_ref()?, target })
+        })
+        .collect();
+    let answers = resource.read_many(&questions).await?;
+    Ok(records.iter().map(|record| (record.address.clone(), record.generation)).zip(answers).collect())
+}

@@ -1,0 +1,218 @@
+//! Executing a plan: forward, then cleanup; or forward, failure, rollback.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
+
+use super::{
+    Aftermath, Engine, OnFailure, Outcome,
+    call::Halt,
+    rollback::rollback,
+    schedule::{Edge, Schedule},
+    step::Worker,
+    stop::Cancel,
+};
+use crate::{
+    model::{Address, EventKind, Fault},
+    plan::{Plan, Step},
+    store::Entry,
+};
+
+/// Executes `plan`, to its end, to its failure, or until somebody cancels.
+pub async fn execute(engine: &Engine, plan: &Plan) -> Outcome {
+    let begun = Instant::now();
+    engine.0.events.run(EventKind::RunStarted { steps: plan.forward.len() + plan.cleanup.len() });
+    let outcome = run(engine, plan).await;
+    engine.0.events.run(EventKind::RunFinished { elapsed_ms: millis(begun.elapsed()) });
+    outcome
+}
+
+async fn run(engine: &Engine, plan: &Plan) -> Outcome {
+    let forward = steps(engine, &plan.forward).await;
+    if !forward.failures.is_empty() {
+        let aftermath = match engine.0.options.on_failure {
+            OnFailure::Rollback => rollback(engine, plan).await,
+            OnFailure::Keep => Aftermath::Kept,
+        };
+        return Outcome::Failed { failures: forward.failures, aftermath };
+    }
+    if engine.0.cancel.is_cancelled() && !forward.complete {
+        return Outcome::Cancelled;
+    }
+    if !forward.parked.is_empty() {
+        return Outcome::Parked(forward.parked);
+    }
+    let cleanup = steps(engine, &plan.cleanup).await;
+    if !cleanup.failures.is_empty() {
+        return Outcome::Failed { failures: cleanup.failures, aftermath: Aftermath::Kept };
+    }
+    if cleanup.complete { Outcome::Done } else { Outcome::Cancelled }
+}
+
+struct Passed {
+    failures: Vec<(Address, Fault)>,
+    parked: Vec<(Address, String)>,
+    complete: bool,
+}
+
+async fn steps(engine: &Engine, steps: &[Step]) -> Passed {
+    let typical: Vec<Duration> = steps
+        .iter()
+        .map(|step| engine.0.registry.get(&step.kind).map_or(Duration::ZERO, |resource| resource.pace().typical))
+        .collect();
+    let drive = Drive::new(edges(steps), &typical, engine.0.cancel.clone(), true);
+    let stop = drive.stop.clone();
+    let ended = drive
+        .run(|at, minted| {
+            let (engine, step, stop) = (engine.clone(), steps[at].clone(), stop.clone());
+            async move { one(&engine, &step, &stop, &minted).await }
+        })
+        .await;
+    let name = |at: usize| steps[at].address.clone();
+    Passed {
+        failures: ended.failures.into_iter().map(|(at, fault)| (name(at), fault)).collect(),
+        parked: ended.parked.into_iter().map(|(at, what)| (name(at), what)).collect(),
+        complete: ended.complete,
+    }
+}
+
+fn edges(steps: &[Step]) -> Vec<Vec<Edge>> {
+    let mut at: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        at.entry(&step.address).or_default().push(index);
+    }
+    let of = |step: &Step| {
+        let named = step.waits_for.iter().filter_map(|(address, early)| Some((at.get(address)?, *early)));
+        named.flat_map(|(targets, early)| targets.iter().map(move |to| Edge { to: *to, early })).collect()
+    };
+    steps.iter().map(of).collect()
+}
+
+async fn one(engine: &Engine, step: &Step, stop: &Cancel, minted: &Minted) -> Ended {
+    let begun = Instant::now();
+    let action = step.action.word();
+    let tell = |kind| engine.0.events.step(&step.address, kind);
+    tell(EventKind::StepStarted { action, resource: step.kind.clone() });
+    match work(engine, step, stop, minted).await {
+        Ok(()) => {
+            tell(EventKind::StepDone { action, elapsed_ms: millis(begun.elapsed()) });
+            Ended::Done
+        }
+        Err(Halt::Fault(fault)) => {
+            tell(EventKind::StepFailed { fault: fault.clone() });
+            let (address, generation) = (step.address.clone(), step.generation);
+            // If this cannot be written either, the fault at hand is still the one to report.
+            let _ = engine.0.ledger.append(Entry::Failed { address, generation, fault: fault.clone() }).await;
+            Ended::Failed(fault)
+        }
+        Err(Halt::Parked(what)) => {
+            tell(EventKind::StepParked { what: what.clone() });
+            Ended::Parked(what)
+        }
+        Err(Halt::Interrupted) => Ended::Interrupted,
+    }
+}
+
+async fn work(engine: &Engine, step: &Step, stop: &Cancel, minted: &Minted) -> Result<(), Halt> {
+    let resource = engine.0.registry.get(&step.kind)?.clone();
+    let worker = Worker { engine, resource, address: &step.address, generation: step.generation, stop, undo: false };
+    worker.run(step, &|| minted.tell()).await
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How one step ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Done,
+    Failed(Fault),
+    Parked(String),
+    Interrupted,
+}
+
+/// How all of them ended. What is in none of the lists was never started or was interrupted.
+pub(super) struct Driven {
+    pub(super) failures: Vec<(usize, Fault)>,
+    pub(super) parked: Vec<(usize, String)>,
+    pub(super) blocked: Vec<usize>,
+    pub(super) complete: bool,
+}
+
+/// Tells the driver that a step's id is known.
+pub(super) struct Minted {
+    step: usize,
+    news: mpsc::UnboundedSender<usize>,
+}
+
+impl Minted {
+    fn tell(&self) {
+        // The driver outlives its steps; if it is gone, nobody waits for the id.
+        let _ = self.news.send(self.step);
+    }
+}
+
+/// Runs steps as their edges allow. Steps are tasks of their own that are never dropped half way: stopping means that no new
+/// one starts and that each ends at its next safe point.
+pub(super) struct Drive {
+    schedule: Schedule,
+    count: usize,
+    cancel: Cancel,
+    pub(super) stop: Cancel,
+    stop_on_failure: bool,
+}
+
+impl Drive {
+    pub(super) fn new(edges: Vec<Vec<Edge>>, typical: &[Duration], cancel: Cancel, stop_on_failure: bool) -> Self {
+        let count = edges.len();
+        Self { schedule: Schedule::new(edges, typical), count, cancel, stop: Cancel::new(), stop_on_failure }
+    }
+
+    pub(super) async fn run<F>(mut self, work: impl Fn(usize, Minted) -> F) -> Driven
+    where
+        F: Future<Output = Ended> + Send + 'static,
+    {
+        let (news, mut minted) = mpsc::unbounded_channel();
+        let mut tasks: JoinSet<(usize, Ended)> = JoinSet::new();
+        let mut driven = Driven { failures: Vec::new(), parked: Vec::new(), blocked: Vec::new(), complete: false };
+        let mut started = vec![false; self.count];
+        loop {
+            if !self.stop.is_cancelled() && !self.cancel.is_cancelled() {
+                for step in self.schedule.take_ready() {
+                    started[step] = true;
+                    let future = work(step, Minted { step, news: news.clone() });
+                    tasks.spawn(async move { (step, future.await) });
+                }
+            }
+            if tasks.is_empty() {
+                break;
+            }
+            tokio::select! {
+                Some(step) = minted.recv() => self.schedule.minted(step),
+                Some(joined) = tasks.join_next() => self.ended(joined, &mut driven),
+                () = self.cancel.cancelled(), if !self.stop.is_cancelled() => self.stop.cancel(),
+            }
+        }
+        driven.blocked = (0..self.count).filter(|step| !started[*step]).collect();
+        driven.complete = self.schedule.complete();
+        driven
+    }
+
+    fn ended(&mut self, joined: Result<(usize, Ended), tokio::task::JoinError>, driven: &mut Driven) {
+        match joined {
+            Ok((step, Ended::Done)) => self.schedule.done(step),
+            Ok((step, Ended::Failed(fault))) => {
+                driven.failures.push((step, fault));
+                if self.stop_on_failure {
+                    self.stop.cancel();
+                }
+            }
+            Ok((step, Ended::Parked(what))) => driven.parked.push((step, what)),
+            Ok((_, Ended::Interrupted)) => {}
+            // A bug in a step: its journal entry is there, so the next run looks at it. Nothing new starts in this one.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => self.stop.cancel(),
+        }
+    }
+}
