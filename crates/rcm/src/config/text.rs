@@ -4,29 +4,27 @@ use super::values::Refusal;
 
 /// Lowercase letters, digits and single hyphens, beginning with a letter: what every AWS name made from it allows.
 fn word(text: &str, what: &str) -> Result<(), Refusal> {
-    let refusal = |why: &str| Err(Refusal::new(format!("`{text}` is not a {what}: {why}")));
-    if text.is_empty() {
-        return refusal("it is empty");
+    let Some(why) = fault_of_word(text) else { return Ok(()) };
+    let refusal = Refusal::new(format!("`{text}` is not a {what}: {why}"));
+    let mended = text.to_lowercase().replace([' ', '_', '.'], "-");
+    match fault_of_word(&mended) {
+        None => Err(refusal.help(format!("only lowercase letters, digits and hyphens are allowed: \"{mended}\""))),
+        Some(_) => Err(refusal),
     }
-    if let Some(odd) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
-        return refusal(&format!("it has a `{}`", odd.escape_debug())).map_err(|refusal| suggest_word(refusal, text));
-    }
-    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return refusal("it does not begin with a letter");
-    }
-    if text.ends_with('-') || text.contains("--") {
-        return refusal("a hyphen must stand between letters or digits");
-    }
-    Ok(())
 }
 
-/// The same text in the allowed alphabet, where that is all it takes.
-fn suggest_word(refusal: Refusal, text: &str) -> Refusal {
-    let mended = text.to_lowercase().replace([' ', '_', '.'], "-");
-    match word(&mended, "") {
-        Ok(()) => refusal.help(format!("only lowercase letters, digits and hyphens are allowed: \"{mended}\"")),
-        Err(_) => refusal,
+fn fault_of_word(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some("it is empty".to_owned());
     }
+    if let Some(odd) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
+        return Some(format!("it has a `{}`", odd.escape_debug()));
+    }
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Some("it does not begin with a letter".to_owned());
+    }
+    let hyphens = text.ends_with('-') || text.contains("--");
+    hyphens.then(|| "a hyphen must stand between letters or digits".to_owned())
 }
 
 /// What a name may not begin with, because something made from it may not.
