@@ -54,7 +54,7 @@ impl Layer {
 pub(super) fn read<'a>(file: &Path, text: &'a str) -> Document<'a> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut document = Document {
-        source: Source::new(file, text),
+        source: Source::new(file, text, !errors.is_empty()),
         common: Layer::default(),
         environments: BTreeMap::new(),
         problems: Vec::new(),
@@ -75,8 +75,8 @@ pub(super) fn read<'a>(file: &Path, text: &'a str) -> Document<'a> {
 fn hide_secrets(source: &mut Source<'_>, table: &DeTable<'_>) {
     for (key, value) in table {
         match value.get_ref() {
-            DeValue::Table(inner) => hide_secrets(source, inner),
             _ if names_a_secret(key.get_ref()) => source.hide(value.span()),
+            DeValue::Table(inner) => hide_secrets(source, inner),
             _ => {}
         }
     }

@@ -4,12 +4,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::{Location, Problem};
+use super::settings;
 
 /// The text of a partner file, with the places in it that must never be shown.
 pub(super) struct Source<'a> {
     file: PathBuf,
     text: &'a str,
     hidden: Vec<Range<usize>>,
+    /// Whether the parser made no sense of it, so that the places of secrets are not known.
+    broken: bool,
 }
 
 /// What a hidden value is shown as.
@@ -26,8 +29,8 @@ pub(super) fn names_a_secret(key: &str) -> bool {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(file: &Path, text: &'a str) -> Self {
-        Source { file: file.to_owned(), text, hidden: Vec::new() }
+    pub(super) fn new(file: &Path, text: &'a str, broken: bool) -> Self {
+        Source { file: file.to_owned(), text, hidden: Vec::new(), broken }
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -69,26 +72,43 @@ impl<'a> Source<'a> {
 
     /// A line as it may be shown: secrets left out, control characters made harmless (a tab keeps its one column).
     fn shown(&self, start: usize, end: usize) -> String {
-        let line = &self.text[start..end];
-        let shown =
-            match self.hidden.iter().filter(|span| span.start < end && span.end > start).map(|span| span.start).min() {
-                Some(from) => format!("{}{HIDDEN}", &self.text[start..from.max(start)]),
-                None => hide_assigned_secret(line),
-            };
+        let overlapping = self.hidden.iter().filter(|span| span.start < end && span.end > start);
+        let known = overlapping.map(|span| span.start.max(start)).min();
+        let guessed = if self.broken { self.possible_secret(start, end) } else { None };
+        let shown = match known.into_iter().chain(guessed).min() {
+            Some(from) => format!("{}{HIDDEN}", &self.text[start..from]),
+            None => self.text[start..end].to_owned(),
+        };
         shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    }
+
+    /// Where in a line of a broken file a secret may begin: after its name, or at once where the lines above can be its beginning.
+    fn possible_secret(&self, start: usize, end: usize) -> Option<usize> {
+        if let Some(after_name) = end_of_secret_name(&self.text[start..end]) {
+            return Some(start + after_name);
+        }
+        if begins_a_setting(&self.text[start..end]) {
+            return None;
+        }
+        let mut above = self.text[..start].lines().rev();
+        let owner = above.find(|line| begins_a_setting(line) || end_of_secret_name(line).is_some())?;
+        end_of_secret_name(owner).map(|_| start)
     }
 }
 
-/// A line that the parser could not make sense of can still hold a secret: nothing after its `=` is shown.
-fn hide_assigned_secret(line: &str) -> String {
-    let mut from = 0;
-    for (at, _) in line.match_indices('=') {
-        if names_a_secret(&line[from..at]) {
-            return format!("{}= {HIDDEN}", &line[..at]);
-        }
-        from = at + 1;
-    }
-    line.to_owned()
+/// Whether a line surely is no continuation of the one above: a known setting, or a table's header.
+fn begins_a_setting(line: &str) -> bool {
+    let key = line.split('=').next().unwrap_or(line).trim();
+    settings::find(key).is_some() || (key.starts_with("[environments.") && key.ends_with(']'))
+}
+
+/// Where a secret's name ends in a line, with what belongs to the name and the `=` after it.
+fn end_of_secret_name(line: &str) -> Option<usize> {
+    let line = line.to_ascii_lowercase().replace('-', "_");
+    let word_end = SECRET_WORDS.iter().filter_map(|word| line.find(word).map(|at| at + word.len())).min()?;
+    let rest = line[word_end..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let value = rest.trim_start_matches([' ', '\t', '=']);
+    Some(line.len() - value.len())
 }
 
 fn floor_boundary(text: &str, index: usize) -> usize {
@@ -100,7 +120,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str, span: Range<usize>) -> (usize, usize, usize, String) {
-        let location = Source::new(Path::new("p.toml"), text).locate(span);
+        let location = Source::new(Path::new("p.toml"), text, false).locate(span);
         (location.line, location.column, location.width, location.source)
     }
 

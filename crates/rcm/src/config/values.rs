@@ -193,7 +193,11 @@ fn account_id(text: &str) -> Result<(), Refusal> {
     }
     let refusal = Refusal::new(format!("`{text}` is not an AWS account number"));
     let digits = text.replace(['-', ' '], "");
-    if is_number(&digits) { Err(refusal.help(format!("write it without separators: \"{digits}\""))) } else { Err(refusal) }
+    if is_number(&digits) {
+        Err(refusal.help(format!("write it without separators: \"{digits}\"")))
+    } else {
+        Err(refusal)
+    }
 }
 
 /// Regions of the commercial and GovCloud partitions, for suggestions only: a newer one of the right shape is accepted.
