@@ -9,7 +9,8 @@ use std::path::PathBuf;
 pub enum ConfigError {
     /// The partner's name is not one that can safely be a file name.
     #[error(
-        "`{name}` cannot be a partner's name\n  = help: use lowercase letters, digits and hyphens, beginning with a letter or digit, at most 40 characters: partners/NAME.toml"
+        "`{}` cannot be a partner's name\n  = help: use lowercase letters, digits and hyphens, beginning with a letter or digit, at most 40 characters: partners/NAME.toml",
+        name.escape_debug()
     )]
     PartnerName {
         /// The name as it was asked for.

@@ -131,7 +131,13 @@ fn refuse_problems(document: &Document<'_>, environments: &[Environment<'_>]) ->
     }
     let place = |problem: &Problem| problem.location.as_ref().map_or((usize::MAX, 0), |at| (at.line, at.column));
     problems.sort_by_key(place);
-    problems.dedup();
+    let mut seen = Vec::new();
+    problems.retain(|problem| {
+        !seen.contains(problem) && {
+            seen.push(problem.clone());
+            true
+        }
+    });
     Err(ConfigError::Invalid { file: document.source.file().to_owned(), problems })
 }
 

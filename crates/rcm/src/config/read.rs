@@ -65,7 +65,8 @@ pub(super) fn read<'a>(file: &Path, text: &'a str) -> Document<'a> {
     }
     // What a parser can save from a broken file is not what its author meant: no other problem is looked for.
     for error in errors {
-        let problem = document.source.problem(error.span(), None, format!("not valid TOML: {}", error.message()));
+        let refusal = Refusal::new(format!("not valid TOML: {}", error.message()));
+        let problem = document.source.problem(error.span(), None, refusal);
         document.problems.push(problem);
     }
     document
@@ -142,7 +143,7 @@ impl Document<'_> {
             }
             (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
             (Kind::Number { .. } | Kind::NumberOf(_) | Kind::OnlyNumber(..), DeValue::Integer(number)) => {
-                setting.kind.check_number(as_i64(number)).map(Value::Number)
+                setting.check_number(as_i64(number)).map(Value::Number)
             }
             (_, other) => {
                 let wanted = setting.kind.toml_type();
@@ -188,8 +189,8 @@ impl Document<'_> {
 
     /// Adds a problem; without a help of its own it says what the setting takes.
     fn report(&mut self, span: Range<usize>, key: &str, refusal: Refusal, setting: Option<&Setting>) {
-        let mut problem = self.source.problem(Some(span), Some(key), refusal.message);
-        problem.help = refusal.help.or_else(|| setting.map(Setting::usage));
+        let help = refusal.help.or_else(|| setting.map(Setting::usage));
+        let problem = self.source.problem(Some(span), Some(key), Refusal { help, ..refusal });
         self.problems.push(problem);
     }
 }
@@ -214,9 +215,11 @@ fn mend_type(setting: &Setting, found: &DeValue<'_>) -> String {
             check(&text).ok().map(|()| format!("{text:?}"))
         }
         (Kind::Flag, DeValue::String(text)) => text.parse::<bool>().ok().map(|flag| flag.to_string()),
-        (kind, DeValue::String(text)) => {
-            text.parse::<i64>().ok().and_then(|number| kind.check_number(number).ok()).map(|number| number.to_string())
-        }
+        (_, DeValue::String(text)) => text
+            .parse::<i64>()
+            .ok()
+            .and_then(|number| setting.check_number(number).ok())
+            .map(|number| number.to_string()),
         _ => None,
     };
     match rewritten {

@@ -98,24 +98,23 @@ impl Kind {
             Kind::Flag => "boolean",
         }
     }
+}
 
-    /// Whether a number is one that it takes.
+impl Setting {
+    /// A number of the file, if the setting takes it.
     pub(super) fn check_number(&self, number: i64) -> Result<u32, Refusal> {
-        let value = u32::try_from(number).ok();
-        let accepted = value.filter(|n| match self {
+        let accepted = u32::try_from(number).ok().filter(|n| match &self.kind {
             Kind::Number { min, max } => (min..=max).contains(&n),
             Kind::NumberOf(numbers) => numbers.contains(n),
             Kind::OnlyNumber(only, _) => n == only,
             Kind::Text { .. } | Kind::Choice { .. } | Kind::Flag => false,
         });
-        accepted.ok_or_else(|| match self {
-            Kind::OnlyNumber(_, why) => Refusal::new(*why),
-            _ => Refusal::new(format!("{number} is not among the values allowed")),
+        accepted.ok_or_else(|| match self.kind {
+            Kind::OnlyNumber(_, why) => Refusal::new(why),
+            _ => Refusal::new(format!("`{}` cannot be {number}", self.name)),
         })
     }
-}
 
-impl Setting {
     /// What the setting takes and an example: the help of every refusal that has nothing better to say.
     pub(super) fn usage(&self) -> String {
         format!("{} takes {}, for example: {} = {}", self.name, self.kind.takes(), self.name, self.example)

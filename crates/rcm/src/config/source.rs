@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Location, Problem};
 use super::settings;
+use super::values::Refusal;
 
 /// The text of a partner file, with the places in it that must never be shown.
 pub(super) struct Source<'a> {
@@ -43,13 +44,13 @@ impl<'a> Source<'a> {
     }
 
     /// A problem with the text at `span`, or with the file as a whole.
-    pub(super) fn problem(&self, span: Option<Range<usize>>, key: Option<&str>, message: String) -> Problem {
+    pub(super) fn problem(&self, span: Option<Range<usize>>, key: Option<&str>, refusal: Refusal) -> Problem {
         Problem {
             file: self.file.clone(),
             location: span.map(|span| self.locate(span)),
             key: key.map(str::to_owned),
-            message,
-            help: None,
+            message: printable(&refusal.message),
+            help: refusal.help.as_deref().map(printable),
         }
     }
 
@@ -70,7 +71,7 @@ impl<'a> Source<'a> {
         Location { line: self.text[..start].matches('\n').count() + 1, column, width, source }
     }
 
-    /// A line as it may be shown: secrets left out, control characters made harmless (a tab keeps its one column).
+    /// A line as it may be shown: secrets left out.
     fn shown(&self, start: usize, end: usize) -> String {
         let overlapping = self.hidden.iter().filter(|span| span.start < end && span.end > start);
         let known = overlapping.map(|span| span.start.max(start)).min();
@@ -79,7 +80,7 @@ impl<'a> Source<'a> {
             Some(from) => format!("{}{HIDDEN}", &self.text[start..from]),
             None => self.text[start..end].to_owned(),
         };
-        shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+        printable(&shown)
     }
 
     /// Where in a line of a broken file a secret may begin: after its name, or at once where the lines above can be its beginning.
@@ -109,6 +110,11 @@ fn end_of_secret_name(line: &str) -> Option<usize> {
     let rest = line[word_end..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
     let value = rest.trim_start_matches([' ', '\t', '=']);
     Some(line.len() - value.len())
+}
+
+/// The text with control characters made harmless to a terminal; each keeps its one column.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn floor_boundary(text: &str, index: usize) -> usize {

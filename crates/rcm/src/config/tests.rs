@@ -309,9 +309,9 @@ fn the_wrong_type_is_mended_where_it_can_be() {
 
 #[test]
 fn bad_values_say_what_is_allowed() {
-    assert_snapshot!(refusal("project_prefix", r#""Acme_RCM""#), @r#"`Acme_RCM` is not a project prefix: it has a `A` = only lowercase letters, digits and hyphens are allowed: "acme-rcm""#);
+    assert_snapshot!(refusal("project_prefix", r#""Acme_RCM""#), @r#"`Acme_RCM` is not a project prefix: `A` is not allowed in it = only lowercase letters, digits and hyphens are allowed: "acme-rcm""#);
     assert_snapshot!(refusal("project_prefix", r#""acme--rcm""#), @r#"`acme--rcm` is not a project prefix: a hyphen must stand between letters or digits = project_prefix takes lowercase letters, digits and hyphens, beginning with a letter, for example: project_prefix = "acme-rcm""#);
-    assert_snapshot!(refusal("environment", r#""""#), @r#"`` is not a environment name: it is empty = environment takes lowercase letters, digits and hyphens, beginning with a letter, for example: environment = "prod""#);
+    assert_snapshot!(refusal("environment", r#""""#), @r#"`` is not an environment name: it is empty = environment takes lowercase letters, digits and hyphens, beginning with a letter, for example: environment = "prod""#);
     assert_snapshot!(refusal("brand_name", r#"" Acme""#), @r#"the brand name has spaces around it = write "Acme""#);
     assert_snapshot!(refusal("domain_name", r#""https://rcm.acme.com/""#), @r#"`https://rcm.acme.com/` is not a domain name = it is the name alone: "rcm.acme.com""#);
     assert_snapshot!(refusal("domain_name", r#""localhost""#), @r#"`localhost` is not a domain name = domain_name takes a domain name in lowercase, for example: domain_name = "rcm.acme.com""#);
@@ -320,19 +320,20 @@ fn bad_values_say_what_is_allowed() {
     assert_snapshot!(refusal("aws_account_id", r#""1234-5678-9012""#), @r#"`1234-5678-9012` is not an AWS account number = write it without separators: "123456789012""#);
     assert_snapshot!(refusal("aws_account_id", r#""12345""#), @r#"`12345` is not an AWS account number = aws_account_id takes twelve digits in quotes, for example: aws_account_id = "123456789012""#);
     assert_snapshot!(refusal("aws_region", r#""us-east-1a""#), @r#"`us-east-1a` is not an AWS Region = that is an availability zone; its Region is "us-east-1""#);
-    assert_snapshot!(refusal("aws_region", r#""cn-north-1""#), @r#"`cn-north-1` is not an AWS Region = did you mean "eu-north-1"?"#);
-    assert_snapshot!(refusal("tier", r#""high_availability""#), @r#"`high_availability` is not a tier = did you mean "high-availability"? tier is one of development, production, high-availability"#);
-    assert_snapshot!(refusal("tier", r#""huge""#), @"`huge` is not a tier = tier is one of development, production, high-availability");
+    assert_snapshot!(refusal("aws_region", r#""cn-north-1""#), @"`cn-north-1` is not an AWS Region = the Regions in China are an AWS of their own, which rcm does not support");
+    assert_snapshot!(refusal("tier", r#""high_availability""#), @r#"`tier` cannot be `high_availability` = did you mean "high-availability"? tier is one of development, production, high-availability"#);
+    assert_snapshot!(refusal("tier", r#""huge""#), @"`tier` cannot be `huge` = tier is one of development, production, high-availability");
+    assert_snapshot!(refusal("tier", r#""prod""#), @r#"`tier` cannot be `prod` = did you mean "production"? tier is one of development, production, high-availability"#);
     assert_snapshot!(refusal("compute", r#""apprunner""#), @r#"App Runner is not supported yet = use compute = "ecs""#);
-    assert_snapshot!(refusal("compute", r#""lambda""#), @"`lambda` is not a compute = compute is one of ecs");
-    assert_snapshot!(refusal("availability_zones", "1"), @"1 is not among the values allowed = availability_zones takes a number from 2 to 3, for example: availability_zones = 2");
+    assert_snapshot!(refusal("compute", r#""lambda""#), @r#"`compute` cannot be `lambda` = use compute = "ecs""#);
+    assert_snapshot!(refusal("availability_zones", "1"), @"`availability_zones` cannot be 1 = availability_zones takes a number from 2 to 3, for example: availability_zones = 2");
     assert_snapshot!(refusal("db_instance_class", r#""t3.micro""#), @r#"`t3.micro` is not a database instance class = write "db.t3.micro""#);
     assert_snapshot!(refusal("db_instance_class", r#""db.m1.small""#), @r#"`db.m1.small` cannot be encrypted at rest = db_instance_class takes an RDS instance class, for example: db_instance_class = "db.r6g.large""#);
     assert_snapshot!(refusal("db_engine_version", r#""17.4""#), @r#"`17.4` names a minor version = minor upgrades come by themselves; write db_engine_version = "17""#);
-    assert_snapshot!(refusal("db_allocated_storage", "5"), @"5 is not among the values allowed = db_allocated_storage takes a number from 20 to 65536, for example: db_allocated_storage = 100");
+    assert_snapshot!(refusal("db_allocated_storage", "5"), @"`db_allocated_storage` cannot be 5 = db_allocated_storage takes a number from 20 to 65536, for example: db_allocated_storage = 100");
     assert_snapshot!(refusal("db_read_replicas", "1"), @"read replicas are not supported yet = db_read_replicas takes 0, for example: db_read_replicas = 0");
-    assert_snapshot!(refusal("ecs_cpu", "1000"), @"1000 is not among the values allowed = ecs_cpu takes 256, 512, 1024, 2048, 4096, 8192, 16384, for example: ecs_cpu = 1024");
-    assert_snapshot!(refusal("ecs_min_count", "-1"), @"-1 is not among the values allowed = ecs_min_count takes a number from 1 to 1000, for example: ecs_min_count = 2");
+    assert_snapshot!(refusal("ecs_cpu", "1000"), @"`ecs_cpu` cannot be 1000 = ecs_cpu takes 256, 512, 1024, 2048, 4096, 8192, 16384, for example: ecs_cpu = 1024");
+    assert_snapshot!(refusal("ecs_min_count", "-1"), @"`ecs_min_count` cannot be -1 = ecs_min_count takes a number from 1 to 1000, for example: ecs_min_count = 2");
 }
 
 #[test]
@@ -376,7 +377,7 @@ fn settings_must_fit_together() {
       |                     ^^
       = help: ecs_min_count must be at most ecs_desired_count, and that at most ecs_max_count
 
-    nat_gateways = 3 does not go with availability_zones = 2 (the default of tier production)
+    nat_gateways = 3 does not go with availability_zones = 2 (the default)
       --> partners/acme.toml:10:16
        |
     10 | nat_gateways = 3
@@ -500,7 +501,7 @@ fn environments_are_checked_whichever_is_chosen() {
     assert_snapshot!(PartnerConfig::parse("acme.toml", &text, Some("prod")).unwrap_err(), @r#"
     acme.toml has 4 problems
 
-    300 is not among the values allowed
+    `ecs_cpu` cannot be 300
       --> acme.toml:15:11
        |
     15 | ecs_cpu = 300
@@ -514,7 +515,7 @@ fn environments_are_checked_whichever_is_chosen() {
        | ^^^^^^^^^^^
        = help: leave `environment` out here: the name is the one in [environments.NAME]
 
-    `Test` is not a environment name: it has a `T`
+    `Test` is not an environment name: `T` is not allowed in it
       --> acme.toml:17:15
        |
     17 | [environments.Test]
@@ -597,6 +598,18 @@ fn a_file_that_cannot_be_read_is_not_a_missing_one() {
     std::fs::create_dir(dir.path().join("acme.toml")).unwrap();
     let error = PartnerConfig::load(dir.path(), "acme", None).unwrap_err();
     assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+}
+
+#[test]
+fn a_region_that_is_newer_than_rcm_is_accepted() {
+    let region = parse(&acme_with(&[("aws_region", r#""us-gov-central-1""#)])).unwrap().aws_region;
+    assert_eq!((region.as_str(), region.partition()), ("us-gov-central-1", "aws-us-gov"));
+}
+
+#[test]
+fn a_terminal_is_safe_from_the_file() {
+    let error = error(&[("support_email", r#""\u001b[31mred""#), ("brand_name", "'a\tb'")]);
+    assert!(error.chars().all(|c| c == '\n' || !c.is_control()), "{error:?}");
 }
 
 #[test]

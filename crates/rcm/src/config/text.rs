@@ -5,7 +5,7 @@ use super::values::Refusal;
 /// Lowercase letters, digits and single hyphens, beginning with a letter: what every AWS name made from it allows.
 fn word(text: &str, what: &str) -> Result<(), Refusal> {
     let Some(why) = fault_of_word(text) else { return Ok(()) };
-    let refusal = Refusal::new(format!("`{text}` is not a {what}: {why}"));
+    let refusal = Refusal::new(format!("`{text}` is not {what}: {why}"));
     let mended = text.to_lowercase().replace([' ', '_', '.'], "-");
     match fault_of_word(&mended) {
         None => Err(refusal.help(format!("only lowercase letters, digits and hyphens are allowed: \"{mended}\""))),
@@ -18,7 +18,7 @@ fn fault_of_word(text: &str) -> Option<String> {
         return Some("it is empty".to_owned());
     }
     if let Some(odd) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
-        return Some(format!("it has a `{}`", odd.escape_debug()));
+        return Some(format!("`{odd}` is not allowed in it"));
     }
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Some("it does not begin with a letter".to_owned());
@@ -34,7 +34,7 @@ const RESERVED_STARTS: &[(&str, &str)] =
     &[("internal-", "a load balancer"), ("sthree-", "an S3 bucket"), ("amzn-s3-demo-", "an S3 bucket")];
 
 pub(super) fn project_prefix(text: &str) -> Result<(), Refusal> {
-    word(text, "project prefix")?;
+    word(text, "a project prefix")?;
     match RESERVED_STARTS.iter().find(|(start, _)| text.starts_with(start)) {
         Some((start, whose)) => Err(Refusal::new(format!(
             "`{text}` begins with `{start}`, which AWS does not allow in the name of {whose}"
@@ -44,7 +44,7 @@ pub(super) fn project_prefix(text: &str) -> Result<(), Refusal> {
 }
 
 pub(super) fn environment(text: &str) -> Result<(), Refusal> {
-    word(text, "environment name")
+    word(text, "an environment name")
 }
 
 /// The longest brand name, in characters: generous for a name, far below what an environment variable holds.

@@ -91,17 +91,17 @@ impl<'a> Environment<'a> {
 
     pub(super) fn problem(&self, names: &[&'static str], refusal: Refusal) -> Problem {
         let (key, span) = self.place(names);
-        let mut problem = self.document.source.problem(span, key, refusal.message);
-        problem.help = refusal.help;
-        problem
+        self.document.source.problem(span, key, refusal)
     }
 
     /// `ecs_memory = 512`, and who says so where it is not the file.
     fn quote(&self, name: &str) -> String {
         let value = self.value(name).map_or_else(|| "?".to_owned(), |value| value.to_string());
+        let by_tier = settings::find(name).is_some_and(|setting| matches!(setting.default, Preset::PerTier(_)));
         match (self.given(name), self.tier()) {
-            (None, Some(tier)) => format!("{name} = {value} (the default of tier {tier})"),
-            _ => format!("{name} = {value}"),
+            (None, Some(tier)) if by_tier => format!("{name} = {value} (the default of tier {tier})"),
+            (None, _) => format!("{name} = {value} (the default)"),
+            (Some(_), _) => format!("{name} = {value}"),
         }
     }
 
@@ -274,11 +274,7 @@ impl Environment<'_> {
         let own = self.own.and_then(|own| own.get(name).map(|given| given.span.clone()).or_else(|| own.header.clone()));
         match own {
             None => self.problem(&[name], refusal),
-            Some(span) => {
-                let mut problem = self.document.source.problem(Some(span), Some(name), refusal.message);
-                problem.help = refusal.help;
-                problem
-            }
+            Some(span) => self.document.source.problem(Some(span), Some(name), refusal),
         }
     }
 }

@@ -179,11 +179,12 @@ impl FromStr for PostgresVersion {
 /// The refusal of a value that is not among the few that are allowed.
 fn one_of(setting: &str, given: &str, allowed: &[&'static str]) -> Refusal {
     let list = allowed.join(", ");
-    let help = match nearest(given, allowed.iter().copied()) {
-        Some(near) if allowed.len() > 1 => format!("did you mean \"{near}\"? {setting} is one of {list}"),
-        _ => format!("{setting} is one of {list}"),
+    let help = match (allowed, nearest(given, allowed.iter().copied())) {
+        ([only], _) => format!("use {setting} = \"{only}\""),
+        (_, Some(near)) => format!("did you mean \"{near}\"? {setting} is one of {list}"),
+        (_, None) => format!("{setting} is one of {list}"),
     };
-    Refusal::new(format!("`{given}` is not a {setting}")).help(help)
+    Refusal::new(format!("`{setting}` cannot be `{given}`")).help(help)
 }
 
 fn account_id(text: &str) -> Result<(), Refusal> {
@@ -230,6 +231,9 @@ fn region(text: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     let refusal = Refusal::new(format!("`{text}` is not an AWS Region"));
+    if text.starts_with("cn-") {
+        return Err(refusal.help("the Regions in China are an AWS of their own, which rcm does not support"));
+    }
     // An availability zone is a Region and a letter.
     match text.strip_suffix(|c: char| c.is_ascii_lowercase()) {
         Some(region) if REGIONS.contains(&region) => {
