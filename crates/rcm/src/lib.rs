@@ -1,1 +1,3 @@
 //! rcm
+
+pub mod config;

@@ -1,0 +1,28 @@
+//! The partner file: one TOML file a partner, read strictly, with every mistake reported at once and at its place.
+//!
+//! Data goes one way: text → `read` (TOML with places; each setting checked by itself) → `validate` (an environment as a whole:
+//! the file's values over the tier's presets, and what must fit together) → [`PartnerConfig`]. What settings there are, what they
+//! take, their presets and their documentation stand in one table, `settings`; the JSON Schema and the reference come from it.
+//!
+//! Nothing here calls AWS or reads the environment.
+
+mod error;
+mod fargate;
+mod names;
+mod nearest;
+mod partner;
+mod read;
+mod schema;
+mod settings;
+mod source;
+mod text;
+mod validate;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Location, Problem};
+pub use partner::PartnerConfig;
+pub use schema::{json_schema, reference};
+pub use values::{AccountId, Compute, HexColor, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier};

@@ -1,0 +1,253 @@
+//! The partner's configuration: every setting decided, and how it comes from a file.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ipnet::Ipv4Net;
+
+use super::error::{ConfigError, Problem};
+use super::names;
+use super::nearest::nearest;
+use super::read::{Document, read};
+use super::validate::{Environment, between, named_at_top};
+use super::values::{AccountId, Compute, HexColor, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier};
+
+/// One environment of a partner, every setting decided: what the file leaves out is the tier's preset.
+///
+/// What each setting means stands in `docs/partner-file.md`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartnerConfig {
+    /// The partner's name: the partner file's, without `.toml`.
+    pub partner: String,
+    /// The partner file.
+    pub file: PathBuf,
+    /// What every AWS name begins with, before the environment.
+    pub project_prefix: String,
+    /// The name that the partner's users see.
+    pub brand_name: String,
+    /// The environment.
+    pub environment: String,
+    /// The application's address; without it there is no HTTPS.
+    pub domain_name: Option<String>,
+    /// Where the partner's users write for help.
+    pub support_email: String,
+    /// The brand's colour.
+    pub primary_color: HexColor,
+    /// The only account that may be touched.
+    pub aws_account_id: AccountId,
+    /// The only Region that may be touched.
+    pub aws_region: Region,
+    /// The profile to get credentials from, instead of the SDK's own choice.
+    pub aws_profile: Option<String>,
+    /// The role to assume in the account.
+    pub aws_role_arn: Option<RoleArn>,
+    /// The external ID to assume it with.
+    pub aws_external_id: Option<String>,
+    /// Where the presets come from.
+    pub tier: Tier,
+    /// The VPC's addresses: private, /16 to /20.
+    pub vpc_cidr: Ipv4Net,
+    /// How many zones the subnets are in: 2 or 3.
+    pub availability_zones: u32,
+    /// 1, or as many as there are zones.
+    pub nat_gateways: u32,
+    /// The RDS instance class.
+    pub db_instance_class: String,
+    /// PostgreSQL's major version.
+    pub db_engine_version: PostgresVersion,
+    /// Whether the database has a standby in another zone.
+    pub db_multi_az: bool,
+    /// The database's disk at first, in GiB.
+    pub db_allocated_storage: u32,
+    /// How far the disk may grow, in GiB.
+    pub db_max_allocated_storage: u32,
+    /// How many read replicas the database has; always 0 as yet.
+    pub db_read_replicas: u32,
+    /// What the application runs on.
+    pub compute: Compute,
+    /// A task's CPU, in units of 1/1024 vCPU.
+    pub ecs_cpu: u32,
+    /// A task's memory, in MiB.
+    pub ecs_memory: u32,
+    /// How many tasks there are at first.
+    pub ecs_desired_count: u32,
+    /// The fewest tasks that autoscaling leaves.
+    pub ecs_min_count: u32,
+    /// The most tasks that autoscaling starts.
+    pub ecs_max_count: u32,
+    /// The application's image; without it the service runs no task.
+    pub api_image: Option<ImageRef>,
+}
+
+impl PartnerConfig {
+    /// Reads `NAME.toml` in `partners_dir`, and of it the environment `env`, or the one that the file names or solely has.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the name, the file or the choice of an environment; of a file, all at once.
+    pub fn load(partners_dir: &Path, name: &str, env: Option<&str>) -> Result<PartnerConfig, ConfigError> {
+        if !is_partner_name(name) {
+            return Err(ConfigError::PartnerName { name: name.to_owned() });
+        }
+        let path = partners_dir.join(format!("{name}.toml"));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&path, &text, env),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Err(not_found(partners_dir, name, path)),
+            Err(source) => Err(ConfigError::Unreadable { path, source }),
+        }
+    }
+
+    /// The configuration in a partner file's text; the file's name gives the partner's, and its path the place of errors.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), but for those of reading.
+    pub fn parse(file: impl AsRef<Path>, text: &str, env: Option<&str>) -> Result<PartnerConfig, ConfigError> {
+        let file = file.as_ref();
+        let document = read(file, text);
+        let environments = Environment::all(&document);
+        refuse_problems(&document, &environments)?;
+        let chosen = choose(&document, &environments, env)?;
+        decide(file, chosen).map_err(|problem| ConfigError::Invalid { file: file.to_owned(), problems: vec![problem] })
+    }
+
+    /// What every name in AWS begins with: `{project_prefix}-{environment}`.
+    pub fn prefix(&self) -> String {
+        names::prefix(&self.project_prefix, &self.environment)
+    }
+}
+
+/// Fails with every problem of the file, in the file's order and each once; what is missing comes last.
+fn refuse_problems(document: &Document<'_>, environments: &[Environment<'_>]) -> Result<(), ConfigError> {
+    let mut problems = document.problems.clone();
+    let malformed = problems.iter().any(|problem| problem.key.is_none());
+    if !malformed {
+        problems.extend(environments.iter().flat_map(Environment::problems));
+        problems.extend(between(environments));
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let place = |problem: &Problem| problem.location.as_ref().map_or((usize::MAX, 0), |at| (at.line, at.column));
+    problems.sort_by_key(place);
+    let mut seen = Vec::new();
+    problems.retain(|problem| {
+        !seen.contains(problem) && {
+            seen.push(problem.clone());
+            true
+        }
+    });
+    Err(ConfigError::Invalid { file: document.source.file().to_owned(), problems })
+}
+
+/// The environment to use: the one asked for, else the one named at the top of the file, else the only one.
+fn choose<'e, 'd>(
+    document: &Document<'_>,
+    environments: &'e [Environment<'d>],
+    env: Option<&str>,
+) -> Result<&'e Environment<'d>, ConfigError> {
+    let names =
+        || environments.iter().filter_map(|environment| environment.name.map(str::to_owned)).collect::<Vec<_>>();
+    let file = document.source.file().to_owned();
+    match (env.or_else(|| named_at_top(document)), environments) {
+        (Some(wanted), _) => {
+            let found = environments.iter().find(|environment| environment.name == Some(wanted));
+            found.ok_or_else(|| ConfigError::UnknownEnvironment {
+                file,
+                asked: wanted.to_owned(),
+                nearest: nearest(wanted, environments.iter().filter_map(|environment| environment.name))
+                    .map(str::to_owned),
+                environments: names(),
+            })
+        }
+        (None, [only]) => Ok(only),
+        (None, _) => Err(ConfigError::EnvironmentNeeded { file, environments: names() }),
+    }
+}
+
+/// Takes an environment's values into their types. Nothing of it fails once the file has no problems.
+fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem> {
+    let values = Values(from);
+    Ok(PartnerConfig {
+        partner: file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+        file: file.to_owned(),
+        project_prefix: values.text("project_prefix")?,
+        brand_name: values.text("brand_name")?,
+        environment: from.name.map(str::to_owned).ok_or_else(|| values.absent("environment"))?,
+        domain_name: from.text("domain_name"),
+        support_email: values.text("support_email")?,
+        primary_color: values.parse("primary_color")?,
+        aws_account_id: values.parse("aws_account_id")?,
+        aws_region: values.parse("aws_region")?,
+        aws_profile: from.text("aws_profile"),
+        aws_role_arn: values.parse_if_given("aws_role_arn")?,
+        aws_external_id: from.text("aws_external_id"),
+        tier: values.parse("tier")?,
+        vpc_cidr: values.parse_with("vpc_cidr", super::values::vpc_cidr)?,
+        availability_zones: values.number("availability_zones")?,
+        nat_gateways: values.number("nat_gateways")?,
+        db_instance_class: values.text("db_instance_class")?,
+        db_engine_version: values.parse("db_engine_version")?,
+        db_multi_az: from.flag("db_multi_az").ok_or_else(|| values.absent("db_multi_az"))?,
+        db_allocated_storage: values.number("db_allocated_storage")?,
+        db_max_allocated_storage: values.number("db_max_allocated_storage")?,
+        db_read_replicas: values.number("db_read_replicas")?,
+        compute: values.parse("compute")?,
+        ecs_cpu: values.number("ecs_cpu")?,
+        ecs_memory: values.number("ecs_memory")?,
+        ecs_desired_count: values.number("ecs_desired_count")?,
+        ecs_min_count: values.number("ecs_min_count")?,
+        ecs_max_count: values.number("ecs_max_count")?,
+        api_image: values.parse_if_given("api_image")?,
+    })
+}
+
+/// An environment's values, each of which must be there.
+struct Values<'a>(&'a Environment<'a>);
+
+impl Values<'_> {
+    fn absent(&self, name: &'static str) -> Problem {
+        self.0.problem(&[name], Refusal::new(format!("`{name}` has no value")))
+    }
+
+    fn text(&self, name: &'static str) -> Result<String, Problem> {
+        self.0.text(name).ok_or_else(|| self.absent(name))
+    }
+
+    fn number(&self, name: &'static str) -> Result<u32, Problem> {
+        self.0.number(name).ok_or_else(|| self.absent(name))
+    }
+
+    fn parse<T: FromStr<Err = Refusal>>(&self, name: &'static str) -> Result<T, Problem> {
+        self.parse_with(name, str::parse)
+    }
+
+    fn parse_with<T>(&self, name: &'static str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Result<T, Problem> {
+        parse(&self.text(name)?).map_err(|refusal| self.0.problem(&[name], refusal))
+    }
+
+    fn parse_if_given<T: FromStr<Err = Refusal>>(&self, name: &'static str) -> Result<Option<T>, Problem> {
+        self.0.text(name).map(|_| self.parse(name)).transpose()
+    }
+}
+
+/// Whether a partner's name is safe as a file name and in the tags and names made of it.
+fn is_partner_name(name: &str) -> bool {
+    (1..=40).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name.starts_with('-')
+}
+
+fn not_found(partners_dir: &Path, name: &str, path: PathBuf) -> ConfigError {
+    let partners = partners_in(partners_dir);
+    let nearest = nearest(name, partners.iter().map(String::as_str)).map(str::to_owned);
+    ConfigError::NotFound { name: name.to_owned(), path, partners, nearest }
+}
+
+/// The partners that have a file in the folder, sorted; none where the folder cannot be read.
+fn partners_in(partners_dir: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(partners_dir).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
+    names.filter(|name| is_partner_name(name)).collect::<BTreeSet<_>>().into_iter().collect()
+}

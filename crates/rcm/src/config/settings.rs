@@ -1,0 +1,388 @@
+//! The one table of settings. Reading, hints, presets, the JSON Schema and the reference in the documentation all come from it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use super::fargate;
+use super::text;
+use super::values::{
+    AccountId, Compute, HexColor, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, vpc_cidr,
+};
+
+/// One setting of the partner file.
+pub(super) struct Setting {
+    /// Its key in the file.
+    pub(super) name: &'static str,
+    /// What values it takes.
+    pub(super) kind: Kind,
+    /// What it is where the file does not say.
+    pub(super) default: Preset,
+    /// What it means, in one sentence for the user.
+    pub(super) doc: &'static str,
+    /// A value as one writes it in the file.
+    pub(super) example: &'static str,
+}
+
+/// What values a setting takes.
+pub(super) enum Kind {
+    /// Text by a rule; `pattern` is as much of the rule as an editor can check (a JSON Schema pattern, or empty).
+    Text { takes: &'static str, pattern: &'static str, check: fn(&str) -> Result<(), Refusal> },
+    /// One of a few words.
+    Choice { allowed: &'static [&'static str], check: fn(&str) -> Result<(), Refusal> },
+    /// A whole number in a range, both ends included.
+    Number { min: u32, max: u32 },
+    /// One of a few whole numbers.
+    NumberOf(&'static [u32]),
+    /// A number that has one value yet, and why.
+    OnlyNumber(u32, &'static str),
+    /// `true` or `false`.
+    Flag,
+}
+
+/// What a setting is where the file does not say.
+pub(super) enum Preset {
+    /// The file must say.
+    Required,
+    /// Nothing.
+    Nothing,
+    /// The same in every tier.
+    Always(Value),
+    /// By tier, in the order of [`Tier::ALL`].
+    PerTier([Value; 3]),
+}
+
+/// A setting's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(Cow<'static, str>),
+    Number(u32),
+    Flag(bool),
+    /// As many as there are availability zones; a preset only, never read from a file.
+    OnePerZone,
+}
+
+impl fmt::Display for Value {
+    /// As it is written in the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => write!(f, "{text:?}"),
+            Value::Number(number) => number.fmt(f),
+            Value::Flag(flag) => flag.fmt(f),
+            Value::OnePerZone => f.write_str("one per zone"),
+        }
+    }
+}
+
+impl Kind {
+    /// What it takes, for people.
+    pub(super) fn takes(&self) -> String {
+        match self {
+            Kind::Text { takes, .. } => (*takes).to_owned(),
+            Kind::Choice { allowed: [only], .. } => format!("\"{only}\""),
+            Kind::Choice { allowed, .. } => {
+                allowed.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+            }
+            Kind::Number { min, max } => format!("a number from {min} to {max}"),
+            Kind::NumberOf(numbers) => numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+            Kind::OnlyNumber(only, _) => only.to_string(),
+            Kind::Flag => "true or false".to_owned(),
+        }
+    }
+
+    /// The TOML type it is written in.
+    pub(super) fn toml_type(&self) -> &'static str {
+        match self {
+            Kind::Text { .. } | Kind::Choice { .. } => "string",
+            Kind::Number { .. } | Kind::NumberOf(_) | Kind::OnlyNumber(..) => "integer",
+            Kind::Flag => "boolean",
+        }
+    }
+}
+
+impl Setting {
+    /// A number of the file, if the setting takes it.
+    pub(super) fn check_number(&self, number: i64) -> Result<u32, Refusal> {
+        let accepted = u32::try_from(number).ok().filter(|n| match &self.kind {
+            Kind::Number { min, max } => (min..=max).contains(&n),
+            Kind::NumberOf(numbers) => numbers.contains(n),
+            Kind::OnlyNumber(only, _) => n == only,
+            Kind::Text { .. } | Kind::Choice { .. } | Kind::Flag => false,
+        });
+        accepted.ok_or_else(|| match self.kind {
+            Kind::OnlyNumber(_, why) => Refusal::new(why),
+            _ => Refusal::new(format!("`{}` cannot be {number}", self.name)),
+        })
+    }
+
+    /// What the setting takes and an example: the help of every refusal that has nothing better to say.
+    pub(super) fn usage(&self) -> String {
+        format!("{} takes {}, for example: {} = {}", self.name, self.kind.takes(), self.name, self.example)
+    }
+
+    /// The tier's preset, or the one of all tiers.
+    pub(super) fn preset(&self, tier: Tier) -> Option<Value> {
+        match &self.default {
+            Preset::Required | Preset::Nothing => None,
+            Preset::Always(value) => Some(value.clone()),
+            Preset::PerTier(values) => Some(values[tier as usize].clone()),
+        }
+    }
+}
+
+/// The setting of that name.
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+fn is<T: FromStr<Err = Refusal>>(text: &str) -> Result<(), Refusal> {
+    text.parse::<T>().map(drop)
+}
+
+fn cidr(text: &str) -> Result<(), Refusal> {
+    vpc_cidr(text).map(drop)
+}
+
+const fn text(text: &'static str) -> Value {
+    Value::Text(Cow::Borrowed(text))
+}
+
+const fn numbers(development: u32, production: u32, high_availability: u32) -> Preset {
+    Preset::PerTier([Value::Number(development), Value::Number(production), Value::Number(high_availability)])
+}
+
+/// Every setting, in the order in which one writes them.
+pub(super) static SETTINGS: &[Setting] = &[
+    Setting {
+        name: "project_prefix",
+        kind: Kind::Text {
+            takes: "lowercase letters, digits and hyphens, beginning with a letter",
+            pattern: "^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+            check: text::project_prefix,
+        },
+        default: Preset::Required,
+        doc: "The partner's unique identifier. Every AWS name begins with it; changing it means another environment.",
+        example: r#""acme-rcm""#,
+    },
+    Setting {
+        name: "brand_name",
+        kind: Kind::Text { takes: "a line of text", pattern: "", check: text::brand_name },
+        default: Preset::Required,
+        doc: "The name that the partner's users see.",
+        example: r#""Acme Healthcare RCM""#,
+    },
+    Setting {
+        name: "environment",
+        kind: Kind::Text {
+            takes: "lowercase letters, digits and hyphens, beginning with a letter",
+            pattern: "^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+            check: text::environment,
+        },
+        default: Preset::Required,
+        doc: "The environment that the file describes; see [Several environments](#several-environments).",
+        example: r#""prod""#,
+    },
+    Setting {
+        name: "domain_name",
+        kind: Kind::Text {
+            takes: "a domain name in lowercase",
+            pattern: r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$",
+            check: text::domain_name,
+        },
+        default: Preset::Nothing,
+        doc: "The application's address. Without it there is no certificate and no HTTPS, so nothing for patients' data.",
+        example: r#""rcm.acme.com""#,
+    },
+    Setting {
+        name: "support_email",
+        kind: Kind::Text { takes: "an e-mail address", pattern: "^[^@ ]+@[^@ ]+\\.[^@ ]+$", check: text::email },
+        default: Preset::Required,
+        doc: "Where the partner's users write for help.",
+        example: r#""support@acme.com""#,
+    },
+    Setting {
+        name: "primary_color",
+        kind: Kind::Text { takes: "a colour as #RRGGBB", pattern: "^#[0-9A-Fa-f]{6}$", check: is::<HexColor> },
+        default: Preset::Required,
+        doc: "The brand's colour.",
+        example: r##""#FF5722""##,
+    },
+    Setting {
+        name: "aws_account_id",
+        kind: Kind::Text { takes: "twelve digits in quotes", pattern: "^[0-9]{12}$", check: is::<AccountId> },
+        default: Preset::Required,
+        doc: "The one AWS account that rcm may touch for this partner; with credentials of any other it stops.",
+        example: r#""123456789012""#,
+    },
+    Setting {
+        name: "aws_region",
+        kind: Kind::Text {
+            takes: "a commercial or GovCloud Region",
+            pattern: "^(af|ap|ca|eu|il|me|mx|sa|us|us-gov)-[a-z]+-[1-9]$",
+            check: is::<Region>,
+        },
+        default: Preset::Required,
+        doc: "The one AWS Region that everything is in.",
+        example: r#""us-east-1""#,
+    },
+    Setting {
+        name: "aws_profile",
+        kind: Kind::Text { takes: "the name of a profile", pattern: "", check: text::profile },
+        default: Preset::Nothing,
+        doc: "The profile of `~/.aws/config` to get credentials from. Default: what the AWS SDK finds by itself.",
+        example: r#""acme-admin""#,
+    },
+    Setting {
+        name: "aws_role_arn",
+        kind: Kind::Text {
+            takes: "the ARN of an IAM role in the partner's account",
+            pattern: "^arn:(aws|aws-us-gov):iam::[0-9]{12}:role/.+$",
+            check: is::<RoleArn>,
+        },
+        default: Preset::Nothing,
+        doc: "The role to assume in the partner's account.",
+        example: r#""arn:aws:iam::123456789012:role/rcm-deploy""#,
+    },
+    Setting {
+        name: "aws_external_id",
+        kind: Kind::Text {
+            takes: "2 to 1224 letters, digits and characters of _+=,.@:/-",
+            pattern: "^[A-Za-z0-9_+=,.@:/-]{2,1224}$",
+            check: text::external_id,
+        },
+        default: Preset::Nothing,
+        doc: "The external ID that the role's trust policy asks for. Needs `aws_role_arn`.",
+        example: r#""rcm-acme""#,
+    },
+    Setting {
+        name: "tier",
+        kind: Kind::Choice { allowed: Tier::NAMES, check: is::<Tier> },
+        default: Preset::Always(text("production")),
+        doc: "The size of the environment: the defaults of the settings below. Protection of data is the same in all three.",
+        example: r#""production""#,
+    },
+    Setting {
+        name: "vpc_cidr",
+        kind: Kind::Text {
+            takes: "a private IPv4 block from /16 to /20",
+            pattern: r"^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/(16|17|18|19|20)$",
+            check: cidr,
+        },
+        default: Preset::Always(text("10.0.0.0/16")),
+        doc: "The network's addresses. Choose one that overlaps no network it will ever be connected to: it cannot be changed later.",
+        example: r#""10.20.0.0/16""#,
+    },
+    Setting {
+        name: "availability_zones",
+        kind: Kind::Number { min: 2, max: 3 },
+        default: Preset::Always(Value::Number(2)),
+        doc: "How many zones the subnets are in; RDS and the load balancer need two.",
+        example: "2",
+    },
+    Setting {
+        name: "nat_gateways",
+        kind: Kind::Number { min: 1, max: 3 },
+        default: Preset::PerTier([Value::Number(1), Value::Number(1), Value::OnePerZone]),
+        doc: "1, or one for each zone: with 1, the loss of its zone cuts the others off from the internet.",
+        example: "1",
+    },
+    Setting {
+        name: "db_instance_class",
+        kind: Kind::Text {
+            takes: "an RDS instance class",
+            pattern: r"^db\.[a-z]+[0-9]+[a-z]*\.(micro|small|medium|large|[0-9]*xlarge)$",
+            check: text::db_instance_class,
+        },
+        default: Preset::PerTier([text("db.t3.micro"), text("db.t3.medium"), text("db.t3.large")]),
+        doc: "The size of the database server. Graviton classes (`db.t4g.…`, `db.r7g.…`) cost less for the same work.",
+        example: r#""db.r6g.large""#,
+    },
+    Setting {
+        name: "db_engine_version",
+        kind: Kind::Choice { allowed: PostgresVersion::NAMES, check: is::<PostgresVersion> },
+        default: Preset::Always(text("17")),
+        doc: "PostgreSQL's major version. Minor versions are upgraded by RDS in the maintenance window.",
+        example: r#""17""#,
+    },
+    Setting {
+        name: "db_multi_az",
+        kind: Kind::Flag,
+        default: Preset::PerTier([Value::Flag(false), Value::Flag(true), Value::Flag(true)]),
+        doc: "Whether a standby in another zone takes over when the database server fails.",
+        example: "true",
+    },
+    Setting {
+        name: "db_allocated_storage",
+        kind: Kind::Number { min: 20, max: 65_536 },
+        default: numbers(20, 50, 100),
+        doc: "The database's disk at first, in GiB. It can grow, never shrink.",
+        example: "100",
+    },
+    Setting {
+        name: "db_max_allocated_storage",
+        kind: Kind::Number { min: 22, max: 65_536 },
+        default: numbers(100, 500, 1000),
+        doc: "How far the disk may grow by itself, in GiB: at least 10 % more than `db_allocated_storage`.",
+        example: "1000",
+    },
+    Setting {
+        name: "db_read_replicas",
+        kind: Kind::OnlyNumber(0, "read replicas are not supported yet"),
+        default: Preset::Always(Value::Number(0)),
+        doc: "How many read replicas the database has. Not supported yet: 0.",
+        example: "0",
+    },
+    Setting {
+        name: "compute",
+        kind: Kind::Choice { allowed: Compute::NAMES, check: is::<Compute> },
+        default: Preset::Always(text("ecs")),
+        doc: "What the application runs on: ECS on Fargate.",
+        example: r#""ecs""#,
+    },
+    Setting {
+        name: "ecs_cpu",
+        kind: Kind::NumberOf(&fargate::CPU_UNITS),
+        default: numbers(256, 1024, 1024),
+        doc: "The CPU of one task; 1024 is one vCPU.",
+        example: "1024",
+    },
+    Setting {
+        name: "ecs_memory",
+        kind: Kind::Number { min: 512, max: 122_880 },
+        default: numbers(512, 2048, 2048),
+        doc: "The memory of one task in MiB; which sizes there are depends on `ecs_cpu`, see [Task sizes](#task-sizes).",
+        example: "2048",
+    },
+    Setting {
+        name: "ecs_desired_count",
+        kind: Kind::Number { min: 1, max: 1000 },
+        default: numbers(1, 2, 4),
+        doc: "How many tasks run at first; from then on the load decides, between the two below.",
+        example: "4",
+    },
+    Setting {
+        name: "ecs_min_count",
+        kind: Kind::Number { min: 1, max: 1000 },
+        default: numbers(1, 2, 4),
+        doc: "The fewest tasks that autoscaling leaves.",
+        example: "2",
+    },
+    Setting {
+        name: "ecs_max_count",
+        kind: Kind::Number { min: 1, max: 1000 },
+        default: numbers(2, 10, 20),
+        doc: "The most tasks that autoscaling starts.",
+        example: "10",
+    },
+    Setting {
+        name: "api_image",
+        kind: Kind::Text {
+            takes: "a container image pinned by digest",
+            pattern: "^[a-z0-9._:/-]+@sha256:[0-9a-f]{64}$",
+            check: is::<ImageRef>,
+        },
+        default: Preset::Nothing,
+        doc: "The application's image. Until it is set, the service runs no task.",
+        example: r#""123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae""#,
+    },
+];

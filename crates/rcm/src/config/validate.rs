@@ -1,0 +1,280 @@
+//! One environment of a partner file as a whole: what the file gives, what the tier fills in, and what must fit together.
+
+use std::ops::Range;
+
+use ipnet::Ipv4Net;
+
+use super::error::Problem;
+use super::fargate;
+use super::names;
+use super::read::{Document, Given, Layer};
+use super::settings::{self, Preset, SETTINGS, Value};
+use super::values::{Refusal, RoleArn, Tier, overlap, vpc_cidr};
+
+/// The settings of one environment: its own table over the common ones over the tier's presets.
+pub(super) struct Environment<'a> {
+    document: &'a Document<'a>,
+    /// `None` where the file names no environment.
+    pub(super) name: Option<&'a str>,
+    own: Option<&'a Layer>,
+}
+
+impl<'a> Environment<'a> {
+    /// Every environment that the file describes: its tables, and the one that it names at the top.
+    pub(super) fn all(document: &'a Document<'a>) -> Vec<Environment<'a>> {
+        let in_tables =
+            document.environments.iter().map(|(name, own)| Environment { document, name: Some(name), own: Some(own) });
+        let mut all: Vec<_> = in_tables.collect();
+        match named_at_top(document) {
+            Some(name) if document.environments.contains_key(name) => {}
+            Some(name) => all.push(Environment { document, name: Some(name), own: None }),
+            None if all.is_empty() => all.push(Environment { document, name: None, own: None }),
+            None => {}
+        }
+        all.sort_by_key(|environment| environment.name);
+        all
+    }
+
+    /// What the file says of a setting, the environment's own table first.
+    fn given(&self, name: &str) -> Option<&'a Given> {
+        self.own.and_then(|own| own.get(name)).or_else(|| self.document.common.get(name))
+    }
+
+    /// The value in force; `None` where there is none or where the file's is no good.
+    pub(super) fn value(&self, name: &str) -> Option<Value> {
+        match self.given(name) {
+            Some(given) => given.value.clone(),
+            None => match settings::find(name)?.preset(self.tier()?)? {
+                Value::OnePerZone => self.value("availability_zones"),
+                value => Some(value),
+            },
+        }
+    }
+
+    fn tier(&self) -> Option<Tier> {
+        match self.given("tier") {
+            Some(Given { value: Some(Value::Text(text)), .. }) => text.parse().ok(),
+            Some(_) => None,
+            None => Some(Tier::Production),
+        }
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        match self.value(name)? {
+            Value::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::Text(text) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        match self.value(name)? {
+            Value::Flag(flag) => Some(flag),
+            _ => None,
+        }
+    }
+
+    /// Where to point for a fault in these settings together: at the first that the file gives, else at the environment.
+    fn place(&self, names: &[&'static str]) -> (Option<&'static str>, Option<Range<usize>>) {
+        let given = names.iter().find_map(|name| Some((*name, self.given(name)?.span.clone())));
+        match given {
+            Some((name, span)) => (Some(name), Some(span)),
+            None => (names.first().copied(), self.own.and_then(|own| own.header.clone())),
+        }
+    }
+
+    pub(super) fn problem(&self, names: &[&'static str], refusal: Refusal) -> Problem {
+        let (key, span) = self.place(names);
+        self.document.source.problem(span, key, refusal)
+    }
+
+    /// `ecs_memory = 512`, and who says so where it is not the file.
+    fn quote(&self, name: &str) -> String {
+        let value = self.value(name).map_or_else(|| "?".to_owned(), |value| value.to_string());
+        let by_tier = settings::find(name).is_some_and(|setting| matches!(setting.default, Preset::PerTier(_)));
+        match (self.given(name), self.tier()) {
+            (None, Some(tier)) if by_tier => format!("{name} = {value} (the default of tier {tier})"),
+            (None, _) => format!("{name} = {value} (the default)"),
+            (Some(_), _) => format!("{name} = {value}"),
+        }
+    }
+
+    /// Every rule that takes more than one setting to judge.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let rules = [
+            Self::fargate_size,
+            Self::task_counts,
+            Self::nat_gateways,
+            Self::storage_limit,
+            Self::role_is_the_partners,
+            Self::external_id_has_a_role,
+            Self::names_fit,
+        ];
+        let missing = SETTINGS.iter().filter_map(|setting| self.missing(setting));
+        missing.chain(rules.iter().filter_map(|rule| rule(self))).collect()
+    }
+
+    fn missing(&self, setting: &settings::Setting) -> Option<Problem> {
+        let required = matches!(setting.default, Preset::Required);
+        let named_by_its_table = setting.name == "environment" && self.own.is_some();
+        if !required || named_by_its_table || self.given(setting.name).is_some() {
+            return None;
+        }
+        let refusal = Refusal::new(format!("`{}` is missing", setting.name)).help(setting.usage());
+        Some(self.problem(&[setting.name], refusal))
+    }
+
+    fn fargate_size(&self) -> Option<Problem> {
+        let (cpu, memory) = (self.number("ecs_cpu")?, self.number("ecs_memory")?);
+        let sizes = fargate::memory_for(cpu)?;
+        if sizes.allows(memory) {
+            return None;
+        }
+        let message = format!("Fargate has no task with {} and {}", self.quote("ecs_cpu"), self.quote("ecs_memory"));
+        let mut help = format!("with ecs_cpu = {cpu}, ecs_memory is one of {sizes}");
+        let others =
+            fargate::CPU_UNITS.into_iter().filter(|&cpu| fargate::memory_for(cpu).is_some_and(|m| m.allows(memory)));
+        let others: Vec<String> = others.map(|cpu| cpu.to_string()).collect();
+        if !others.is_empty() {
+            help.push_str(&format!("; ecs_memory = {memory} goes with ecs_cpu {}", others.join(", ")));
+        }
+        Some(self.problem(&["ecs_memory", "ecs_cpu"], Refusal::new(message).help(help)))
+    }
+
+    fn task_counts(&self) -> Option<Problem> {
+        let (min, desired, max) =
+            (self.number("ecs_min_count")?, self.number("ecs_desired_count")?, self.number("ecs_max_count")?);
+        let (low, high) = match (min <= max, min <= desired, desired <= max) {
+            (false, _, _) => ("ecs_min_count", "ecs_max_count"),
+            (_, false, _) => ("ecs_min_count", "ecs_desired_count"),
+            (_, _, false) => ("ecs_desired_count", "ecs_max_count"),
+            _ => return None,
+        };
+        let refusal = Refusal::new(format!("{} is more than {}", self.quote(low), self.quote(high)))
+            .help("ecs_min_count must be at most ecs_desired_count, and that at most ecs_max_count");
+        Some(self.problem(&["ecs_desired_count", low, high], refusal))
+    }
+
+    fn nat_gateways(&self) -> Option<Problem> {
+        let (gateways, zones) = (self.number("nat_gateways")?, self.number("availability_zones")?);
+        if gateways == 1 || gateways == zones {
+            return None;
+        }
+        let message = format!("{} does not go with {}", self.quote("nat_gateways"), self.quote("availability_zones"));
+        let refusal = Refusal::new(message).help(format!("use 1, or one for each zone: {zones}"));
+        Some(self.problem(&["nat_gateways", "availability_zones"], refusal))
+    }
+
+    /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html>
+    fn storage_limit(&self) -> Option<Problem> {
+        let (at_first, limit) = (self.number("db_allocated_storage")?, self.number("db_max_allocated_storage")?);
+        let least = at_first + at_first.div_ceil(10);
+        if limit >= least {
+            return None;
+        }
+        let message = format!(
+            "{} leaves {} no room to grow",
+            self.quote("db_max_allocated_storage"),
+            self.quote("db_allocated_storage")
+        );
+        let refusal = Refusal::new(message)
+            .help(format!("RDS wants at least 10 % more: db_max_allocated_storage = {least} or above"));
+        Some(self.problem(&["db_max_allocated_storage", "db_allocated_storage"], refusal))
+    }
+
+    fn role_is_the_partners(&self) -> Option<Problem> {
+        let role: RoleArn = self.text("aws_role_arn")?.parse().ok()?;
+        let account = self.text("aws_account_id")?;
+        if role.account() != account {
+            let message = format!("the role is in account {}, the partner's is {account}", role.account());
+            let refusal = Refusal::new(message).help("name a role in the partner's account: rcm touches no other");
+            return Some(self.problem(&["aws_role_arn"], refusal));
+        }
+        let region: super::values::Region = self.text("aws_region")?.parse().ok()?;
+        if role.partition() == region.partition() {
+            return None;
+        }
+        let message = format!("the role is in partition {}, {region} is in {}", role.partition(), region.partition());
+        let refusal = Refusal::new(message).help(format!("in {region} an ARN begins with arn:{}:", region.partition()));
+        Some(self.problem(&["aws_role_arn"], refusal))
+    }
+
+    fn external_id_has_a_role(&self) -> Option<Problem> {
+        self.given("aws_external_id")?;
+        if self.given("aws_role_arn").is_some() {
+            return None;
+        }
+        let refusal = Refusal::new("aws_external_id has no effect without aws_role_arn")
+            .help("an external ID is sent when a role is assumed; add aws_role_arn or delete the line");
+        Some(self.problem(&["aws_external_id"], refusal))
+    }
+
+    fn names_fit(&self) -> Option<Problem> {
+        let (project, account) = (self.text("project_prefix")?, self.text("aws_account_id")?);
+        let region = self.text("aws_region")?;
+        let prefix = names::prefix(&project, self.name?);
+        let refusal = names::too_long(&prefix, &account, &region)?;
+        Some(self.problem(&["project_prefix"], refusal))
+    }
+}
+
+/// The environment that the top of the file names.
+pub(super) fn named_at_top<'a>(document: &'a Document<'_>) -> Option<&'a str> {
+    match document.common.get("environment")?.value.as_ref()? {
+        Value::Text(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// Rules between the environments of one file that share an account and a Region.
+pub(super) fn between(environments: &[Environment<'_>]) -> Vec<Problem> {
+    let pairs =
+        environments.iter().enumerate().flat_map(|(i, later)| environments[..i].iter().map(move |one| (one, later)));
+    let neighbours = pairs.filter(|(one, later)| {
+        ["aws_account_id", "aws_region"]
+            .iter()
+            .all(|name| one.value(name).is_some() && one.value(name) == later.value(name))
+    });
+    neighbours.flat_map(|(one, later)| [same_secrets(one, later), same_addresses(one, later)]).flatten().collect()
+}
+
+/// Secrets are named after the project alone, so two environments beside each other would share one database password.
+fn same_secrets(one: &Environment<'_>, later: &Environment<'_>) -> Option<Problem> {
+    let project =
+        later.text("project_prefix").filter(|project| one.text("project_prefix").as_ref() == Some(project))?;
+    let message = format!(
+        "environments `{}` and `{}` would both own the secret {project}/database-url in the same account and Region",
+        one.name?, later.name?
+    );
+    let refusal =
+        Refusal::new(message).help("give one of them another aws_account_id (best), aws_region or project_prefix");
+    Some(later.problem_of_environment("project_prefix", refusal))
+}
+
+fn same_addresses(one: &Environment<'_>, later: &Environment<'_>) -> Option<Problem> {
+    let block = |environment: &Environment<'_>| -> Option<Ipv4Net> { vpc_cidr(&environment.text("vpc_cidr")?).ok() };
+    let (first, second) = (block(one)?, block(later)?);
+    if !overlap(&first, &second) {
+        return None;
+    }
+    let message = format!("the network {second} of `{}` overlaps the network {first} of `{}`", later.name?, one.name?);
+    let refusal = Refusal::new(message).help("give each environment in an account a vpc_cidr of its own");
+    Some(later.problem_of_environment("vpc_cidr", refusal))
+}
+
+impl Environment<'_> {
+    /// A fault of this environment: in its own table if the setting is there, else the table as a whole.
+    fn problem_of_environment(&self, name: &'static str, refusal: Refusal) -> Problem {
+        let own = self.own.and_then(|own| own.get(name).map(|given| given.span.clone()).or_else(|| own.header.clone()));
+        match own {
+            None => self.problem(&[name], refusal),
+            Some(span) => self.document.source.problem(Some(span), Some(name), refusal),
+        }
+    }
+}
