@@ -1,5 +1,6 @@
 //! The services of the cloud, a file each.
 
+mod ec2;
 mod sts;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Winter::new("rds", winterbaume_rds::RdsService::new())),
         Arc::new(Winter::verbatim("s3", winterbaume_s3::S3Service::new())),
         Arc::new(Winter::new("secretsmanager", winterbaume_secretsmanager::SecretsManagerService::new())),
+        Arc::new(ec2::Ec2::default()),
         Arc::new(sts::Sts::default()),
     ]
 }

@@ -146,10 +146,10 @@ async fn the_same_cloud_answers_over_http() {
 #[tokio::test]
 async fn many_at_once_are_all_kept() {
     let cloud = Cloud::new().await;
-    let kms = kms(&cloud);
-    let keys = futures::future::join_all((0..24).map(|_| kms.create_key().send())).await;
+    let client = kms(&cloud);
+    let keys = futures::future::join_all((0..24).map(|_| client.create_key().send())).await;
     assert!(keys.iter().all(Result::is_ok));
-    drop(kms);
+    drop(client);
 
     let cloud = cloud.reopen().await;
 

@@ -1,0 +1,180 @@
+//! EC2: the network of an account. Our own, for `winterbaume-ec2` lacks tags and zones in its small build and refuses nothing.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | everything was there at once | NAT gateways and interface endpoints are `pending`, then `available`; a deleted NAT gateway stays visible as `deleted` for an hour |
+//! | anything could be deleted | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table; `InvalidIPAddress.InUse` for the address of a NAT gateway |
+//! | a deleted id gave an empty list | `InvalidVpcID.NotFound` and its like; filters that match nothing give an empty list, unknown filters an error |
+//! | duplicates were accepted | `InvalidPermission.Duplicate`, `RouteAlreadyExists`, `InvalidSubnet.Conflict`, `InvalidGroup.Duplicate`; equal client tokens give the same resource |
+//! | NAT routes named a `GatewayId` | `NatGatewayId`, and `blackhole` once the target is gone |
+//! | rule ids and descriptions were lost | kept, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
+//! | endpoints lost route tables, subnets, groups, policy, tags | kept; a gateway endpoint shows as a route in its tables |
+//! | tags only where given at create | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
+//!
+//! Not played: pages (a Describe gives everything), IPv6 addresses, network ACLs, instances and their interfaces.
+//!
+//! API: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>
+
+mod address;
+mod endpoint;
+mod filter;
+mod group;
+mod internet_gateway;
+mod nat_gateway;
+mod network;
+mod route;
+mod route_table;
+mod rule;
+mod rule_edit;
+mod subnet;
+mod tag;
+mod vpc;
+mod zone;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use self::network::{Call, Network, describe};
+use crate::service::{Context, MockRequest, MockResponse, Service};
+use crate::wire::{self, Fault, Params, Xml};
+
+/// EC2, as far as a network needs it.
+#[derive(Default)]
+pub(crate) struct Ec2 {
+    network: Mutex<Network>,
+}
+
+impl Ec2 {
+    async fn answer(&self, cx: &Context, request: &MockRequest) -> Result<MockResponse, Fault> {
+        let params = Params::parse(&request.body);
+        if params.get("DryRun") == Some("true") {
+            let message = "Request would have succeeded, but DryRun flag is set.";
+            return Err(Fault::new("DryRunOperation", message).status(412));
+        }
+        // Asked before the network is locked: finding the holders asks all services, this one included.
+        let held_by = match held(&params) {
+            Some(resource) => cx.holders_of(resource).await,
+            None => Vec::new(),
+        };
+        let call = Call { cx, params: &params, held_by };
+        let content = act(&mut self.network(), &call)?;
+        Ok(wire::ec2_reply(params.action(), &content))
+    }
+
+    fn network(&self) -> MutexGuard<'_, Network> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What other services may hold of what this request takes away.
+fn held(params: &Params) -> Option<&str> {
+    match params.action() {
+        "DeleteSubnet" => params.get("SubnetId"),
+        "DeleteSecurityGroup" => params.get("GroupId"),
+        "DeleteVpc" | "DetachInternetGateway" => params.get("VpcId"),
+        "ReleaseAddress" => params.get("AllocationId"),
+        _ => None,
+    }
+}
+
+fn act(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
+    match call.params.action() {
+        "CreateVpc" => vpc::create(net, call),
+        "DescribeVpcs" => describe::<vpc::Vpc>(net, call),
+        "DescribeVpcAttribute" => vpc::describe_attribute(net, call),
+        "ModifyVpcAttribute" => vpc::modify_attribute(net, call),
+        "DeleteVpc" => vpc::delete(net, call),
+        "CreateSubnet" => subnet::create(net, call),
+        "DescribeSubnets" => describe::<subnet::Subnet>(net, call),
+        "ModifySubnetAttribute" => subnet::modify_attribute(net, call),
+        "DeleteSubnet" => subnet::delete(net, call),
+        "CreateInternetGateway" => internet_gateway::create(net, call),
+        "DescribeInternetGateways" => describe::<internet_gateway::InternetGateway>(net, call),
+        "AttachInternetGateway" => internet_gateway::attach(net, call),
+        "DetachInternetGateway" => internet_gateway::detach(net, call),
+        "DeleteInternetGateway" => internet_gateway::delete(net, call),
+        "AllocateAddress" => address::allocate(net, call),
+        "DescribeAddresses" => describe::<address::Address>(net, call),
+        "ReleaseAddress" => address::release(net, call),
+        "CreateNatGateway" => nat_gateway::create(net, call),
+        "DescribeNatGateways" => describe::<nat_gateway::NatGateway>(net, call),
+        "DeleteNatGateway" => nat_gateway::delete(net, call),
+        "CreateRouteTable" => route_table::create(net, call),
+        "DescribeRouteTables" => describe::<route_table::RouteTable>(net, call),
+        "AssociateRouteTable" => route_table::associate(net, call),
+        "ReplaceRouteTableAssociation" => route_table::replace_association(net, call),
+        "DisassociateRouteTable" => route_table::disassociate(net, call),
+        "DeleteRouteTable" => route_table::delete(net, call),
+        "CreateRoute" => route::create(net, call),
+        "ReplaceRoute" => route::replace(net, call),
+        "DeleteRoute" => route::delete(net, call),
+        "CreateSecurityGroup" => group::create(net, call),
+        "DescribeSecurityGroups" => describe::<group::SecurityGroup>(net, call),
+        "DeleteSecurityGroup" => group::delete(net, call),
+        "AuthorizeSecurityGroupIngress" => rule_edit::authorize(net, call, false),
+        "AuthorizeSecurityGroupEgress" => rule_edit::authorize(net, call, true),
+        "RevokeSecurityGroupIngress" => rule_edit::revoke(net, call, false),
+        "RevokeSecurityGroupEgress" => rule_edit::revoke(net, call, true),
+        "UpdateSecurityGroupRuleDescriptionsIngress" => rule_edit::redescribe(net, call, false),
+        "UpdateSecurityGroupRuleDescriptionsEgress" => rule_edit::redescribe(net, call, true),
+        "DescribeSecurityGroupRules" => describe::<rule::Rule>(net, call),
+        "CreateVpcEndpoint" => endpoint::create(net, call),
+        "DescribeVpcEndpoints" => describe::<endpoint::Endpoint>(net, call),
+        "ModifyVpcEndpoint" => endpoint::modify(net, call),
+        "DeleteVpcEndpoints" => endpoint::delete(net, call),
+        "CreateTags" => tag::create(net, call),
+        "DeleteTags" => tag::delete(net, call),
+        "DescribeTags" => tag::describe(net, call),
+        "DescribeAvailabilityZones" => zone::describe(call),
+        "DescribePrefixLists" => endpoint::describe_prefix_lists(call),
+        "DescribeNetworkInterfaces" => no_interfaces(),
+        other => Err(Fault::new("InvalidAction", format!("the sandbox does not play ec2:{other}"))),
+    }
+}
+
+/// The interfaces of load balancers, tasks and databases are not played one by one; what they block is: see `holders_of`.
+fn no_interfaces() -> Result<Xml, Fault> {
+    let mut xml = Xml::default();
+    xml.node("networkInterfaceSet", |_| {});
+    Ok(xml)
+}
+
+/// The answer of an operation that has nothing to tell.
+fn done() -> Result<Xml, Fault> {
+    let mut xml = Xml::default();
+    xml.text("return", true);
+    Ok(xml)
+}
+
+/// What AWS says of a parameter it does not accept.
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidParameterValue", message)
+}
+
+/// What AWS says when something still stands on what should go.
+fn dependency(message: impl Into<String>) -> Fault {
+    Fault::new("DependencyViolation", message)
+}
+
+impl Service for Ec2 {
+    fn name(&self) -> &'static str {
+        "ec2"
+    }
+
+    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+        Box::pin(async move { self.answer(cx, &request).await.unwrap_or_else(|fault| fault.ec2()) })
+    }
+
+    fn save<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async { serde_json::to_value(&*self.network()).map_err(|error| error.to_string()) })
+    }
+
+    fn load<'a>(&'a self, _: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async {
+            *self.network() = serde_json::from_value(saved).map_err(|error| error.to_string())?;
+            Ok(())
+        })
+    }
+}
