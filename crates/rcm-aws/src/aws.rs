@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rcm_engine::model::Fault;
 
 use crate::{classify::fault, once::OnceOnly};
@@ -90,6 +90,22 @@ impl Aws {
             account: answer.account().unwrap_or_default().to_owned(),
             arn: answer.arn().unwrap_or_default().to_owned(),
         })
+    }
+}
+
+impl Aws {
+    /// The names of the region's availability zones that this account can use now, sorted
+    /// ([DescribeAvailabilityZones](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html)).
+    /// Local zones and wavelength zones are left out: RDS and load balancers are not in them.
+    pub async fn availability_zones(&self) -> Result<Vec<String>, Fault> {
+        let filter = |name: &str, value: &str| aws_sdk_ec2::types::Filter::builder().name(name).values(value).build();
+        let request = self.ec2.describe_availability_zones();
+        let request = request.filters(filter("state", "available")).filters(filter("zone-type", "availability-zone"));
+        let answer = request.send().await.map_err(fault("ec2", "DescribeAvailabilityZones"))?;
+        let mut zones: Vec<String> =
+            answer.availability_zones().iter().filter_map(|zone| zone.zone_name()).map(str::to_owned).collect();
+        zones.sort();
+        Ok(zones)
     }
 }
 

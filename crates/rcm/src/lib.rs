@@ -1,3 +1,27 @@
-//! rcm
+//! rcm as a library: a partner file becomes a running, isolated AWS environment.
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), rcm::Error> {
+//! use rcm::{Environment, Goal, PartnerConfig, Settings};
+//!
+//! let config = PartnerConfig::load("partners".as_ref(), "acme", None)?;
+//! let environment = Environment::open(config, Settings::new("state")).await?;
+//! let report = environment.run(&Goal::provision(), |plan| plan.blocked.is_empty()).await?;
+//! println!("{:?}", report.outputs);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Data goes down this list once: file → [`config`] → [`blueprint`] → plan → steps → journal → state. Nothing here prints, asks
+//! or reads the environment; what happens is told as [`Events`](rcm_engine::model::Events).
 
+pub mod blueprint;
 pub mod config;
+mod error;
+mod ops;
+
+pub use config::PartnerConfig;
+pub use error::Error;
+pub use ops::{Cloud, Environment, Goal, Output, Outputs, Report, Settings};
+pub use rcm_aws as aws;
+pub use rcm_engine as engine;

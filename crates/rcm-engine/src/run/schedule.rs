@@ -34,13 +34,7 @@ impl Schedule {
             targets.iter().for_each(|edge| dependents[edge.to].push(from));
         }
         let remaining = longest_paths(&edges, &dependents, typical);
-        Self {
-            edges,
-            remaining,
-            started: vec![false; count],
-            minted: vec![false; count],
-            done: vec![false; count],
-        }
+        Self { edges, remaining, started: vec![false; count], minted: vec![false; count], done: vec![false; count] }
     }
 
     /// The steps that may start now and have not yet, those with the longest way to go first.

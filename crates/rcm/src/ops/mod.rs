@@ -1,0 +1,165 @@
+//! The operations on one environment of one partner.
+
+mod outputs;
+mod run;
+mod state;
+mod zones;
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+
+use rcm_aws::{Aws, Connect, aws::SharedHttpClient, resources};
+use rcm_engine::{
+    model::{Deployment, Events, Registry},
+    plan::Depth,
+    run::{Cancel, OnFailure},
+    store::{Holder, Store},
+};
+
+pub use outputs::{Output, Outputs};
+pub use run::{Goal, Report};
+
+use crate::{Error, PartnerConfig};
+
+/// Cloud the requests go.
+#[derive(Debug, Clone, Default)]
+pub enum Cloud {
+    /// To AWS, or to whatever endpoint the SDK's configuration names.
+    #[default]
+    Aws,
+    /// To a cloud inside this process.
+    InProcess(SharedHttpClient),
+}
+
+/// How operations behave. [`Settings::new`] gives the defaults of the command.
+#[derive(Clone)]
+pub struct Settings {
+    /// The directory that states are kept in.
+    pub state_dir: PathBuf,
+    /// Cloud the requests go.
+    pub cloud: Cloud,
+    /// Cloud events go.
+    pub events: Events,
+    /// How a person stops a run.
+    pub cancel: Cancel,
+    /// Who runs it, for the lock.
+    pub user: String,
+    /// What is run, for the lock and the journal.
+    pub command: String,
+    /// How long to wait for another run's lock.
+    pub lock_timeout: Duration,
+    /// How many calls may be under way at once.
+    pub parallelism: usize,
+    /// What happens after a failure; `None` to roll a first provision back and to keep what later ones have done.
+    pub on_failure: Option<OnFailure>,
+    /// How long to wait for a certificate to be validated before the rest of the run is left for later.
+    pub certificate_timeout: Duration,
+    /// How closely the cloud is read before planning.
+    pub depth: Depth,
+    /// Fields (kind, field) that the endpoint is known not to report: emulators have such.
+    pub unreported: BTreeSet<(String, String)>,
+}
+
+impl Settings {
+    /// The defaults, with states in `state_dir`.
+    pub fn new(state_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            state_dir: state_dir.into(),
+            cloud: Cloud::Aws,
+            events: Events::none(),
+            cancel: Cancel::new(),
+            user: "unknown".into(),
+            command: "rcm".into(),
+            lock_timeout: Duration::ZERO,
+            parallelism: 32,
+            on_failure: None,
+            certificate_timeout: Duration::from_mins(30),
+            depth: Depth::Quick,
+            unreported: BTreeSet::new(),
+        }
+    }
+}
+
+/// One environment of one partner, ready to be worked on.
+pub struct Environment {
+    config: PartnerConfig,
+    settings: Settings,
+    deployment: Deployment,
+    aws: Arc<Aws>,
+    registry: Registry,
+    store: Store,
+}
+
+impl Environment {
+    /// Makes the clients. Sends nothing.
+    pub async fn open(config: PartnerConfig, settings: Settings) -> Result<Self, Error> {
+        let connect = Connect {
+            region: config.aws_region.as_str().to_owned(),
+            profile: config.aws_profile.clone(),
+            role_arn: config.aws_role_arn.as_ref().map(|role| role.as_str().to_owned()),
+            external_id: config.aws_external_id.clone(),
+            in_process: match &settings.cloud {
+                Cloud::Aws => None,
+                Cloud::InProcess(client) => Some(client.clone()),
+            },
+        };
+        let aws = Arc::new(Aws::connect(&connect).await);
+        Ok(Self {
+            deployment: deployment(&config),
+            registry: resources::registry(&aws),
+            store: Store::new(&settings.state_dir, &config.partner, &config.environment),
+            config,
+            settings,
+            aws,
+        })
+    }
+
+    /// The partner file's settings.
+    pub fn config(&self) -> &PartnerConfig {
+        &self.config
+    }
+
+    /// The kinds of resources.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    fn holder(&self) -> Holder {
+        Holder::this_process(self.settings.user.clone(), self.settings.command.clone())
+    }
+
+    /// Refuses any account but the partner file's, before anything is written.
+    async fn check_account(&self) -> Result<(), Error> {
+        let caller = self.aws.caller().await?;
+        let wanted = self.config.aws_account_id.as_str();
+        if caller.account == wanted {
+            return Ok(());
+        }
+        Err(Error::WrongAccount { wanted: wanted.to_owned(), found: caller.account, arn: caller.arn })
+    }
+
+    /// Refuses a state of another account, region, partition or prefix.
+    fn check_state(&self, state: &Deployment) -> Result<(), Error> {
+        let file = &self.deployment;
+        let pairs = [
+            ("account", &state.account, &file.account),
+            ("region", &state.region, &file.region),
+            ("partition", &state.partition, &file.partition),
+            ("project_prefix", &state.project, &file.project),
+        ];
+        match pairs.into_iter().find(|(_, state, file)| state != file) {
+            None => Ok(()),
+            Some((what, state, file)) => Err(Error::WrongState { what, state: state.clone(), file: file.clone() }),
+        }
+    }
+}
+
+fn deployment(config: &PartnerConfig) -> Deployment {
+    Deployment {
+        project: config.project_prefix.clone(),
+        partner: config.partner.clone(),
+        environment: config.environment.clone(),
+        account: config.aws_account_id.as_str().to_owned(),
+        region: config.aws_region.as_str().to_owned(),
+        partition: config.aws_region.partition().to_owned(),
+    }
+}

@@ -1,0 +1,212 @@
+//! Planning and running: everything between the partner file and the outputs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures::future::try_join_all;
+use rcm_engine::{
+    model::{Address, EventKind, Graph, Id, Identity, Lookup, OnDestroy, Target},
+    plan::{Action, Plan, Wanted, make, refresh},
+    run::{Engine, OnFailure, Options, Outcome, execute, recover},
+    store::{Facts, Ledger, State},
+};
+use tokio::time::Instant;
+
+use super::{Environment, Outputs, zones};
+use crate::{Error, blueprint};
+
+/// What a run is to bring about.
+#[derive(Debug, Clone, Default)]
+pub struct Goal {
+    /// Whether everything is to go, instead of being as the partner file says.
+    pub destroy: bool,
+    /// With `destroy`: whether also that goes which is usually kept.
+    pub purge: bool,
+    /// Resources with data that may be replaced or deleted.
+    pub may_lose: BTreeSet<Address>,
+    /// A plan that was saved earlier; it is run only if it would still be made the same.
+    pub saved: Option<Plan>,
+}
+
+impl Goal {
+    /// Everything as the partner file says.
+    pub fn provision() -> Self {
+        Self::default()
+    }
+
+    /// Everything gone, but for what is kept by design.
+    pub fn destroy() -> Self {
+        Self { destroy: true, ..Self::default() }
+    }
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Report {
+    /// What was planned.
+    pub plan: Plan,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What people and programs need to know of the environment now.
+    pub outputs: Outputs,
+    /// What still exists although it is not wanted any more: kept by design.
+    pub retained: Vec<Address>,
+    /// What a person should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Environment {
+    /// What is wanted, as a graph. Without the cloud's own zone names unless the state knows them.
+    pub fn graph(&self) -> Result<Graph, Error> {
+        let state = self.load()?;
+        let zones = zones::known(state.as_ref(), &self.config).unwrap_or_else(|| zones::guessed(&self.config));
+        blueprint::graph(&self.config, &zones).map_err(Error::Graph)
+    }
+
+    /// What a run would do. Changes nothing, needs no lock, and sends only calls that read.
+    pub async fn plan(&self, goal: &Goal) -> Result<Plan, Error> {
+        let state = self.load()?.unwrap_or_else(|| State::new(self.deployment.clone()));
+        self.check_state(&state.deployment)?;
+        self.check_account().await?;
+        self.make_plan(&state, goal).await
+    }
+
+    /// Plans, asks `approve`, and does it. An empty plan is not asked about.
+    pub async fn run(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Report, Error> {
+        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        if let Some(state) = self.load()? {
+            self.check_state(&state.deployment)?;
+        }
+        self.check_account().await?;
+        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        let ledger = Arc::new(ledger);
+        let result = self.run_locked(goal, approve, &ledger).await;
+        let ledger = Arc::into_inner(ledger);
+        let state = ledger.map(Ledger::checkpoint).transpose()?;
+        let (plan, outcome) = result?;
+        let state = state.unwrap_or_else(|| State::new(self.deployment.clone()));
+        Ok(self.report(plan, outcome, &state))
+    }
+
+    async fn run_locked(
+        &self,
+        goal: &Goal,
+        approve: impl FnOnce(&Plan) -> bool,
+        ledger: &Arc<Ledger>,
+    ) -> Result<(Plan, Outcome), Error> {
+        let first = ledger.state().resources.is_empty();
+        let engine = Engine::new(
+            self.registry.clone(),
+            Arc::clone(ledger),
+            self.settings.events.clone(),
+            self.options(goal, first),
+            self.settings.cancel.clone(),
+        );
+        recover(&engine).await?;
+        let state = ledger.state().clone();
+        let plan = self.make_plan(&state, goal).await?;
+        if !plan.blocked.is_empty() {
+            return Err(Error::Blocked(plan.blocked));
+        }
+        check_saved(goal.saved.as_ref(), &plan)?;
+        if plan.is_empty() {
+            return Ok((plan, Outcome::Done));
+        }
+        if !approve(&plan) {
+            return Err(Error::Declined);
+        }
+        let outcome = execute(&engine, &plan).await;
+        Ok((plan, outcome))
+    }
+
+    fn options(&self, goal: &Goal, first: bool) -> Options {
+        let default = if first { OnFailure::Rollback } else { OnFailure::Keep };
+        Options {
+            parallelism: self.settings.parallelism,
+            on_failure: self.settings.on_failure.unwrap_or(default),
+            purge: goal.purge,
+            awaiting_timeout: self.settings.certificate_timeout,
+        }
+    }
+
+    async fn make_plan(&self, state: &State, goal: &Goal) -> Result<Plan, Error> {
+        let events = &self.settings.events;
+        let begun = Instant::now();
+        events.run(EventKind::RefreshStarted { resources: state.records().count() });
+        let unreported = &self.settings.unreported;
+        let read = async { refresh(&self.registry, state, self.settings.depth, unreported).await.map_err(Error::from) };
+        let (live, graph) = tokio::try_join!(read, self.wanted_graph(state, goal))?;
+        let found = self.find_retained(state, &graph).await?;
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        events.run(EventKind::RefreshDone { elapsed_ms });
+        let wanted = Wanted { graph, may_lose: goal.may_lose.clone(), destroy: goal.destroy, purge: goal.purge, found };
+        Ok(make(&self.registry, state, &live, &wanted)?)
+    }
+
+    async fn wanted_graph(&self, state: &State, goal: &Goal) -> Result<Graph, Error> {
+        if goal.destroy {
+            return Ok(Graph::new());
+        }
+        let zones = match zones::known(Some(state), &self.config) {
+            Some(zones) => zones,
+            None => zones::asked(&self.aws, &self.config).await?,
+        };
+        blueprint::graph(&self.config, &zones).map_err(Error::Graph)
+    }
+
+    /// Looks for what an earlier `destroy` may have left although this state does not know it: a second one of these would be
+    /// a duplicate, or its name would be taken.
+    async fn find_retained(&self, state: &State, graph: &Graph) -> Result<BTreeMap<Address, Id>, Error> {
+        let unknown = graph.nodes().filter(|node| !state.resources.contains_key(&node.address));
+        let looks = unknown.filter_map(|node| {
+            let resource = self.registry.get(node.kind).ok()?;
+            (resource.on_destroy() == OnDestroy::Retain).then_some((node, resource))
+        });
+        let found = try_join_all(looks.map(|(node, resource)| async move {
+            let identity = Identity {
+                deployment: Arc::new(self.deployment.clone()),
+                address: node.address.clone(),
+                generation: 1,
+                token: String::new(),
+            };
+            let facts = Facts::current(state, node.dependencies().into_keys());
+            let lookup: &(dyn Lookup + Sync) = &facts;
+            let target = Target { identity: &identity, lookup, changed: None, full: false, purge: false };
+            let id = resource.find(target, &node.spec).await?;
+            Ok::<_, Error>(id.map(|id| (node.address.clone(), id)))
+        }))
+        .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn report(&self, plan: Plan, outcome: Outcome, state: &State) -> Report {
+        let retained = state.resources.values().filter(|record| record.retained);
+        let retained = retained.map(|record| record.address.clone()).collect();
+        let adopted = plan.forward.iter().filter(|step| matches!(step.action, Action::Adopt { .. }));
+        let mut notes: Vec<String> = adopted
+            .map(|step| format!("{} was kept by an earlier destroy and is in use again", step.address))
+            .collect();
+        if !state.resources.is_empty() && plan.steps().next().is_none_or(|_| !plan.forward.is_empty()) {
+            notes.extend(blueprint::notes(&self.config));
+        }
+        Report { plan, outcome, outputs: Outputs::of(state), retained, notes }
+    }
+}
+
+/// A saved plan is run only if it is still what would be done.
+fn check_saved(saved: Option<&Plan>, plan: &Plan) -> Result<(), Error> {
+    let Some(saved) = saved else { return Ok(()) };
+    if saved.lineage != plan.lineage && saved.serial != 0 {
+        return Err(Error::Stale("it was made from the state of another deployment".into()));
+    }
+    if saved.serial != plan.serial {
+        let message = format!("it was made from state {}, and the state is now {}", saved.serial, plan.serial);
+        return Err(Error::Stale(message));
+    }
+    if saved.forward != plan.forward || saved.cleanup != plan.cleanup {
+        return Err(Error::Stale("the partner file or the cloud has changed since".into()));
+    }
+    Ok(())
+}
