@@ -4,7 +4,7 @@
 //! common and per-operation errors, and the error handling of the Terraform AWS provider.
 
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata, operation::BuildError};
 use rcm_engine::model::{Fault, FaultKind};
 
 use FaultKind::{Denied, Exists, HasContent, InUse, Invalid, NotFound, Propagating, Quota, Throttled, Transient};
@@ -166,6 +166,12 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "TooManyLoadBalancers",
             "TooManyTargetGroups",
             "TooManyCertificates",
+            "TooManyListeners",
+            "TooManyUniqueTargetGroupsPerLoadBalancer",
+            "DBParameterGroupQuotaExceeded",
+            "DBSubnetGroupQuotaExceeded",
+            "SnapshotQuotaExceeded",
+            "DBInstanceAutomatedBackupQuotaExceeded",
             "InsufficientDBInstanceCapacity",
         ],
     ),
@@ -196,16 +202,37 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // RDS sees subnets later than EC2 shows them.
     ("rds", "", "InvalidSubnet", "", Propagating),
     ("rds", "", "InvalidParameterValue", "input subnets", Propagating),
+    // A key is made and its policy written seconds before RDS is told to use it.
+    ("rds", "CreateDBInstance", "KMSKeyNotAccessibleFault", "", Propagating),
+    // The first database of an account: its service-linked role is being made.
+    ("rds", "", "", "service linked role. Otherwise wait", Propagating),
+    // Backing up, modifying or rebooting: takes modifications again when it is done.
+    ("rds", "ModifyDBInstance", "InvalidDBInstanceState", "", Propagating),
     ("autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
     ("autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
     ("autoscaling", "", "FailedResourceAccessException", "", Propagating),
     ("elasticloadbalancing", "", "CertificateNotFound", "", Propagating),
+    // New subnets and groups reach Elastic Load Balancing later than EC2 shows them.
+    ("elasticloadbalancing", "CreateLoadBalancer", "SubnetNotFound", "", Propagating),
+    ("elasticloadbalancing", "CreateLoadBalancer", "InvalidSecurityGroup", "", Propagating),
+    // The log bucket's policy was written a moment ago.
+    (
+        "elasticloadbalancing",
+        "ModifyLoadBalancerAttributes",
+        "InvalidConfigurationRequest",
+        "Access Denied for bucket",
+        Propagating,
+    ),
     // The key's new policy has not reached CloudWatch Logs yet.
     ("logs", "", "AccessDeniedException", "KMS key does not exist or is not allowed to be used", Propagating),
     // Busy, not wrong.
     ("rds", "", "InvalidParameterCombination", "is already being deleted", NotFound),
     ("rds", "", "InvalidDBInstanceState", "is already being deleted", NotFound),
     ("rds", "", "InvalidParameterCombination", "No modifications were requested", Exists),
+    // The protection has been lifted, but not everywhere yet.
+    ("rds", "DeleteDBInstance", "InvalidParameterCombination", "disable deletion pro", InUse),
+    ("elasticloadbalancing", "DeleteLoadBalancer", "OperationNotPermitted", "deletion protection", InUse),
+    ("acm", "DeleteCertificate", "ConflictException", "", InUse),
     ("ecs", "", "InvalidParameterException", "cannot be stopped while deployments are active", InUse),
     ("ecs", "", "InvalidParameterException", "Creation of service was not idempotent", Exists),
     ("ecs", "", "InvalidParameterException", "still Draining", InUse),
@@ -323,6 +350,25 @@ pub fn missing(service: &'static str, operation: &'static str, what: &str) -> Fa
     unanswered(Invalid, service, operation, "IncompleteAnswer", format!("the answer has no {what}"))
 }
 
+/// A fault for a request that lacks what the SDK itself insists on.
+pub fn unbuilt(service: &'static str, operation: &'static str) -> impl FnOnce(BuildError) -> Fault {
+    move |error| unanswered(Invalid, service, operation, "InvalidRequest", error.to_string())
+}
+
+/// Takes `NotFound` for an answer.
+pub fn absent<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(fault) if fault.kind == NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// For the steps of a delete, as in `.or_else(gone)`: what should go away and does not exist is success.
+pub fn gone(fault: Fault) -> Result<(), Fault> {
+    if fault.kind == NotFound { Ok(()) } else { Err(fault) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,5 +394,12 @@ mod tests {
         assert_eq!(meaning("iam", "CreateRole", "MalformedPolicyDocument", "Syntax errors", 400), Invalid);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 503), Transient);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 400), Invalid);
+    }
+
+    #[test]
+    fn protection_that_is_just_being_lifted_is_not_a_refusal() {
+        let message = "Cannot delete protected DB Instance, please disable deletion protection and try again.";
+        assert_eq!(meaning("rds", "DeleteDBInstance", "InvalidParameterCombination", message, 400), InUse);
+        assert_eq!(meaning("rds", "DeleteDBInstance", "InvalidParameterCombination", "other", 400), Invalid);
     }
 }

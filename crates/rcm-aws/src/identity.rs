@@ -69,7 +69,8 @@ pub fn physical_name(identity: &Identity, base: &str, limit: usize) -> String {
         return name;
     }
     let hash: String = Sha256::digest(&name).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{hash}", &name[..limit.saturating_sub(9)])
+    // RDS takes no name with two hyphens in a row.
+    format!("{}-{hash}", name[..limit.saturating_sub(9)].trim_end_matches('-'))
 }
 
 /// The name that a spec would have to say for the resource to be called `live`: the inverse of [`physical_name`], given

@@ -8,6 +8,9 @@ use crate::Aws;
 
 mod batch;
 mod ec2;
+mod elb;
+pub mod elsewhere;
+mod rds;
 
 /// Declares the modules of the kinds and the registry of them all.
 macro_rules! kinds {
@@ -22,6 +25,13 @@ macro_rules! kinds {
 }
 
 kinds! {
+    acm_certificate::Certificate,
     ec2_subnet::Subnet,
     ec2_vpc::Vpc,
+    elb_listener::Listener,
+    elb_load_balancer::LoadBalancer,
+    elb_target_group::TargetGroup,
+    rds_instance::Instance,
+    rds_parameter_group::ParameterGroup,
+    rds_subnet_group::SubnetGroup,
 }
