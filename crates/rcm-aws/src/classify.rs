@@ -4,7 +4,7 @@
 //! common and per-operation errors, and the error handling of the Terraform AWS provider.
 
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata, operation::BuildError};
 use rcm_engine::model::{Fault, FaultKind};
 
 use FaultKind::{Denied, Exists, HasContent, InUse, Invalid, NotFound, Propagating, Quota, Throttled, Transient};
@@ -214,6 +214,9 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // A name in its recovery window: ours to restore if its tags say so.
     ("secretsmanager", "CreateSecret", "InvalidRequestException", "scheduled for deletion", Exists),
     ("secretsmanager", "CreateSecret", "InvalidRequestException", "was deleted", Exists),
+    // Deleted before, by an earlier try or by a person.
+    ("secretsmanager", "DeleteSecret", "InvalidRequestException", "scheduled for deletion", NotFound),
+    ("secretsmanager", "DeleteSecret", "InvalidRequestException", "marked for deletion", NotFound),
     ("kms", "", "KMSInvalidStateException", "is pending deletion", NotFound),
     // A create that failed because what it stands on is not visible everywhere yet.
     ("ec2", "CreateNatGateway", "InvalidElasticIpID.NotFound", "", Propagating),
@@ -321,6 +324,20 @@ fn unanswered(kind: FaultKind, service: &'static str, operation: &'static str, c
 /// A fault for an answer that lacks what AWS documents to be there.
 pub fn missing(service: &'static str, operation: &'static str, what: &str) -> Fault {
     unanswered(Invalid, service, operation, "IncompleteAnswer", format!("the answer has no {what}"))
+}
+
+/// A fault for a request that lacks what the SDK itself insists on.
+pub fn unbuilt(service: &'static str, operation: &'static str) -> impl FnOnce(BuildError) -> Fault {
+    move |error| unanswered(Invalid, service, operation, "InvalidRequest", error.to_string())
+}
+
+/// Takes `NotFound` for an answer.
+pub fn absent<T>(result: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(fault) if fault.kind == NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 #[cfg(test)]

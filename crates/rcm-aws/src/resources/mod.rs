@@ -8,6 +8,7 @@ use crate::Aws;
 
 mod batch;
 mod ec2;
+pub mod policy;
 
 /// Declares the modules of the kinds and the registry of them all.
 macro_rules! kinds {
@@ -24,4 +25,5 @@ macro_rules! kinds {
 kinds! {
     ec2_subnet::Subnet,
     ec2_vpc::Vpc,
+    kms_key::Key,
 }
