@@ -1,6 +1,6 @@
 //! What batched reads share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rcm_engine::model::{Id, Observed};
 
@@ -13,4 +13,23 @@ pub(super) fn in_order<T, O>(
 ) -> Vec<Option<Observed<O>>> {
     let by_id: HashMap<&str, &T> = items.iter().filter_map(|item| Some((id_of(item)?, item))).collect();
     ids.iter().map(|id| by_id.get(id.as_str()).map(|item| observe(item))).collect()
+}
+
+/// What to ask for where AWS lists by the beginning of a name: the names up to and including the deployment's own `word`, so
+/// that neighbours share a question and a stranger's thousands are not listed.
+pub(super) fn stems<'n>(names: impl IntoIterator<Item = &'n str>, word: &str) -> BTreeSet<&'n str> {
+    let stem = |name: &'n str| name.find(word).map_or(name, |start| &name[..start + word.len()]);
+    names.into_iter().map(stem).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_one_deployment_share_a_question() {
+        let names = ["/ecs/acme-rcm-prod", "/ecs/acme-rcm-prod-web", "/aws/rds/instance/acme-rcm-prod-db", "/odd"];
+        let stems: Vec<_> = stems(names, "acme-rcm-prod").into_iter().collect();
+        assert_eq!(stems, ["/aws/rds/instance/acme-rcm-prod", "/ecs/acme-rcm-prod", "/odd"]);
+    }
 }

@@ -26,4 +26,5 @@ kinds! {
     ec2_subnet::Subnet,
     ec2_vpc::Vpc,
     kms_key::Key,
+    logs_group::LogGroup,
 }
