@@ -27,4 +27,5 @@ kinds! {
     ec2_vpc::Vpc,
     kms_key::Key,
     logs_group::LogGroup,
+    secrets_secret::Secret,
 }
