@@ -9,6 +9,8 @@ use crate::Aws;
 mod batch;
 mod ec2;
 pub mod policy;
+mod s3_content;
+mod s3_lifecycle;
 
 /// Declares the modules of the kinds and the registry of them all.
 macro_rules! kinds {
@@ -27,5 +29,6 @@ kinds! {
     ec2_vpc::Vpc,
     kms_key::Key,
     logs_group::LogGroup,
+    s3_bucket::Bucket,
     secrets_secret::Secret,
 }
