@@ -27,6 +27,7 @@ macro_rules! kinds {
 kinds! {
     ec2_subnet::Subnet,
     ec2_vpc::Vpc,
+    ecr_repository::Repository,
     kms_key::Key,
     logs_group::LogGroup,
     s3_bucket::Bucket,
