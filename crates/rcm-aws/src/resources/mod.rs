@@ -28,6 +28,7 @@ kinds! {
     ec2_subnet::Subnet,
     ec2_vpc::Vpc,
     ecr_repository::Repository,
+    iam_role::Role,
     kms_key::Key,
     logs_group::LogGroup,
     s3_bucket::Bucket,
