@@ -33,7 +33,9 @@ impl Memory {
     pub(super) fn allows(self, memory: u32) -> bool {
         match self {
             Memory::OneOf(sizes) => sizes.contains(&memory),
-            Memory::Steps { first, last, step } => (first..=last).contains(&memory) && (memory - first) % step == 0,
+            Memory::Steps { first, last, step } => {
+                (first..=last).contains(&memory) && (memory - first).is_multiple_of(step)
+            }
         }
     }
 }
