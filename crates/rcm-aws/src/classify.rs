@@ -85,10 +85,13 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "Gateway.NotAttached",
             "InvalidAllocationID.NotFound",
             "InvalidAssociationID.NotFound",
+            "InvalidGatewayID.NotFound",
             "InvalidGroup.NotFound",
             "InvalidInternetGatewayID.NotFound",
+            "InvalidNatGatewayID.NotFound",
             "InvalidRoute.NotFound",
             "InvalidRouteTableID.NotFound",
+            "InvalidSecurityGroupRuleId.NotFound",
             "InvalidSubnetID.NotFound",
             "InvalidVpcEndpointId.NotFound",
             "InvalidVpcID.NotFound",
@@ -103,6 +106,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "ListenerNotFound",
             "ClusterNotFoundException",
             "ServiceNotFoundException",
+            "ServiceNotActiveException",
             "RepositoryNotFoundException",
             "LifecyclePolicyNotFoundException",
             "ObjectNotFoundException",
@@ -126,6 +130,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "DuplicateTargetGroupName",
             "DuplicateListener",
             "InvalidGroup.Duplicate",
+            "InvalidPermission.Duplicate",
             "RouteAlreadyExists",
         ],
     ),
@@ -197,6 +202,8 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // The listener that ties the target group to a load balancer is not visible to ECS yet.
     ("ecs", "", "InvalidParameterException", "does not have an associated load balancer", Propagating),
     ("ecs", "", "ClientException", "Role is not valid", Propagating),
+    // ECS has no code of its own for a task definition that is not there.
+    ("ecs", "", "ClientException", "Unable to describe task definition", NotFound),
     ("rds", "", "InvalidParameterValue", "ENHANCED_MONITORING", Propagating),
     ("rds", "", "InvalidParameterValue", "IAM role ARN value is invalid", Propagating),
     // RDS sees subnets later than EC2 shows them.
@@ -208,9 +215,9 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("rds", "", "", "service linked role. Otherwise wait", Propagating),
     // Backing up, modifying or rebooting: takes modifications again when it is done.
     ("rds", "ModifyDBInstance", "InvalidDBInstanceState", "", Propagating),
-    ("autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
-    ("autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
-    ("autoscaling", "", "FailedResourceAccessException", "", Propagating),
+    ("application-autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
+    ("application-autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
+    ("application-autoscaling", "", "FailedResourceAccessException", "", Propagating),
     ("elasticloadbalancing", "", "CertificateNotFound", "", Propagating),
     // New subnets and groups reach Elastic Load Balancing later than EC2 shows them.
     ("elasticloadbalancing", "CreateLoadBalancer", "SubnetNotFound", "", Propagating),
@@ -241,9 +248,17 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // A name in its recovery window: ours to restore if its tags say so.
     ("secretsmanager", "CreateSecret", "InvalidRequestException", "scheduled for deletion", Exists),
     ("secretsmanager", "CreateSecret", "InvalidRequestException", "was deleted", Exists),
+    // Deleted before, by an earlier try or by a person.
+    ("secretsmanager", "DeleteSecret", "InvalidRequestException", "scheduled for deletion", NotFound),
+    ("secretsmanager", "DeleteSecret", "InvalidRequestException", "marked for deletion", NotFound),
     ("kms", "", "KMSInvalidStateException", "is pending deletion", NotFound),
+    // Roles for services themselves are one to an account, whoever was first.
+    ("iam", "CreateServiceLinkedRole", "InvalidInput", "has been taken", Exists),
     // A create that failed because what it stands on is not visible everywhere yet.
     ("ec2", "CreateNatGateway", "InvalidElasticIpID.NotFound", "", Propagating),
+    // Attached or associated since it was last looked at; the next look knows.
+    ("ec2", "AttachInternetGateway", "Resource.AlreadyAssociated", "", Propagating),
+    ("ec2", "AssociateRouteTable", "Resource.AlreadyAssociated", "", Propagating),
 ];
 
 /// Makes the function that turns an SDK error into a [`Fault`]: `….send().await.map_err(fault("ec2", "CreateVpc"))?`.
@@ -343,6 +358,11 @@ fn unanswered(kind: FaultKind, service: &'static str, operation: &'static str, c
         message,
         request_id: None,
     }
+}
+
+/// A refusal of one item inside an answer that is no error as a whole.
+pub fn refused(service: &'static str, operation: &'static str, code: &str, message: &str) -> Fault {
+    unanswered(meaning(service, operation, code, message, 400), service, operation, code, message.to_owned())
 }
 
 /// A fault for an answer that lacks what AWS documents to be there.

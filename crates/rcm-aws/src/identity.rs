@@ -13,6 +13,8 @@ pub const ENVIRONMENT: &str = "rcm:environment";
 pub const ADDRESS: &str = "rcm:address";
 /// Which of several resources that replaced each other at one address.
 pub const GENERATION: &str = "rcm:generation";
+/// The revision that a service was last asked to run: a rolled back deployment does not tell otherwise.
+pub const REVISION: &str = "rcm:task-definition";
 
 /// Every tag that a resource carries: ownership, and what cost reports and consoles show.
 pub fn tags(identity: &Identity) -> BTreeMap<&'static str, String> {

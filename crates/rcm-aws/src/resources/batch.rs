@@ -1,6 +1,6 @@
 //! What batched reads share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rcm_engine::model::{Fault, Id, Known, Observed, Resource};
 
@@ -20,4 +20,23 @@ pub(super) async fn each<R: Resource>(
     known: &[Known<'_, R::Cloud>],
 ) -> Result<Vec<Option<Observed<R::Outputs>>>, Fault> {
     futures::future::try_join_all(known.iter().map(|known| R::read(&known.cx, known.id))).await
+}
+
+/// What to ask for where AWS lists by the beginning of a name: the names up to and including the deployment's own `word`, so
+/// that neighbours share a question and a stranger's thousands are not listed.
+pub(super) fn stems<'n>(names: impl IntoIterator<Item = &'n str>, word: &str) -> BTreeSet<&'n str> {
+    let stem = |name: &'n str| name.find(word).map_or(name, |start| &name[..start + word.len()]);
+    names.into_iter().map(stem).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_one_deployment_share_a_question() {
+        let names = ["/ecs/acme-rcm-prod", "/ecs/acme-rcm-prod-web", "/aws/rds/instance/acme-rcm-prod-db", "/odd"];
+        let stems: Vec<_> = stems(names, "acme-rcm-prod").into_iter().collect();
+        assert_eq!(stems, ["/aws/rds/instance/acme-rcm-prod", "/ecs/acme-rcm-prod", "/odd"]);
+    }
 }

@@ -21,7 +21,8 @@ use super::{
     batch::{each, in_order},
     ec2_subnet::Subnet,
     elb::{ours, tagged},
-    elsewhere::{Bucket, SecurityGroup},
+    ec2_security_group::SecurityGroup,
+    s3_bucket::Bucket,
 };
 use crate::{
     Aws,

@@ -6,11 +6,19 @@ use rcm_engine::model::Registry;
 
 use crate::Aws;
 
+mod autoscaling;
 mod batch;
 mod ec2;
+mod ec2_route;
+mod ecs;
+pub mod ecs_container;
+mod ecs_rollout;
+mod ecs_service_shape;
 mod elb;
-pub mod elsewhere;
+pub mod policy;
 mod rds;
+mod s3_content;
+mod s3_lifecycle;
 
 /// Declares the modules of the kinds and the registry of them all.
 macro_rules! kinds {
@@ -26,12 +34,31 @@ macro_rules! kinds {
 
 kinds! {
     acm_certificate::Certificate,
+    autoscaling_policy::ScalingPolicy,
+    autoscaling_target::ScalableTarget,
+    ec2_elastic_ip::ElasticIp,
+    ec2_internet_gateway::InternetGateway,
+    ec2_nat_gateway::NatGateway,
+    ec2_route_table::RouteTable,
+    ec2_security_group::SecurityGroup,
+    ec2_security_group_rule::SecurityGroupRule,
     ec2_subnet::Subnet,
     ec2_vpc::Vpc,
+    ec2_vpc_endpoint::VpcEndpoint,
+    ecr_repository::Repository,
+    ecs_cluster::Cluster,
+    ecs_service::Service,
+    ecs_task_definition::TaskDefinition,
     elb_listener::Listener,
     elb_load_balancer::LoadBalancer,
     elb_target_group::TargetGroup,
+    iam_role::Role,
+    iam_service_linked_role::ServiceLinkedRole,
+    kms_key::Key,
+    logs_group::LogGroup,
     rds_instance::Instance,
     rds_parameter_group::ParameterGroup,
     rds_subnet_group::SubnetGroup,
+    s3_bucket::Bucket,
+    secrets_secret::Secret,
 }

@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    elsewhere::{self, Key, Secret, SecurityGroup},
+    ec2_security_group::SecurityGroup,
+    kms_key::Key,
+    secrets_secret::{self, Secret},
     rds::{filter, ours, tagged},
     rds_parameter_group::ParameterGroup,
     rds_subnet_group::SubnetGroup,
@@ -202,7 +204,7 @@ impl Resource for Instance {
 }
 
 async fn password(cx: &Cx<'_>, spec: &Spec) -> Result<crate::secret::Secret, Fault> {
-    elsewhere::value(cx.cloud, cx.id(&spec.master_password)?.as_str()).await
+    secrets_secret::value(cx.cloud, cx.id(&spec.master_password)?.as_str()).await
 }
 
 fn security_groups(cx: &Cx<'_>, spec: &Spec) -> Result<Vec<String>, Fault> {

@@ -1,21 +1,94 @@
-//! The blueprint: from the partner's settings to the graph of resources. One file a layer, each layer standing on those before.
+//! The blueprint: from the partner's settings to the graph of resources.
+//!
+//! One file a layer. Each layer's `add` gives out the references that the layers after it need, so what a layer stands on is
+//! in its signature. Names are those of the setup that rcm replaces, and binding.
 
+mod compute;
+mod database;
+mod edge;
+mod identity;
 mod network;
+mod secrets;
+mod security;
+mod storage;
 
 use rcm_engine::model::{Graph, GraphError};
 
-use crate::PartnerConfig;
+use crate::{PartnerConfig, config::AccountId};
 pub use network::private_subnet;
 
 /// The whole environment that `config` describes, with its subnets in `zones`.
 pub fn graph(config: &PartnerConfig, zones: &[String]) -> Result<Graph, Vec<GraphError>> {
     let mut graph = Graph::new();
-    network::add(&mut graph, config, zones);
+    let plan = Blueprint { config, prefix: config.prefix() };
+    let network = network::add(&mut graph, &plan, zones);
+    let security = security::add(&mut graph, &plan, &network);
+    let storage = storage::add(&mut graph, &plan, &security);
+    let secrets = secrets::add(&mut graph, &plan, &security);
+    let database = database::add(&mut graph, &plan, &network, &security, &storage, &secrets);
+    let identity = identity::add(&mut graph, &plan, &security);
+    let edge = edge::add(&mut graph, &plan, &network, &security, &storage);
+    compute::add(&mut graph, &plan, &compute::Below { network, security, storage, secrets, database, identity, edge });
     graph.finish()
 }
 
 /// What the person who provisions this should know: what is missing, and what comes next.
 pub fn notes(config: &PartnerConfig) -> Vec<String> {
-    let _ = config;
-    Vec::new()
+    let mut notes = Vec::new();
+    if config.domain_name.is_none() {
+        notes.push(
+            "no domain_name: the load balancer speaks plain HTTP. HIPAA wants patients' data encrypted in transit, so set \
+             domain_name before any of it is sent here"
+                .to_owned(),
+        );
+    }
+    if config.api_image.is_none() {
+        notes.push(format!(
+            "no image has been deployed: the service {}-api runs 0 tasks. Push an image to the API repository, set \
+             api_image = \"<repository>@sha256:<digest>\" in {}, and run `rcm provision --partner {}` again",
+            config.prefix(),
+            config.file.display(),
+            config.partner
+        ));
+    }
+    notes
+}
+
+/// For how many days HIPAA has logs kept: seven years.
+const SEVEN_YEARS: i32 = 2557;
+
+/// What every layer works from.
+struct Blueprint<'a> {
+    config: &'a PartnerConfig,
+    /// `{project_prefix}-{environment}`
+    prefix: String,
+}
+
+impl Blueprint<'_> {
+    fn account(&self) -> &str {
+        AccountId::as_str(&self.config.aws_account_id)
+    }
+
+    fn region(&self) -> &str {
+        self.config.aws_region.as_str()
+    }
+
+    fn partition(&self) -> &'static str {
+        self.config.aws_region.partition()
+    }
+
+    /// `{prefix}-{suffix}`
+    fn name(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.prefix)
+    }
+
+    /// The ARN of something of this account and region.
+    fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region(), self.account())
+    }
+
+    /// `{project_prefix}/{name}`: what a secret is called.
+    fn secret(&self, name: &str) -> String {
+        format!("{}/{name}", self.config.project_prefix)
+    }
 }

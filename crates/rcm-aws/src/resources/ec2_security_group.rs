@@ -1,0 +1,147 @@
+//! A security group: who may talk to its members. Empty by itself; its rules are nodes of their own
+//! ([`SecurityGroupRule`](super::ec2_security_group_rule::SecurityGroupRule)), so that two groups may name each other.
+//!
+//! API: [CreateSecurityGroup](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html).
+//!
+//! Surprises: AWS gives every new group a rule that lets everything out, which is taken away here. No client token, but the
+//! name is unique in its VPC. Nothing about a group can be changed. A group cannot be deleted while a rule of another group
+//! names it, nor until AWS has released the network interfaces of its members, minutes after they are gone.
+
+use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType};
+use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Ref, Resource};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    batch::in_order,
+    ec2::{filter, owned, tagged},
+    ec2_security_group_rule::revoke_ours_that_name,
+    ec2_vpc::Vpc,
+};
+use crate::{
+    Aws,
+    classify::{fault, missing},
+    identity::physical_name,
+};
+
+type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
+
+/// The longest name that EC2 takes.
+const NAME_LIMIT: usize = 255;
+
+/// What a security group should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name, unique in the VPC; not beginning with `sg-`.
+    pub name: String,
+    /// What it is for: ASCII letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`, at most 255.
+    pub description: String,
+    /// The VPC it is part of.
+    pub vpc: Ref<Vpc>,
+}
+
+/// What AWS gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// `sg-…`
+    pub group_id: String,
+}
+
+/// A security group.
+pub struct SecurityGroup;
+
+impl Resource for SecurityGroup {
+    type Cloud = Aws;
+    type Spec = Spec;
+    type Outputs = Outputs;
+    const KIND: &'static str = "ec2/security-group";
+    const REPLACE_ON: &'static [&'static str] = &["name", "description", "vpc"];
+
+    async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
+        let request = cx.cloud.ec2.create_security_group().vpc_id(cx.id(&spec.vpc)?.as_str());
+        let request = request.group_name(physical_name(cx.identity, &spec.name, NAME_LIMIT));
+        let request = request.description(&spec.description);
+        let request = request.tag_specifications(tagged(ResourceType::SecurityGroup, cx.identity));
+        let answer = request.send().await.map_err(fault("ec2", "CreateSecurityGroup"))?;
+        answer.group_id().map(Id::from).ok_or_else(|| missing("ec2", "CreateSecurityGroup", "GroupId"))
+    }
+
+    async fn configure(cx: &Cx<'_>, id: &Id, _: &Spec) -> Result<(), Fault> {
+        // Only while nothing depends on the group yet: later, a rule of this shape is one that somebody wanted.
+        if !cx.creating() {
+            return Ok(());
+        }
+        // By id, so that a group that is not visible yet is an error, and not one without rules.
+        let answer = cx.cloud.ec2.describe_security_groups().group_ids(id.as_str()).send().await;
+        let answer = answer.map_err(fault("ec2", "DescribeSecurityGroups"))?;
+        if !answer.security_groups().iter().flat_map(|group| group.ip_permissions_egress()).any(lets_everything_out) {
+            return Ok(());
+        }
+        let request = cx.cloud.ec2.revoke_security_group_egress().group_id(id.as_str()).ip_permissions(everything());
+        request.send().await.map(drop).map_err(fault("ec2", "RevokeSecurityGroupEgress"))
+    }
+
+    async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
+        Ok(describe(cx.cloud, &[id]).await?.remove(0))
+    }
+
+    async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
+        let Some(first) = known.first() else { return Ok(Vec::new()) };
+        describe(first.cx.cloud, &known.iter().map(|known| known.id).collect::<Vec<_>>()).await
+    }
+
+    async fn find(cx: &Cx<'_>, _: &Spec) -> Result<Option<Id>, Fault> {
+        let request = cx.cloud.ec2.describe_security_groups().set_filters(Some(owned(cx.identity)));
+        let answer = request.send().await.map_err(fault("ec2", "DescribeSecurityGroups"))?;
+        Ok(answer.security_groups().first().and_then(|group| group.group_id()).map(Id::from))
+    }
+
+    async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        let request = cx.cloud.ec2.delete_security_group().group_id(id.as_str());
+        let deleted = request.send().await.map(drop).map_err(fault("ec2", "DeleteSecurityGroup"));
+        if deleted.as_ref().is_err_and(|fault| fault.kind == FaultKind::InUse) {
+            revoke_ours_that_name(cx, id).await?;
+        }
+        deleted
+    }
+
+    fn actions() -> Actions {
+        Actions {
+            write: &[
+                "ec2:CreateSecurityGroup",
+                "ec2:CreateTags",
+                "ec2:DescribeSecurityGroups",
+                "ec2:RevokeSecurityGroupEgress",
+            ],
+            read: &["ec2:DescribeSecurityGroups"],
+            delete: &[
+                "ec2:DeleteSecurityGroup",
+                "ec2:DescribeSecurityGroupRules",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+        }
+    }
+}
+
+/// The rule that AWS gives every new group.
+fn everything() -> IpPermission {
+    IpPermission::builder().ip_protocol("-1").ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build()
+}
+
+fn lets_everything_out(permission: &IpPermission) -> bool {
+    let anywhere = permission.ip_ranges().iter().any(|range| range.cidr_ip() == Some("0.0.0.0/0"));
+    anywhere && permission.ip_protocol() == Some("-1")
+}
+
+async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
+    let request = aws.ec2.describe_security_groups().filters(filter("group-id", ids.iter().map(ToString::to_string)));
+    let pages = request.into_paginator().items().send();
+    let groups = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeSecurityGroups"))?;
+    // The name is not looked at: it cannot change, and the generation may be in it.
+    Ok(in_order(ids, groups, |group| group.group_id(), |group| {
+        Observed::new(Outputs { group_id: group.group_id().unwrap_or_default().to_owned() })
+            .see("description", group.description())
+            .see("vpc", group.vpc_id())
+    }))
+}

@@ -1,0 +1,170 @@
+//! A cluster: the name under which services run, and what Container Insights measures.
+//!
+//! API: [CreateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html).
+//!
+//! Surprises: CreateCluster answers with the existing cluster of that name, whoever made it, instead of refusing; so the
+//! name is looked up first. A deleted cluster stays visible as `INACTIVE`, and its name is free again. The first cluster of an
+//! account needs ECS's [service-linked role](super::iam_service_linked_role).
+
+use aws_sdk_ecs::types::{Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName};
+use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Resource};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    batch::in_order,
+    ecs::{ours, tagged},
+};
+use crate::{
+    Aws,
+    classify::{fault, missing},
+    identity::physical_name,
+};
+
+type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
+
+/// The longest name that ECS takes.
+const NAME_LIMIT: usize = 255;
+/// How many clusters one call describes.
+const BATCH: usize = 100;
+
+/// What a cluster should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name, unique in account and region. Part of the id, so it cannot drift.
+    pub name: String,
+    /// What CloudWatch Container Insights collects.
+    pub container_insights: ContainerInsights,
+}
+
+/// What CloudWatch Container Insights collects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerInsights {
+    /// Nothing.
+    Disabled,
+    /// Figures of clusters and services.
+    Enabled,
+    /// Figures down to the container.
+    Enhanced,
+}
+
+impl ContainerInsights {
+    fn setting(self) -> ClusterSetting {
+        let value = match self {
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::Enhanced => "enhanced",
+        };
+        ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(value).build()
+    }
+}
+
+/// What AWS gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// `arn:aws:ecs:…:cluster/…`
+    pub cluster_arn: String,
+    /// The name that it has in AWS.
+    pub cluster_name: String,
+}
+
+/// A cluster.
+pub struct Cluster;
+
+impl Resource for Cluster {
+    type Cloud = Aws;
+    type Spec = Spec;
+    type Outputs = Outputs;
+    const KIND: &'static str = "ecs/cluster";
+    const REPLACE_ON: &'static [&'static str] = &["name"];
+
+    async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
+        let name = physical_name(cx.identity, &spec.name, NAME_LIMIT);
+        if let Some(cluster) = by_name(cx.cloud, &name).await? {
+            let arn = cluster.cluster_arn().unwrap_or_default();
+            return Err(Fault::ours(FaultKind::Exists, "CreateCluster", "ClusterExists", format!("{arn} exists")));
+        }
+        let request = cx.cloud.ecs.create_cluster().cluster_name(name).settings(spec.container_insights.setting());
+        let answer = request.set_tags(Some(tagged(cx.identity))).send().await.map_err(fault("ecs", "CreateCluster"))?;
+        let arn = answer.cluster().and_then(|cluster| cluster.cluster_arn());
+        arn.map(Id::from).ok_or_else(|| missing("ecs", "CreateCluster", "clusterArn"))
+    }
+
+    async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
+        if !cx.changes("container_insights") {
+            return Ok(());
+        }
+        let live = clusters(cx.cloud, &[id.to_string()]).await?;
+        let wanted = spec.container_insights.setting();
+        if live.iter().any(|cluster| insights(cluster) == wanted.value()) {
+            return Ok(());
+        }
+        let request = cx.cloud.ecs.update_cluster_settings().cluster(id.as_str()).settings(wanted);
+        request.send().await.map(drop).map_err(fault("ecs", "UpdateClusterSettings"))
+    }
+
+    async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
+        Ok(describe(cx.cloud, &[id]).await?.remove(0))
+    }
+
+    async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
+        let Some(first) = known.first() else { return Ok(Vec::new()) };
+        describe(first.cx.cloud, &known.iter().map(|known| known.id).collect::<Vec<_>>()).await
+    }
+
+    async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
+        let cluster = by_name(cx.cloud, &physical_name(cx.identity, &spec.name, NAME_LIMIT)).await?;
+        let ours = cluster.filter(|cluster| ours(cx.identity, cluster.tags()));
+        Ok(ours.and_then(|cluster| cluster.cluster_arn).map(Id::from))
+    }
+
+    async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        let request = cx.cloud.ecs.delete_cluster().cluster(id.as_str());
+        request.send().await.map(drop).map_err(fault("ecs", "DeleteCluster"))
+    }
+
+    fn actions() -> Actions {
+        Actions {
+            write: &["ecs:CreateCluster", "ecs:DescribeClusters", "ecs:TagResource", "ecs:UpdateClusterSettings"],
+            read: &["ecs:DescribeClusters"],
+            delete: &["ecs:DeleteCluster"],
+        }
+    }
+}
+
+/// The clusters of these names or ARNs that exist.
+async fn clusters(aws: &Aws, names: &[String]) -> Result<Vec<Described>, Fault> {
+    let mut found = Vec::new();
+    for names in names.chunks(BATCH) {
+        let request = aws.ecs.describe_clusters().set_clusters(Some(names.to_vec()));
+        let request = request.include(ClusterField::Settings).include(ClusterField::Tags);
+        let answer = request.send().await.map_err(fault("ecs", "DescribeClusters"))?;
+        found.extend(answer.clusters.unwrap_or_default());
+    }
+    found.retain(|cluster| cluster.status() != Some("INACTIVE"));
+    Ok(found)
+}
+
+async fn by_name(aws: &Aws, name: &str) -> Result<Option<Described>, Fault> {
+    Ok(clusters(aws, &[name.to_owned()]).await?.pop())
+}
+
+fn insights(cluster: &Described) -> Option<&str> {
+    let is_it = |setting: &&ClusterSetting| setting.name() == Some(&ClusterSettingName::ContainerInsights);
+    cluster.settings().iter().find(is_it).and_then(ClusterSetting::value)
+}
+
+async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
+    let clusters = clusters(aws, &ids.iter().map(ToString::to_string).collect::<Vec<_>>()).await?;
+    Ok(in_order(ids, clusters, |cluster| cluster.cluster_arn(), |cluster| {
+        let seen = Observed::new(Outputs {
+            cluster_arn: cluster.cluster_arn().unwrap_or_default().to_owned(),
+            cluster_name: cluster.cluster_name().unwrap_or_default().to_owned(),
+        });
+        match insights(cluster) {
+            Some(insights) => seen.see("container_insights", insights),
+            None => seen,
+        }
+    }))
+}

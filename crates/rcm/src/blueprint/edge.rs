@@ -1,0 +1,112 @@
+//! Where the world comes in: certificate, load balancer, listeners.
+
+use rcm_aws::resources::{
+    acm_certificate::{self, Certificate},
+    elb_listener::{self, Action, Listener},
+    elb_load_balancer::{self, AccessLogs, LoadBalancer},
+    elb_target_group::{self, HealthCheck, TargetGroup},
+};
+use rcm_engine::model::{Graph, Ref};
+
+use super::{Blueprint, compute::CONTAINER_PORT, network::Network, security::Security, storage::Storage};
+
+/// TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers alone.
+const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06";
+
+/// What others need of this layer.
+pub(super) struct Edge {
+    pub(super) target_group: Ref<TargetGroup>,
+    /// The listener that forwards to the service. ECS refuses a target group that no listener forwards to.
+    pub(super) forwarding: Ref<Listener>,
+}
+
+pub(super) fn add(
+    graph: &mut Graph,
+    plan: &Blueprint<'_>,
+    network: &Network,
+    security: &Security,
+    storage: &Storage,
+) -> Edge {
+    let balancer = graph.add::<LoadBalancer>("edge/load-balancer", balancer(plan, network, security, storage));
+    // Its public addresses keep the internet gateway from being detached, so the gateway's routes have to outlive it.
+    graph.after(&balancer, &network.internet);
+    let target_group = graph.add::<TargetGroup>("edge/target-group", target_group(plan, network));
+    let forward = Action::Forward(target_group.clone());
+    let forwarding = match &plan.config.domain_name {
+        None => listener(graph, "http", &balancer, None, forward),
+        Some(domain) => {
+            let certificate = certificate(graph, domain);
+            listener(graph, "http", &balancer, None, Action::RedirectToHttps);
+            listener(graph, "https", &balancer, Some(certificate), forward)
+        }
+    };
+    Edge { target_group, forwarding }
+}
+
+fn certificate(graph: &mut Graph, domain: &str) -> Ref<Certificate> {
+    let spec = acm_certificate::Spec {
+        domain: domain.to_owned(),
+        alternative_names: Vec::new(),
+        key_algorithm: "RSA_2048".into(),
+    };
+    graph.add::<Certificate>("edge/certificate", spec)
+}
+
+fn balancer(
+    plan: &Blueprint<'_>,
+    network: &Network,
+    security: &Security,
+    storage: &Storage,
+) -> elb_load_balancer::Spec {
+    elb_load_balancer::Spec {
+        name: plan.name("alb"),
+        scheme: "internet-facing".into(),
+        ip_address_type: "ipv4".into(),
+        subnets: network.public.clone(),
+        security_groups: vec![security.balancer.clone()],
+        access_logs: Some(AccessLogs { bucket: storage.balancer_logs.clone(), prefix: String::new() }),
+        deletion_protection: true,
+        drop_invalid_headers: true,
+        desync_mitigation: "defensive".into(),
+        http2: true,
+        idle_timeout: 60,
+    }
+}
+
+fn target_group(plan: &Blueprint<'_>, network: &Network) -> elb_target_group::Spec {
+    elb_target_group::Spec {
+        name: plan.name("api"),
+        port: CONTAINER_PORT,
+        protocol: "HTTP".into(),
+        vpc: network.vpc.clone(),
+        target_type: "ip".into(),
+        health_check: HealthCheck {
+            path: "/health".into(),
+            matcher: "200".into(),
+            interval: 30,
+            timeout: 5,
+            healthy_threshold: 2,
+            unhealthy_threshold: 3,
+        },
+        deregistration_delay: 30,
+    }
+}
+
+fn listener(
+    graph: &mut Graph,
+    name: &str,
+    balancer: &Ref<LoadBalancer>,
+    certificate: Option<Ref<Certificate>>,
+    action: Action,
+) -> Ref<Listener> {
+    let tls = certificate.is_some();
+    let spec = elb_listener::Spec {
+        load_balancer: balancer.early(),
+        port: if tls { 443 } else { 80 },
+        protocol: if tls { "HTTPS" } else { "HTTP" }.into(),
+        ssl_policy: tls.then(|| TLS_POLICY.into()),
+        certificate,
+        action,
+    };
+    graph.add::<Listener>(&format!("edge/listener/{name}"), spec)
+}

@@ -1,0 +1,123 @@
+//! What keeps others out: the partner's key, and the chain of security groups load balancer → service → database.
+
+use rcm_aws::resources::{
+    ec2_security_group::{self, SecurityGroup},
+    ec2_security_group_rule::{self, Direction, Peer, SecurityGroupRule},
+    kms_key::{self, Key},
+};
+use rcm_engine::model::{Graph, Ref};
+use serde_json::{Value, json};
+
+use super::{Blueprint, compute::CONTAINER_PORT, database::PORT as DATABASE_PORT, network::Network};
+
+/// What others need of this layer.
+pub(super) struct Security {
+    pub(super) key: Ref<Key>,
+    pub(super) balancer: Ref<SecurityGroup>,
+    pub(super) service: Ref<SecurityGroup>,
+    pub(super) database: Ref<SecurityGroup>,
+    /// The rules without which the service cannot start.
+    pub(super) service_rules: Vec<Ref<SecurityGroupRule>>,
+}
+
+pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network) -> Security {
+    let key = graph.add::<Key>(
+        "security/key",
+        kms_key::Spec {
+            alias: format!("alias/{}", plan.prefix),
+            description: format!("Everything that rcm keeps for {}", plan.prefix),
+            rotation_days: 365,
+            policy: key_policy(plan).into(),
+        },
+    );
+    let mut group = |address: &str, suffix: &str, description: &str| {
+        let (name, description) = (plan.name(suffix), description.to_owned());
+        let spec = ec2_security_group::Spec { name, description, vpc: network.vpc.clone() };
+        graph.add::<SecurityGroup>(address, spec)
+    };
+    let balancer = group("security/group/load-balancer", "alb", "Load balancer: the internet in, the service out");
+    let service = group("security/group/service", "service", "Service: the load balancer in, database and AWS out");
+    let database = group("security/group/database", "database", "Database: the service in, nothing out");
+    let service_rules = rules(graph, plan, &balancer, &service, &database);
+    Security { key, balancer, service, database, service_rules }
+}
+
+fn rules(
+    graph: &mut Graph,
+    plan: &Blueprint<'_>,
+    balancer: &Ref<SecurityGroup>,
+    service: &Ref<SecurityGroup>,
+    database: &Ref<SecurityGroup>,
+) -> Vec<Ref<SecurityGroupRule>> {
+    let anywhere = || Peer::Cidr("0.0.0.0/0".into());
+    let members = |group: &Ref<SecurityGroup>| Peer::Group(group.clone());
+    let mut rule = |name: &str, group: &Ref<SecurityGroup>, direction, port, peer, description: &str| {
+        let spec = ec2_security_group_rule::Spec {
+            group: group.clone(),
+            direction,
+            protocol: "tcp".into(),
+            port: Some(port),
+            peer,
+            description: description.into(),
+        };
+        graph.add::<SecurityGroupRule>(&format!("security/rule/{name}"), spec)
+    };
+    let (ingress, egress) = (Direction::Ingress, Direction::Egress);
+    rule("load-balancer-http", balancer, ingress, 80, anywhere(), "HTTP from anywhere");
+    if plan.config.domain_name.is_some() {
+        rule("load-balancer-https", balancer, ingress, 443, anywhere(), "HTTPS from anywhere");
+    }
+    rule("load-balancer-to-service", balancer, egress, CONTAINER_PORT, members(service), "To the service");
+    rule("database-from-service", database, ingress, DATABASE_PORT, members(service), "PostgreSQL from the service");
+    vec![
+        rule(
+            "service-from-load-balancer",
+            service,
+            ingress,
+            CONTAINER_PORT,
+            members(balancer),
+            "From the load balancer",
+        ),
+        rule("service-to-database", service, egress, DATABASE_PORT, members(database), "PostgreSQL"),
+        rule("service-to-aws", service, egress, 443, anywhere(), "ECR, Secrets Manager, CloudWatch Logs, S3"),
+    ]
+}
+
+/// The account administers the key; CloudWatch Logs uses it for this account's log groups; RDS, S3, ECR and Secrets Manager
+/// use it on behalf of this account's callers.
+fn key_policy(plan: &Blueprint<'_>) -> Value {
+    let via =
+        ["rds", "s3", "ecr", "secretsmanager"].map(|service| format!("{service}.{}.amazonaws.com", plan.region()));
+    let use_it = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"];
+    let through = [&use_it[..], &["kms:CreateGrant", "kms:RetireGrant"]].concat();
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AccountAdministers",
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:{}:iam::{}:root", plan.partition(), plan.account())},
+                "Action": "kms:*",
+                "Resource": "*"
+            },
+            {
+                "Sid": "LogsOfThisAccount",
+                "Effect": "Allow",
+                "Principal": {"Service": format!("logs.{}.amazonaws.com", plan.region())},
+                "Action": use_it,
+                "Resource": "*",
+                "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": plan.arn("logs", "*")}}
+            },
+            {
+                "Sid": "ServicesForThisAccount",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": through,
+                "Resource": "*",
+                "Condition": {
+                    "StringEquals": {"kms:CallerAccount": plan.account(), "kms:ViaService": via}
+                }
+            }
+        ]
+    })
+}
