@@ -13,6 +13,8 @@ use crate::SandboxError;
 const VERSION: u32 = 1;
 const IDENTITY: &str = "sandbox.json";
 const LOCK: &str = "sandbox.lock";
+/// What the name of a file not yet whole begins with.
+const UNFINISHED: &str = ".saving-";
 
 /// What `sandbox.json` says.
 #[derive(Serialize, Deserialize)]
@@ -36,6 +38,7 @@ impl Store {
         }
         fs::create_dir_all(dir).map_err(io_error("create", dir))?;
         let store = Self { dir: dir.to_owned(), _lock: lock(dir)? };
+        sweep(dir)?;
         match store.read::<Identity>(IDENTITY)? {
             None => {
                 let identity = Identity { version: VERSION, account: account.to_owned(), region: region.to_owned() };
@@ -99,9 +102,20 @@ fn file_of(service: &str) -> String {
 }
 
 fn write_atomically(dir: &Path, path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
     serde_json::to_writer(io::BufWriter::new(&mut file), value)?;
     file.persist(path)?;
+    Ok(())
+}
+
+/// Deletes what a process left behind that died while it saved.
+fn sweep(dir: &Path) -> Result<(), SandboxError> {
+    for entry in fs::read_dir(dir).map_err(io_error("read", dir))? {
+        let entry = entry.map_err(io_error("read", dir))?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            remove(&entry.path())?;
+        }
+    }
     Ok(())
 }
 

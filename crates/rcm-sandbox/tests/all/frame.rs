@@ -73,6 +73,20 @@ async fn a_damaged_file_is_named_and_kept() {
 }
 
 #[tokio::test]
+async fn a_save_that_was_cut_short_leaves_nothing_behind() {
+    let cloud = Cloud::new().await;
+    let key = create_key(&cloud).await;
+    let dir = cloud.close();
+    let unfinished = dir.path().join(".saving-a1b2c3");
+    std::fs::copy(dir.path().join("kms.json"), &unfinished).unwrap();
+
+    let cloud = Cloud::at(dir, ACCOUNT).await;
+
+    assert!(!unfinished.exists());
+    assert_eq!(kms(&cloud).list_keys().send().await.unwrap().keys()[0].key_id(), Some(key.key_id()));
+}
+
+#[tokio::test]
 async fn reset_leaves_nothing_of_the_cloud_and_everything_else() {
     let cloud = Cloud::new().await;
     create_key(&cloud).await;

@@ -178,3 +178,78 @@ impl Service for Ec2 {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::*;
+    use crate::service::Hold;
+
+    /// Another service, whose one resource holds everything named.
+    struct Holder(Vec<String>);
+
+    impl Service for Holder {
+        fn name(&self) -> &'static str {
+            "elasticloadbalancing"
+        }
+
+        fn handle<'a>(&'a self, _: &'a Context, _: MockRequest) -> BoxFuture<'a, MockResponse> {
+            Box::pin(async { wire::json_reply(&json!({})) })
+        }
+
+        fn save<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Value, String>> {
+            Box::pin(async { Ok(json!({})) })
+        }
+
+        fn load<'a>(&'a self, _: &'a Context, _: Value) -> BoxFuture<'a, Result<(), String>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn holds<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Vec<Hold>> {
+            let hold = |resource: &String| Hold { holder: "acme-alb".to_owned(), resource: resource.clone() };
+            Box::pin(async move { self.0.iter().map(hold).collect() })
+        }
+    }
+
+    /// Status and body of the answer.
+    async fn ask(ec2: &Ec2, cx: &Context, form: &str) -> (u16, String) {
+        let (method, uri) = ("POST".to_owned(), "https://ec2.us-east-1.amazonaws.com/".to_owned());
+        let request = MockRequest { method, uri, headers: http::HeaderMap::new(), body: Bytes::from(form.to_owned()) };
+        let response = ec2.handle(cx, request).await;
+        (response.status, String::from_utf8_lossy(&response.body).into_owned())
+    }
+
+    fn id_in(body: &str, element: &str) -> String {
+        let rest = body.split_once(&format!("<{element}>")).unwrap().1;
+        rest.split_once('<').unwrap().0.to_owned()
+    }
+
+    #[tokio::test]
+    async fn what_another_service_uses_stays() {
+        let ec2 = Ec2::default();
+        let free = Context::new("123456789012", "us-east-1", Vec::new());
+        let vpc = id_in(&ask(&ec2, &free, "Action=CreateVpc&CidrBlock=10.0.0.0/16").await.1, "vpcId");
+        let subnet = format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.0.0/24");
+        let subnet = id_in(&ask(&ec2, &free, &subnet).await.1, "subnetId");
+        let group = format!("Action=CreateSecurityGroup&VpcId={vpc}&GroupName=acme&GroupDescription=acme");
+        let group = id_in(&ask(&ec2, &free, &group).await.1, "groupId");
+        let gateway = id_in(&ask(&ec2, &free, "Action=CreateInternetGateway").await.1, "internetGatewayId");
+        ask(&ec2, &free, &format!("Action=AttachInternetGateway&VpcId={vpc}&InternetGatewayId={gateway}")).await;
+
+        let holder = Arc::new(Holder(vec![vpc.clone(), subnet.clone(), group.clone()]));
+        let held = Context::new("123456789012", "us-east-1", vec![holder]);
+        for delete in [
+            format!("Action=DeleteSubnet&SubnetId={subnet}"),
+            format!("Action=DeleteSecurityGroup&GroupId={group}"),
+            format!("Action=DetachInternetGateway&VpcId={vpc}&InternetGatewayId={gateway}"),
+        ] {
+            let (status, body) = ask(&ec2, &held, &delete).await;
+            assert!(status == 400 && body.contains("<Code>DependencyViolation</Code>"), "{delete}: {body}");
+            assert_eq!(ask(&ec2, &free, &delete).await.0, 200, "{delete}");
+        }
+    }
+}

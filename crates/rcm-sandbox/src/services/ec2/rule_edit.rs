@@ -70,7 +70,7 @@ fn present<'a>(net: &'a Network, rule: &Rule) -> Result<&'a Rule, Fault> {
 fn given(net: &Network, call: &Call<'_>, egress: bool) -> Result<Vec<Rule>, Fault> {
     let group = net.find::<SecurityGroup>(call.require("GroupId")?)?;
     let mut rules = Vec::new();
-    for permission in call.params.structs("IpPermissions") {
+    for permission in permissions(call.params) {
         let traffic = traffic(&permission)?;
         for (peer, description) in peers(net, group, &permission)? {
             rules.push(Rule::new(&group.id, egress, traffic.clone(), peer, description));
@@ -80,6 +80,12 @@ fn given(net: &Network, call: &Call<'_>, egress: bool) -> Result<Vec<Rule>, Faul
         return Err(Fault::new("MissingParameter", "The request must contain the parameter ipPermissions"));
     }
     Ok(rules)
+}
+
+/// The permissions of the request: a list, or the old way, one permission with one range spread over the request itself.
+fn permissions(params: &Params) -> Vec<Params> {
+    let listed = params.structs("IpPermissions");
+    if listed.is_empty() && params.get("IpProtocol").is_some() { vec![params.clone()] } else { listed }
 }
 
 fn traffic(permission: &Params) -> Result<Traffic, Fault> {
@@ -104,6 +110,9 @@ fn traffic(permission: &Params) -> Result<Traffic, Fault> {
 
 fn peers(net: &Network, group: &SecurityGroup, permission: &Params) -> Result<Vec<(Peer, Option<String>)>, Fault> {
     let mut peers = Vec::new();
+    if let Some(range) = permission.get("CidrIp") {
+        peers.push((Peer::Cidr(cidr(range)?), None));
+    }
     for range in permission.structs("IpRanges") {
         peers.push((Peer::Cidr(cidr(range.require("CidrIp")?)?), description(&range)?));
     }

@@ -51,6 +51,17 @@ async fn nothing_is_authorized_when_one_of_the_rules_is_refused() {
 }
 
 #[tokio::test]
+async fn a_rule_can_be_written_the_old_way() {
+    let cloud = Cloud::new().await;
+    let ec2 = client(&cloud);
+    let group = group(&ec2, &vpc(&ec2).await, "acme-alb").await;
+    let authorize =
+        ec2.authorize_security_group_ingress().group_id(&group).ip_protocol("tcp").from_port(80).to_port(80);
+    let made = authorize.cidr_ip("0.0.0.0/0").send().await.unwrap();
+    assert_eq!(made.security_group_rules()[0].cidr_ipv4(), Some("0.0.0.0/0"));
+}
+
+#[tokio::test]
 async fn the_default_group_can_be_emptied() {
     let cloud = Cloud::new().await;
     let ec2 = client(&cloud);
