@@ -17,9 +17,12 @@
 //!   `winterbaume` service behind the seam.
 //! - `services`: a file for each service; each says in its doc comment what it mends.
 
+mod arn;
 mod client;
 mod cloud;
 mod countdown;
+mod neighbours;
+mod own;
 mod route;
 mod serve;
 mod service;

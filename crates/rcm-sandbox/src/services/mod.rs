@@ -1,21 +1,23 @@
 //! The services of the cloud, a file each.
 
+mod acm;
+mod application_autoscaling;
 mod ec2;
+mod elbv2;
 mod sts;
 
 use std::sync::Arc;
 
+use crate::own::Own;
 use crate::service::Service;
 use crate::winter::Winter;
 
 /// Every service the sandbox plays. A new one is a file in this directory and a line here.
 pub(crate) fn services() -> Vec<Arc<dyn Service>> {
     vec![
-        Arc::new(Winter::new("acm", winterbaume_acm::AcmService::new())),
-        Arc::new(Winter::new(
-            "application-autoscaling",
-            winterbaume_applicationautoscaling::ApplicationAutoScalingService::new(),
-        )),
+        Arc::new(Own::<acm::Acm>::default()),
+        Arc::new(Own::<application_autoscaling::ApplicationAutoScaling>::default()),
+        Arc::new(Own::<elbv2::Elbv2>::default()),
         Arc::new(Winter::new("ecr", winterbaume_ecr::EcrService::new())),
         Arc::new(Winter::new("ecs", winterbaume_ecs::EcsService::new())),
         Arc::new(Winter::new("iam", winterbaume_iam::IamService::new())),
