@@ -26,7 +26,11 @@ pub(crate) async fn subnets(cx: &Context, ids: &[String]) -> Vec<Subnet> {
     form.extend(names.iter().map(String::as_str).zip(ids.iter().cloned()));
     let found = ec2(cx, &form).await;
     let of = |element: &Element| {
-        Some(Subnet { id: element.text("subnetId")?, vpc: element.text("vpcId")?, zone: element.text("availabilityZone")? })
+        Some(Subnet {
+            id: element.text("subnetId")?,
+            vpc: element.text("vpcId")?,
+            zone: element.text("availabilityZone")?,
+        })
     };
     let known: Vec<Subnet> = items(&found, "subnetSet").filter_map(of).collect();
     ids.iter().filter_map(|id| known.iter().find(|subnet| subnet.id == *id).cloned()).collect()

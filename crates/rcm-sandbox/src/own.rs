@@ -73,7 +73,8 @@ impl<S: Stateful> Service for Own<S> {
 
 /// The input of an awsJson operation. What the sandbox does not play is refused, not dropped.
 pub(crate) fn input<T: DeserializeOwned>(body: Value) -> Result<T, Fault> {
-    serde_json::from_value(body).map_err(|error| Fault::new("ValidationException", format!("The input is invalid: {error}.")))
+    serde_json::from_value(body)
+        .map_err(|error| Fault::new("ValidationException", format!("The input is invalid: {error}.")))
 }
 
 /// Seconds since 1970, as the awsJson protocols write times.

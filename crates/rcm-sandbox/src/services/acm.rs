@@ -170,20 +170,15 @@ async fn users(cx: &Context) -> Vec<Hold> {
 }
 
 fn users_of(users: &[Hold], arn: &str) -> Vec<String> {
-    let mut holders: Vec<_> = users.iter().filter(|hold| hold.resource == arn).map(|hold| hold.holder.clone()).collect();
+    let mut holders: Vec<_> =
+        users.iter().filter(|hold| hold.resource == arn).map(|hold| hold.holder.clone()).collect();
     holders.sort();
     holders.dedup();
     holders
 }
 
 impl Acm {
-    fn operation(
-        &mut self,
-        cx: &Context,
-        users: &[Hold],
-        operation: &str,
-        body: Value,
-    ) -> Result<Value, Fault> {
+    fn operation(&mut self, cx: &Context, users: &[Hold], operation: &str, body: Value) -> Result<Value, Fault> {
         match operation {
             "RequestCertificate" => self.request(cx, input(body)?),
             "DescribeCertificate" => self.describe(cx, users, &input(body)?),

@@ -159,7 +159,8 @@ impl Scalable {
             return Err(invalid("Unsupported service namespace, resource type or scalable dimension"));
         }
         let shape = scalable.resource.split('/').collect::<Vec<_>>();
-        if scalable.namespace == "ecs" && !matches!(shape[..], ["service", cluster, name] if !cluster.is_empty() && !name.is_empty())
+        if scalable.namespace == "ecs"
+            && !matches!(shape[..], ["service", cluster, name] if !cluster.is_empty() && !name.is_empty())
         {
             return Err(invalid("Invalid service resource ID. Specify it as service/CLUSTER/SERVICE."));
         }
@@ -287,9 +288,8 @@ impl ApplicationAutoScaling {
     fn describe_policies(&self, input: &Input) -> Result<Value, Fault> {
         need(&input.service_namespace, "ServiceNamespace")?;
         let names = &input.policy_names;
-        let wanted = |policy: &&Policy| {
-            policy.scalable.passes(input) && (names.is_empty() || names.contains(&policy.name))
-        };
+        let wanted =
+            |policy: &&Policy| policy.scalable.passes(input) && (names.is_empty() || names.contains(&policy.name));
         Ok(list("ScalingPolicies", self.policies.iter().filter(wanted).map(Policy::shown).collect(), input))
     }
 
@@ -432,7 +432,9 @@ impl Policy {
                 self.tracking = Some(configuration);
             }
             "StepScaling" => self.step = Some(configuration(&input.step_scaling_policy_configuration)?),
-            "PredictiveScaling" => self.predictive = Some(configuration(&input.predictive_scaling_policy_configuration)?),
+            "PredictiveScaling" => {
+                self.predictive = Some(configuration(&input.predictive_scaling_policy_configuration)?)
+            }
             other => return Err(invalid(format!("'{other}' is not a policy type."))),
         }
         Ok(self)

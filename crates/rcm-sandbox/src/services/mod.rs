@@ -4,6 +4,7 @@ mod acm;
 mod application_autoscaling;
 mod ec2;
 mod elbv2;
+mod rds;
 mod sts;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Winter::new("iam", winterbaume_iam::IamService::new())),
         Arc::new(Winter::new("kms", winterbaume_kms::KmsService::new())),
         Arc::new(Winter::new("logs", winterbaume_cloudwatchlogs::CloudWatchLogsService::new())),
-        Arc::new(Winter::new("rds", winterbaume_rds::RdsService::new())),
+        Arc::new(Own::<rds::Rds>::default()),
         Arc::new(Winter::verbatim("s3", winterbaume_s3::S3Service::new())),
         Arc::new(Winter::new("secretsmanager", winterbaume_secretsmanager::SecretsManagerService::new())),
         Arc::new(ec2::Ec2::default()),

@@ -64,6 +64,11 @@ impl Params {
         Params(self.0.iter().filter_map(below).collect())
     }
 
+    /// The names of all parameters, as they came.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether nothing was given.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -183,11 +183,13 @@ impl Settings {
     }
 
     fn groups(&self) -> impl Iterator<Item = &str> {
-        self.actions.iter().flat_map(|action| match &action.content {
-            Content::Forward { groups, .. } => groups.as_slice(),
-            _ => &[],
-        })
-        .map(|(group, _)| group.as_str())
+        self.actions
+            .iter()
+            .flat_map(|action| match &action.content {
+                Content::Forward { groups, .. } => groups.as_slice(),
+                _ => &[],
+            })
+            .map(|(group, _)| group.as_str())
     }
 }
 
@@ -323,9 +325,8 @@ impl Elbv2 {
         let balancer = self.load_balancer(params)?.arn.clone();
         let settings = Settings::of(params, None)?;
         self.check_groups(&settings, &balancer)?;
-        let known = |listener: &&Listener| {
-            listener.load_balancer == balancer && listener.settings.port == settings.port
-        };
+        let known =
+            |listener: &&Listener| listener.load_balancer == balancer && listener.settings.port == settings.port;
         if let Some(known) = self.listeners.values().find(known) {
             return if known.settings == settings { Ok(known.shown()) } else { Err(duplicate(&balancer)) };
         }
@@ -340,9 +341,12 @@ impl Elbv2 {
     fn check_groups(&self, settings: &Settings, balancer: &str) -> Result<(), Fault> {
         for group in settings.groups() {
             self.check_target_group(group)?;
-            let other = self.listeners.values().find(|other| other.forwards_to(group) && other.load_balancer != balancer);
+            let other =
+                self.listeners.values().find(|other| other.forwards_to(group) && other.load_balancer != balancer);
             if other.is_some() {
-                let message = format!("The following target groups cannot be associated with more than one load balancer: {group}");
+                let message = format!(
+                    "The following target groups cannot be associated with more than one load balancer: {group}"
+                );
                 return Err(Fault::new("TargetGroupAssociationLimit", message));
             }
         }
@@ -401,7 +405,10 @@ impl Elbv2 {
 }
 
 fn duplicate(balancer: &str) -> Fault {
-    Fault::new("DuplicateListener", format!("A listener already exists on this port for this load balancer '{balancer}'"))
+    Fault::new(
+        "DuplicateListener",
+        format!("A listener already exists on this port for this load balancer '{balancer}'"),
+    )
 }
 
 fn not_found(arn: &str) -> Fault {

@@ -160,9 +160,8 @@ impl LoadBalancer {
 
     /// Whether a request for `other` is a request for this one: AWS then answers with this one.
     fn is_the_same(&self, other: &LoadBalancer) -> bool {
-        let subnets = |balancer: &LoadBalancer| {
-            balancer.subnets.iter().map(|subnet| subnet.id.clone()).collect::<BTreeSet<_>>()
-        };
+        let subnets =
+            |balancer: &LoadBalancer| balancer.subnets.iter().map(|subnet| subnet.id.clone()).collect::<BTreeSet<_>>();
         let groups = |balancer: &LoadBalancer| balancer.security_groups.iter().cloned().collect::<BTreeSet<_>>();
         (&self.kind, &self.scheme, &self.address_type) == (&other.kind, &other.scheme, &other.address_type)
             && subnets(self) == subnets(other)
@@ -219,7 +218,9 @@ impl Elbv2 {
         let arn = known.map_or_else(|| wanted.arn.clone(), |known| known.arn.clone());
         let balancer = self.load_balancers.entry(arn).or_insert(wanted);
         let mut xml = Xml::default();
-        xml.list("LoadBalancers", "member", [&*balancer], |xml, balancer| balancer.show(xml, balancer.provisioned.arrived()));
+        xml.list("LoadBalancers", "member", [&*balancer], |xml, balancer| {
+            balancer.show(xml, balancer.provisioned.arrived())
+        });
         Ok(xml)
     }
 
