@@ -3,8 +3,8 @@
 use aws_sdk_acm::Client;
 use aws_sdk_acm::error::ProvideErrorMetadata;
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateOptions, CertificateStatus, CertificateTransparencyLoggingPreference, DomainStatus,
-    RecordType, Tag, ValidationMethod,
+    CertificateDetail, CertificateExport, CertificateOptions, CertificateStatus, DomainStatus, RecordType, Tag,
+    ValidationMethod,
 };
 
 use crate::support::Cloud;
@@ -59,6 +59,7 @@ async fn nobody_validates_a_domain_that_ends_in_invalid() {
     for _ in 0..20 {
         assert_eq!(describe(&acm, &arn).await.status, Some(CertificateStatus::PendingValidation));
     }
+    drop(acm);
     let cloud = cloud.reopen().await;
     let acm = Client::new(&cloud.sdk());
     assert_eq!(describe(&acm, &arn).await.status, Some(CertificateStatus::PendingValidation));
@@ -82,17 +83,17 @@ async fn tags_and_options_change_and_outlive_the_process() {
     acm.add_tags_to_certificate().certificate_arn(&arn).tags(tag("Project", "acme")).send().await.unwrap();
     let partner = Tag::builder().key("rcm:partner").build().unwrap();
     acm.remove_tags_from_certificate().certificate_arn(&arn).tags(partner).send().await.unwrap();
-    let quiet = CertificateTransparencyLoggingPreference::Disabled;
-    let options = CertificateOptions::builder().certificate_transparency_logging_preference(quiet.clone()).build();
+    let options = CertificateOptions::builder().export(CertificateExport::Enabled).build();
     acm.update_certificate_options().certificate_arn(&arn).options(options).send().await.unwrap();
 
+    drop(acm);
     let cloud = cloud.reopen().await;
     let acm = Client::new(&cloud.sdk());
 
     let tags = acm.list_tags_for_certificate().certificate_arn(&arn).send().await.unwrap();
     assert_eq!(tags.tags(), [tag("Project", "acme")]);
     let detail = describe(&acm, &arn).await;
-    assert_eq!(detail.options().unwrap().certificate_transparency_logging_preference(), Some(&quiet));
+    assert_eq!(detail.options().unwrap().export(), Some(&CertificateExport::Enabled));
 }
 
 #[tokio::test]

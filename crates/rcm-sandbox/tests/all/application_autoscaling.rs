@@ -82,6 +82,7 @@ async fn target_and_policy_live_and_go_together() {
     assert_eq!(put_policy(&scaling, 50.0).await, None);
     assert_eq!(put_policy(&scaling, 70.0).await, None, "putting again changes the policy");
 
+    drop(scaling);
     let cloud = cloud.reopen().await;
     let scaling = Client::new(&cloud.sdk());
 

@@ -46,13 +46,13 @@ async fn target_group(elb: &Client, network: &Network) -> TargetGroup {
 
 fn forward(group: &TargetGroup) -> Action {
     let arn = group.target_group_arn().unwrap();
-    Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn).build().unwrap()
+    Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn).build()
 }
 
 fn to_https() -> Action {
     let redirect = RedirectActionConfig::builder().protocol("HTTPS").port("443");
-    let redirect = redirect.status_code(RedirectActionStatusCodeEnum::Http301).build().unwrap();
-    Action::builder().r#type(ActionTypeEnum::Redirect).redirect_config(redirect).build().unwrap()
+    let redirect = redirect.status_code(RedirectActionStatusCodeEnum::Http301).build();
+    Action::builder().r#type(ActionTypeEnum::Redirect).redirect_config(redirect).build()
 }
 
 fn attribute(key: &str, value: &str) -> LoadBalancerAttribute {
@@ -146,6 +146,23 @@ async fn deletion_protection_protects_until_it_is_lifted() {
 }
 
 #[tokio::test]
+async fn what_a_load_balancer_uses_stays_until_its_interfaces_are_gone() {
+    let cloud = Cloud::with_polls(2).await;
+    let (elb, network) = (client(&cloud), Network::new(&cloud).await);
+    let balancer = load_balancer(&elb, &network).await;
+    let ec2 = aws_sdk_ec2::Client::new(&cloud.sdk());
+    let delete_group = || ec2.delete_security_group().group_id(&network.security_group).send();
+    let refused = delete_group().await.unwrap_err();
+    assert_eq!(refused.code(), Some("DependencyViolation"));
+    let refused = ec2.delete_subnet().subnet_id(&network.subnets[0]).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("DependencyViolation"));
+    elb.delete_load_balancer().load_balancer_arn(balancer.load_balancer_arn().unwrap()).send().await.unwrap();
+    assert_eq!(delete_group().await.unwrap_err().code(), Some("DependencyViolation"), "an interface is left");
+    assert_eq!(delete_group().await.unwrap_err().code(), Some("DependencyViolation"), "an interface is left");
+    delete_group().await.unwrap();
+}
+
+#[tokio::test]
 async fn access_logs_go_to_a_bucket_that_lets_them_in_and_is_not_under_kms() {
     let cloud = Cloud::new().await;
     let (elb, network) = (client(&cloud), Network::new(&cloud).await);
@@ -191,6 +208,7 @@ async fn a_target_group_keeps_every_setting_and_stays_while_it_is_used() {
     let listener = elb.create_listener().load_balancer_arn(balancer).protocol(ProtocolEnum::Http).port(80);
     let listener = listener.default_actions(forward(&group)).send().await.unwrap().listeners.unwrap().remove(0);
 
+    drop(elb);
     let cloud = cloud.reopen().await;
     let elb = client(&cloud);
 

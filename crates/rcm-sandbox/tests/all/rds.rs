@@ -2,7 +2,7 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::error::ProvideErrorMetadata;
-use aws_sdk_rds::operation::create_db_instance::builders::CreateDbInstanceFluentBuilder;
+use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluentBuilder;
 use aws_sdk_rds::types::{ApplyMethod, CloudwatchLogsExportConfiguration, DbInstance, Parameter, Tag};
 
 use crate::network::Network;
@@ -25,7 +25,7 @@ async fn groups(rds: &Client, network: &Network) {
     group.db_parameter_group_family("postgres16").tags(tag()).send().await.unwrap();
 }
 
-fn instance(rds: &Client, network: &Network) -> CreateDbInstanceFluentBuilder {
+fn instance(rds: &Client, network: &Network) -> CreateDBInstanceFluentBuilder {
     rds.create_db_instance()
         .db_instance_identifier("acme-db")
         .engine("postgres")
@@ -88,6 +88,7 @@ async fn an_instance_keeps_every_setting() {
         .ca_certificate_identifier("rds-ca-rsa4096-g1");
     request.send().await.unwrap();
 
+    drop(rds);
     let cloud = cloud.reopen().await;
     let found = describe(&client(&cloud), "acme-db").await.unwrap();
 
@@ -152,12 +153,16 @@ async fn an_instance_is_created_changed_and_deleted_in_its_own_time() {
     assert_eq!(found.db_instance_class(), Some("db.t3.large"));
     assert_eq!(found.pending_modified_values().unwrap().db_instance_class(), None);
 
+    let ec2 = aws_sdk_ec2::Client::new(&cloud.sdk());
+    let refused = ec2.delete_security_group().group_id(&network.security_group).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("DependencyViolation"));
     let delete = rds.delete_db_instance().db_instance_identifier("acme-db");
     delete.final_db_snapshot_identifier("acme-final").send().await.unwrap();
     let refused = rds.delete_db_subnet_group().db_subnet_group_name("acme-db").send().await.unwrap_err();
     assert_eq!(refused.code(), Some("InvalidDBSubnetGroupStateFault"));
     assert_eq!(statuses(&rds, 3).await, ["deleting", "deleting", "DBInstanceNotFound"]);
     rds.delete_db_subnet_group().db_subnet_group_name("acme-db").send().await.unwrap();
+    ec2.delete_security_group().group_id(&network.security_group).send().await.unwrap();
     let snapshots = rds.describe_db_snapshots().db_snapshot_identifier("acme-final").send().await.unwrap();
     let [snapshot] = snapshots.db_snapshots() else { panic!("{snapshots:?}") };
     assert_eq!((snapshot.status(), snapshot.percent_progress()), (Some("available"), Some(100)));
