@@ -15,11 +15,15 @@
 //!   `store` owns the directory; `client` and `serve` are the two ways in.
 //! - `service`: the seam that every service implements; `wire`: AWS's wire formats; `countdown`: polls; `winter`: a
 //!   `winterbaume` service behind the seam.
+//! - `own`: a typed state as a service; `neighbours`: what one service asks another; `arn`: names.
 //! - `services`: a file for each service; each says in its doc comment what it mends.
 
+mod arn;
 mod client;
 mod cloud;
 mod countdown;
+mod neighbours;
+mod own;
 mod route;
 mod serve;
 mod service;

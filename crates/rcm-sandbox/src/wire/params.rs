@@ -64,6 +64,16 @@ impl Params {
         Params(self.0.iter().filter_map(below).collect())
     }
 
+    /// The names of all parameters, as they came.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Whether nothing was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn indexes(&self, prefix: &str) -> BTreeSet<u32> {
         let index = |name: &String| name.strip_prefix(prefix)?.strip_prefix('.')?.split('.').next()?.parse().ok();
         self.0.keys().filter_map(index).collect()

@@ -1,0 +1,203 @@
+//! What a service of the cloud learns from another one, through that one's own API.
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::service::{Context, MockRequest, MockResponse};
+
+/// A subnet as far as other services care.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subnet {
+    /// `subnet-…`
+    pub(crate) id: String,
+    /// `vpc-…`
+    pub(crate) vpc: String,
+    /// `us-east-1a`
+    pub(crate) zone: String,
+}
+
+/// The subnets that EC2 knows of those in `ids`, in the order of `ids`.
+pub(crate) async fn subnets(cx: &Context, ids: &[String]) -> Vec<Subnet> {
+    let mut form = vec![("Action", "DescribeSubnets".to_owned())];
+    form.extend(ids.first().map(|_| ("Filter.1.Name", "subnet-id".to_owned())));
+    let names: Vec<String> = (1..=ids.len()).map(|number| format!("Filter.1.Value.{number}")).collect();
+    form.extend(names.iter().map(String::as_str).zip(ids.iter().cloned()));
+    let found = ec2(cx, &form).await;
+    let of = |element: &Element| {
+        Some(Subnet {
+            id: element.text("subnetId")?,
+            vpc: element.text("vpcId")?,
+            zone: element.text("availabilityZone")?,
+        })
+    };
+    let known: Vec<Subnet> = items(&found, "subnetSet").filter_map(of).collect();
+    ids.iter().filter_map(|id| known.iter().find(|subnet| subnet.id == *id).cloned()).collect()
+}
+
+/// The VPC of a security group, if EC2 knows the group.
+pub(crate) async fn security_group_vpc(cx: &Context, group: &str) -> Option<String> {
+    let found = ec2(
+        cx,
+        &[
+            ("Action", "DescribeSecurityGroups".to_owned()),
+            ("Filter.1.Name", "group-id".to_owned()),
+            ("Filter.1.Value.1", group.to_owned()),
+        ],
+    )
+    .await;
+    let group = items(&found, "securityGroupInfo").find(|item| item.text("groupId").as_deref() == Some(group))?;
+    group.text("vpcId")
+}
+
+/// The default security group of a VPC.
+pub(crate) async fn default_security_group(cx: &Context, vpc: &str) -> Option<String> {
+    let found = ec2(
+        cx,
+        &[
+            ("Action", "DescribeSecurityGroups".to_owned()),
+            ("Filter.1.Name", "vpc-id".to_owned()),
+            ("Filter.1.Value.1", vpc.to_owned()),
+        ],
+    )
+    .await;
+    let default = |item: &&Element| {
+        item.text("groupName").as_deref() == Some("default") && item.text("vpcId").as_deref() == Some(vpc)
+    };
+    items(&found, "securityGroupInfo").find(default)?.text("groupId")
+}
+
+/// Whether an internet gateway is attached to a VPC.
+pub(crate) async fn has_internet_gateway(cx: &Context, vpc: &str) -> bool {
+    let found = ec2(cx, &[("Action", "DescribeInternetGateways".to_owned())]).await;
+    items(&found, "internetGatewaySet").any(|gateway| {
+        let attachments = gateway.children.iter().filter(|child| child.name == "attachmentSet");
+        attachments.flat_map(|set| &set.children).any(|item| item.text("vpcId").as_deref() == Some(vpc))
+    })
+}
+
+/// The status of a certificate, if ACM knows it. Listing is no poll: it moves nothing on.
+pub(crate) async fn certificate_status(cx: &Context, arn: &str) -> Option<String> {
+    let every_key = ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"];
+    let input = json!({"Includes": {"keyTypes": every_key}, "MaxItems": 1000});
+    let list = ask_json(cx, "acm", "ListCertificates", input).await?;
+    let certificates = list.get("CertificateSummaryList")?.as_array()?;
+    let certificate = certificates.iter().find(|certificate| certificate["CertificateArn"] == *arn)?;
+    certificate["Status"].as_str().map(str::to_owned)
+}
+
+/// The ARN of the KMS key that an id, alias or ARN names, if there is one that can encrypt.
+pub(crate) async fn key_arn(cx: &Context, key: &str) -> Option<String> {
+    let answer = ask_json(cx, "kms", "DescribeKey", json!({"KeyId": key})).await?;
+    let metadata = answer.get("KeyMetadata")?;
+    let usable = metadata["KeyState"].as_str().is_none_or(|state| state == "Enabled");
+    metadata["Arn"].as_str().filter(|_| usable).map(str::to_owned)
+}
+
+/// Whether ECS runs a service of that name in that cluster.
+pub(crate) async fn ecs_service_exists(cx: &Context, cluster: &str, service: &str) -> bool {
+    let input = json!({"cluster": cluster, "maxResults": 100});
+    let listed = ask_json(cx, "ecs", "ListServices", input).await;
+    let ending = format!("/{service}");
+    let is_it = |arn: &Value| arn.as_str().is_some_and(|arn| arn.ends_with(&ending));
+    listed.and_then(|answer| Some(answer.get("serviceArns")?.as_array()?.iter().any(is_it))).unwrap_or(false)
+}
+
+/// What S3 answers to `GET /bucket?subresource`.
+pub(crate) async fn bucket(cx: &Context, bucket: &str, subresource: &str) -> Option<MockResponse> {
+    let uri = format!("https://s3.{}.amazonaws.com/{bucket}?{subresource}", cx.region);
+    ask(cx, "s3", MockRequest { method: "GET".into(), uri, headers: http::HeaderMap::new(), body: "".into() }).await
+}
+
+async fn ec2(cx: &Context, form: &[(&str, String)]) -> Element {
+    let encoded = form.iter().map(|(name, value)| format!("{name}={}", urlencoding::encode(value)));
+    let body = format!("{}&Version=2016-11-15", encoded.collect::<Vec<_>>().join("&"));
+    let mut headers = http::HeaderMap::new();
+    let form_type = http::HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(http::header::CONTENT_TYPE, form_type);
+    let uri = format!("https://ec2.{}.amazonaws.com/", cx.region);
+    let request = MockRequest { method: "POST".into(), uri, headers, body: body.into() };
+    match ask(cx, "ec2", request).await {
+        Some(response) if response.status == 200 => parsed(&response.body),
+        _ => Element::default(),
+    }
+}
+
+/// An awsJson operation of a neighbour; `None` when it refuses.
+async fn ask_json(cx: &Context, service: &str, operation: &str, input: Value) -> Option<Value> {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-amz-target", http::HeaderValue::from_str(&format!("{}.{operation}", target(service))).ok()?);
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-amz-json-1.1"));
+    let uri = format!("https://{service}.{}.amazonaws.com/", cx.region);
+    let request = MockRequest { method: "POST".into(), uri, headers, body: input.to_string().into() };
+    let response = ask(cx, service, request).await.filter(|response| response.status == 200)?;
+    serde_json::from_slice(&response.body).ok()
+}
+
+fn target(service: &str) -> &str {
+    match service {
+        "acm" => "CertificateManager",
+        "ecs" => "AmazonEC2ContainerServiceV20141113",
+        "kms" => "TrentService",
+        other => other,
+    }
+}
+
+/// Sends a request to a neighbour, with the credential scope by which it knows account and region.
+async fn ask(cx: &Context, service: &str, mut request: MockRequest) -> Option<MockResponse> {
+    let neighbour = cx.services.iter().find(|candidate| candidate.name() == service)?;
+    let scope = format!("{}/20260101/{}/{service}/aws4_request", cx.account, cx.region);
+    let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+    request.headers.insert(http::header::AUTHORIZATION, http::HeaderValue::from_str(&signed).ok()?);
+    Some(neighbour.handle(cx, request).await)
+}
+
+/// An XML element: its text, or its children.
+#[derive(Debug, Default)]
+struct Element {
+    name: String,
+    text: String,
+    children: Vec<Element>,
+}
+
+impl Element {
+    fn text(&self, child: &str) -> Option<String> {
+        let found = self.children.iter().find(|candidate| candidate.name == child)?;
+        Some(found.text.clone()).filter(|text| !text.is_empty())
+    }
+}
+
+fn items<'a>(root: &'a Element, set: &'a str) -> impl Iterator<Item = &'a Element> {
+    let sets = root.children.iter().flat_map(|answer| &answer.children).filter(move |child| child.name == set);
+    sets.flat_map(|set| &set.children)
+}
+
+fn parsed(body: &[u8]) -> Element {
+    let text = String::from_utf8_lossy(body);
+    let mut reader = Reader::from_str(&text);
+    let mut open = vec![Element::default()];
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                let name = AsRef::<str>::as_ref(&start.local_name()).to_owned();
+                open.push(Element { name, ..Element::default() });
+            }
+            Ok(Event::Text(text)) => {
+                if let Some(element) = open.last_mut() {
+                    element.text.push_str(text.trim());
+                }
+            }
+            Ok(Event::End(_)) if open.len() > 1 => {
+                if let Some(done) = open.pop()
+                    && let Some(parent) = open.last_mut()
+                {
+                    parent.children.push(done);
+                }
+            }
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    open.into_iter().next().unwrap_or_default()
+}
