@@ -20,6 +20,8 @@
 mod client;
 mod cloud;
 mod countdown;
+mod emulator;
+mod json;
 mod route;
 mod serve;
 mod service;

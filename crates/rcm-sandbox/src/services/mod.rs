@@ -1,10 +1,17 @@
 //! The services of the cloud, a file each.
 
 mod ec2;
+mod ecr;
+mod ecs;
+mod iam;
+mod kms;
+mod logs;
+mod secretsmanager;
 mod sts;
 
 use std::sync::Arc;
 
+use crate::emulator::Emulator;
 use crate::service::Service;
 use crate::winter::Winter;
 
@@ -16,15 +23,15 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
             "application-autoscaling",
             winterbaume_applicationautoscaling::ApplicationAutoScalingService::new(),
         )),
-        Arc::new(Winter::new("ecr", winterbaume_ecr::EcrService::new())),
-        Arc::new(Winter::new("ecs", winterbaume_ecs::EcsService::new())),
-        Arc::new(Winter::new("iam", winterbaume_iam::IamService::new())),
-        Arc::new(Winter::new("kms", winterbaume_kms::KmsService::new())),
-        Arc::new(Winter::new("logs", winterbaume_cloudwatchlogs::CloudWatchLogsService::new())),
+        Arc::new(Emulator::<ecr::Ecr>::default()),
+        Arc::new(Emulator::<ecs::Ecs>::default()),
+        Arc::new(Emulator::<iam::Iam>::default()),
+        Arc::new(Emulator::<kms::Kms>::default()),
+        Arc::new(Emulator::<logs::Logs>::default()),
         Arc::new(Winter::new("rds", winterbaume_rds::RdsService::new())),
         Arc::new(Winter::verbatim("s3", winterbaume_s3::S3Service::new())),
-        Arc::new(Winter::new("secretsmanager", winterbaume_secretsmanager::SecretsManagerService::new())),
         Arc::new(ec2::Ec2::default()),
+        Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
         Arc::new(sts::Sts::default()),
     ]
 }

@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use rcm_sandbox::Sandbox;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
