@@ -100,10 +100,8 @@ impl Ecr {
         let name = input.need("repositoryName")?;
         check_name(name)?;
         if self.repositories.contains_key(name) {
-            let message = format!(
-                "The repository with name '{name}' already exists in the registry with id '{}'",
-                cx.account
-            );
+            let message =
+                format!("The repository with name '{name}' already exists in the registry with id '{}'", cx.account);
             return Err(Fault::new("RepositoryAlreadyExistsException", message));
         }
         let scan = input.value("imageScanningConfiguration");
@@ -182,7 +180,8 @@ impl Ecr {
         let repository = self.named(cx, input)?;
         if operation == "PutLifecyclePolicy" {
             let text = input.need("lifecyclePolicyText")?;
-            if !serde_json::from_str::<Value>(text).is_ok_and(|policy| policy.get("rules").is_some_and(Value::is_array)) {
+            if !serde_json::from_str::<Value>(text).is_ok_and(|policy| policy.get("rules").is_some_and(Value::is_array))
+            {
                 let message = "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation failure'";
                 return Err(Fault::new("InvalidParameterException", message));
             }
@@ -245,7 +244,8 @@ impl Repository {
 
 /// Without a choice it is AES256; KMS without a key is the account's own key for ECR.
 fn encryption(cx: &Context, input: &Input) -> Value {
-    let mut encryption = input.value("encryptionConfiguration").cloned().unwrap_or_else(|| json!({"encryptionType": "AES256"}));
+    let mut encryption =
+        input.value("encryptionConfiguration").cloned().unwrap_or_else(|| json!({"encryptionType": "AES256"}));
     if encryption["encryptionType"] == "KMS" && encryption.get("kmsKey").is_none() {
         encryption["kmsKey"] = json!(format!("arn:aws:kms:{}:{}:alias/aws/ecr", cx.region, cx.account));
     }
@@ -253,8 +253,7 @@ fn encryption(cx: &Context, input: &Input) -> Value {
 }
 
 fn missing(cx: &Context, name: &str) -> Fault {
-    let message =
-        format!("The repository with name '{name}' does not exist in the registry with id '{}'", cx.account);
+    let message = format!("The repository with name '{name}' does not exist in the registry with id '{}'", cx.account);
     Fault::new("RepositoryNotFoundException", message)
 }
 

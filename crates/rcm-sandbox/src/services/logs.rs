@@ -45,7 +45,8 @@ impl Emulated for Logs {
     fn ask_others<'a>(cx: &'a Context, request: &'a MockRequest) -> BoxFuture<'a, Result<(), MockResponse>> {
         Box::pin(async move {
             let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
-            let key = input.text("kmsKeyId").filter(|_| ["CreateLogGroup", "AssociateKmsKey"].contains(&operation.as_str()));
+            let key =
+                input.text("kmsKeyId").filter(|_| ["CreateLogGroup", "AssociateKmsKey"].contains(&operation.as_str()));
             let Some(key) = key else { return Ok(()) };
             if key_lets_logs_in(cx, key).await {
                 return Ok(());

@@ -6,6 +6,7 @@ mod ecs;
 mod iam;
 mod kms;
 mod logs;
+mod s3;
 mod secretsmanager;
 mod sts;
 
@@ -29,8 +30,8 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<kms::Kms>::default()),
         Arc::new(Emulator::<logs::Logs>::default()),
         Arc::new(Winter::new("rds", winterbaume_rds::RdsService::new())),
-        Arc::new(Winter::verbatim("s3", winterbaume_s3::S3Service::new())),
         Arc::new(ec2::Ec2::default()),
+        Arc::new(Emulator::<s3::S3>::default()),
         Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
         Arc::new(sts::Sts::default()),
     ]

@@ -245,9 +245,7 @@ impl SecretsManager {
         let deprecated = input.flag("IncludeDeprecated").unwrap_or(false);
         let secret = self.secret(input)?;
         let wanted = secret.versions.iter().filter(|(_, version)| deprecated || !version.stages.is_empty());
-        let entry = |(id, version): (&String, &Version)| {
-            json!({"VersionId": id, "VersionStages": version.stages, "CreatedDate": version.created})
-        };
+        let entry = |(id, version): (&String, &Version)| json!({"VersionId": id, "VersionStages": version.stages, "CreatedDate": version.created});
         Ok(json!({"ARN": secret.arn, "Name": secret.name, "Versions": wanted.map(entry).collect::<Vec<_>>()}))
     }
 
@@ -261,7 +259,10 @@ impl SecretsManager {
         }
         if let Some(target) = input.text("MoveToVersionId") {
             if !secret.versions.contains_key(target) {
-                return Err(Fault::new("ResourceNotFoundException", "Secrets Manager can't find the specified version."));
+                return Err(Fault::new(
+                    "ResourceNotFoundException",
+                    "Secrets Manager can't find the specified version.",
+                ));
             }
             secret.attach(stage, target);
         } else if let Some(version) = holder.and_then(|holder| secret.versions.get_mut(&holder)) {
@@ -287,7 +288,8 @@ impl SecretsManager {
         }
         let secret = self.secret(input)?;
         if secret.deletion.is_some() {
-            let message = "You can't perform this operation on the secret because it was already scheduled for deletion.";
+            let message =
+                "You can't perform this operation on the secret because it was already scheduled for deletion.";
             return Err(Fault::new("InvalidRequestException", message));
         }
         secret.deletion = Some(json::now() + json::days(window.unwrap_or(30)));

@@ -32,7 +32,10 @@ impl Images {
         let repository = input.need("repositoryName")?;
         let digest = digest_of(manifest);
         if input.text("imageDigest").is_some_and(|claimed| claimed != digest) {
-            return Err(Fault::new("ImageDigestDoesNotMatchException", "The image digest does not match the manifest."));
+            return Err(Fault::new(
+                "ImageDigestDoesNotMatchException",
+                "The image digest does not match the manifest.",
+            ));
         }
         let tag = input.string("imageTag");
         let holder = tag.as_ref().and_then(|tag| self.holder_of(tag));
@@ -77,7 +80,8 @@ impl Images {
         let mut digests: Vec<String> = Vec::new();
         for id in ids {
             let digest = self.find(id).ok_or_else(|| {
-                let message = format!("The image with imageId {id} does not exist within the repository '{repository}'");
+                let message =
+                    format!("The image with imageId {id} does not exist within the repository '{repository}'");
                 Fault::new("ImageNotFoundException", message)
             })?;
             digests.push(digest);
@@ -169,8 +173,7 @@ fn digest_of(manifest: &str) -> String {
 }
 
 fn media_type(input: &Input, manifest: &str) -> String {
-    let in_manifest =
-        || Some(serde_json::from_str::<Value>(manifest).ok()?.get("mediaType")?.as_str()?.to_owned());
+    let in_manifest = || Some(serde_json::from_str::<Value>(manifest).ok()?.get("mediaType")?.as_str()?.to_owned());
     let given = input.string("imageManifestMediaType").or_else(in_manifest);
     given.unwrap_or_else(|| "application/vnd.docker.distribution.manifest.v2+json".into())
 }

@@ -15,8 +15,16 @@ use crate::wire::Fault;
 const INVALID: &str = "InvalidParameterException";
 
 /// Members of a request that are not part of the service's own description.
-const NOT_KEPT: [&str; 8] =
-    ["cluster", "service", "serviceName", "taskDefinition", "desiredCount", "clientToken", "tags", "forceNewDeployment"];
+const NOT_KEPT: [&str; 8] = [
+    "cluster",
+    "service",
+    "serviceName",
+    "taskDefinition",
+    "desiredCount",
+    "clientToken",
+    "tags",
+    "forceNewDeployment",
+];
 
 /// Members whose change AWS rolls out by new tasks.
 const ROLLED_OUT: [&str; 7] = [
@@ -95,10 +103,8 @@ async fn load_balancers_of(cx: &Context, arn: &str) -> TargetGroup {
     let Some(balancing) = cx.services.iter().find(|service| service.name() == "elasticloadbalancing") else {
         return TargetGroup::Used;
     };
-    let body = format!(
-        "Action=DescribeTargetGroups&Version=2015-12-01&TargetGroupArns.member.1={}",
-        urlencoding::encode(arn)
-    );
+    let body =
+        format!("Action=DescribeTargetGroups&Version=2015-12-01&TargetGroupArns.member.1={}", urlencoding::encode(arn));
     let mut headers = http::HeaderMap::new();
     let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(http::header::CONTENT_TYPE, form);
@@ -125,7 +131,9 @@ impl Ecs {
                 Status::Draining { .. } => {
                     return Err(Fault::new(INVALID, "Unable to Start a service that is still Draining."));
                 }
-                Status::Active if existing.is_made_by(input) => return Ok(json!({"service": existing.shown(cx, true)})),
+                Status::Active if existing.is_made_by(input) => {
+                    return Ok(json!({"service": existing.shown(cx, true)}));
+                }
                 Status::Active => return Err(Fault::new(INVALID, "Creation of service was not idempotent.")),
             }
         }
@@ -433,7 +441,8 @@ fn with_defaults(input: &Input) -> Map<String, Value> {
         defaults["healthCheckGracePeriodSeconds"] = json!(0);
     }
     if given.contains_key("networkConfiguration") {
-        defaults["networkConfiguration"] = json!({"awsvpcConfiguration": {"assignPublicIp": "DISABLED", "securityGroups": []}});
+        defaults["networkConfiguration"] =
+            json!({"awsvpcConfiguration": {"assignPublicIp": "DISABLED", "securityGroups": []}});
     }
     if let Value::Object(defaults) = defaults {
         fill_members(&mut given, defaults);

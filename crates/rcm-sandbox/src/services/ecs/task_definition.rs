@@ -66,7 +66,8 @@ impl Ecs {
 
     pub(super) fn describe_task_definition(&mut self, cx: &Context, input: &Input) -> Answer {
         let definition = self.task_definition(input.need("taskDefinition")?);
-        let definition = definition.ok_or_else(|| Fault::new("ClientException", "Unable to describe task definition."))?;
+        let definition =
+            definition.ok_or_else(|| Fault::new("ClientException", "Unable to describe task definition."))?;
         Ok(definition.answer(cx, includes(input, "TAGS")))
     }
 
@@ -76,7 +77,8 @@ impl Ecs {
             return Err(Fault::new("ClientException", "Task definition revision must be specified."));
         }
         let definition = self.task_definition(name);
-        let definition = definition.ok_or_else(|| Fault::new("ClientException", "Unable to describe task definition."))?;
+        let definition =
+            definition.ok_or_else(|| Fault::new("ClientException", "Unable to describe task definition."))?;
         if definition.status == Status::Active {
             definition.status = Status::Inactive;
             definition.deregistered = Some(json::now());
@@ -183,9 +185,7 @@ fn check(input: &Input) -> Result<(), Fault> {
     match (size("cpu"), size("memory")) {
         (Some(cpu), Some(memory)) if sells(cpu, memory) => {}
         (Some(cpu), Some(memory)) => {
-            return invalid(format!(
-                "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory."
-            ));
+            return invalid(format!("No Fargate configuration exists for given values: {cpu} CPU, {memory} memory."));
         }
         _ => return invalid("Fargate requires that 'cpu' and 'memory' be defined at the task level.".into()),
     }
@@ -194,7 +194,9 @@ fn check(input: &Input) -> Result<(), Fault> {
             || container.pointer("/logConfiguration/logDriver").is_some_and(|driver| driver == "awslogs")
     };
     if input.text("executionRoleArn").is_none() && containers.iter().any(needs_role) {
-        return invalid("Fargate requires task definition to have execution role ARN to support log driver awslogs.".into());
+        return invalid(
+            "Fargate requires task definition to have execution role ARN to support log driver awslogs.".into(),
+        );
     }
     Ok(())
 }
@@ -202,7 +204,8 @@ fn check(input: &Input) -> Result<(), Fault> {
 /// The pairs of CPU units and MiB that Fargate sells on Linux:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html>.
 fn sells(cpu: u32, memory: u32) -> bool {
-    let steps = |first: u32, last: u32, step: u32| (first..=last).contains(&memory) && (memory - first) % step == 0;
+    let steps =
+        |first: u32, last: u32, step: u32| (first..=last).contains(&memory) && (memory - first).is_multiple_of(step);
     match cpu {
         256 => [512, 1024, 2048].contains(&memory),
         512 => steps(1024, 4096, 1024),

@@ -168,8 +168,7 @@ impl Iam {
         let others = role.inline.iter().filter(|(other, _)| other.as_str() != name).map(|(_, text)| text.as_str());
         let characters = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).count();
         if others.chain([text]).map(characters).sum::<usize>() > INLINE_CHARACTERS {
-            let message =
-                format!("Maximum policy size of {INLINE_CHARACTERS} bytes exceeded for role {}", role.name);
+            let message = format!("Maximum policy size of {INLINE_CHARACTERS} bytes exceeded for role {}", role.name);
             return Err(conflict("LimitExceeded", message));
         }
         role.inline.insert(name.to_owned(), text.to_owned());
