@@ -16,25 +16,16 @@ use crate::service::{Context, MockRequest, MockResponse, Service};
 pub(crate) struct Winter<S> {
     name: &'static str,
     service: Arc<S>,
-    translates: bool,
 }
 
 impl<S: StatefulService> Winter<S> {
     /// `name` is the one in the credential scope.
     pub(crate) fn new(name: &'static str, service: S) -> Self {
-        Self { name, service: Arc::new(service), translates: true }
-    }
-
-    /// One whose bodies are other people's bytes (S3's objects) and whose API names no account.
-    pub(crate) fn verbatim(name: &'static str, service: S) -> Self {
-        Self { translates: false, ..Self::new(name, service) }
+        Self { name, service: Arc::new(service) }
     }
 
     /// Answers as the service does.
     pub(crate) async fn call(&self, cx: &Context, mut request: MockRequest) -> MockResponse {
-        if !self.translates {
-            return self.service.handle(request).await;
-        }
         request.body = replaced(request.body, &cx.account, DEFAULT_ACCOUNT_ID);
         request.uri = request.uri.replace(&cx.account, DEFAULT_ACCOUNT_ID);
         let mut response = self.service.handle(request).await;

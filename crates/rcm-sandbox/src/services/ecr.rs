@@ -1,8 +1,13 @@
 //! ECR: repositories, their policies, tags and images. Layers are not kept.
 //!
-//! Our own, because `winterbaume-ecr`
-//! - loses the tags given to `CreateRepository`, and the exclusion filters of tag immutability;
-//! - answers for one account per process, where an ARN and a URI name the account.
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | tags given to `CreateRepository` were lost | kept |
+//! | exclusion filters of tag immutability were lost | kept |
+//! | a KMS repository without a key named none | it names the account's own key for ECR |
+//! | one account per process | ARNs and URIs name the account of the sandbox |
 
 use std::collections::BTreeMap;
 

@@ -1,14 +1,18 @@
 //! ECS: clusters, task definitions, services and the tasks that services keep running. No containers run.
 //!
-//! Our own, because `winterbaume-ecs`
-//! - loses network configuration, circuit breaker, secrets, health checks, log options, cluster settings and tags;
-//! - has no deployment ids or rollout states, and never reaches a steady state;
-//! - lets a cluster go with its services, and a service with its tasks;
-//! - answers for one account per process.
+//! Our own.
 //!
-//! Requests are kept as they came, and AWS's defaults are filled in around them, so that no field is lost because nobody
-//! thought of it here. A deployment is `IN_PROGRESS`, and a deleted service `DRAINING`, for the
-//! first polls.
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | network configuration, circuit breaker, secrets, health checks, log options, cluster settings and tags were lost | requests are kept whole, and AWS's defaults are filled in around them |
+//! | no deployment ids or rollout states, never a steady state | a deployment is `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
+//! | a cluster went with its services, a service with its tasks | `ClusterContainsServicesException`, `InvalidParameterException` |
+//! | a deleted service was gone at once | `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
+//! | any target group was accepted | one without a load balancer is refused |
+//! | any task size was registered | only what Fargate sells |
+//! | one account per process | the account of the sandbox |
+//!
+//! A request is kept as it came, so that no field is lost because nobody thought of it here.
 
 use std::collections::BTreeMap;
 

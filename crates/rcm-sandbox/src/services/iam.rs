@@ -1,10 +1,14 @@
 //! IAM: roles, their inline and attached policies, customer-managed policies, service-linked roles.
 //!
-//! Our own, because `winterbaume-iam`
-//! - leaves Description and Tags out of `GetRole`;
-//! - knows no AWS-managed policies;
-//! - accepts documents that are no policies;
-//! - answers for one account per process, where every ARN names the account.
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | `GetRole` omitted Description and Tags | given back |
+//! | AWS-managed policies were absent | those that this kind of stack attaches are there |
+//! | documents that are no policies were accepted | `MalformedPolicyDocument`, also for a principal that does not exist |
+//! | the roles of services could be changed and deleted | `UnmodifiableEntity` |
+//! | one account per process | ARNs name the account of the sandbox |
 //!
 //! The sandbox enforces no permission: its caller may do everything, and `SimulatePrincipalPolicy` says so.
 

@@ -1,9 +1,13 @@
 //! KMS: customer keys, their policies, rotation, aliases and tags. No cryptography: nothing here is encrypted.
 //!
-//! Our own, because `winterbaume-kms`
-//! - ignores the policy given to `CreateKey`, and knows no `RotationPeriodInDays`;
-//! - accepts a second `ScheduleKeyDeletion`, and changes to a key that is pending deletion;
-//! - answers for one account per process.
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | the policy given to `CreateKey` was ignored | kept, and refused where it locks the account out |
+//! | `RotationPeriodInDays` was unknown | kept, with the next rotation's date |
+//! | a second `ScheduleKeyDeletion` was accepted | `KMSInvalidStateException`, as for every change of a key that is pending deletion |
+//! | one account per process | the account of the sandbox |
 //!
 //! Key states: <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>.
 

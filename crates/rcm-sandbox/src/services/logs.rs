@@ -1,10 +1,14 @@
 //! CloudWatch Logs: log groups, their key, retention, protection and tags. Events are not kept.
 //!
-//! Our own, because `winterbaume-cloudwatchlogs`
-//! - does not give back `kmsKeyId`, and accepts a key that does not exist or does not let CloudWatch Logs use it;
-//! - knows no deletion protection;
-//! - takes any number of days for a retention;
-//! - answers for one account per process.
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | `kmsKeyId` was not given back | kept |
+//! | any key was accepted | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
+//! | no deletion protection | kept, and heeded |
+//! | any number of days was a retention | those that AWS has |
+//! | one account per process | the account of the sandbox |
 
 use std::collections::BTreeMap;
 

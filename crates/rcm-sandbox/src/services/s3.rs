@@ -1,10 +1,14 @@
 //! S3: buckets and their settings, objects and their versions, multipart uploads.
 //!
-//! Our own, because `winterbaume-s3`
-//! - does not give back a bucket's logging, and lists no buckets by prefix;
-//! - loses the bodies of objects with its state, and its multipart uploads;
-//! - creates buckets as S3 did before 2023: without default encryption, public access block and owner enforcement;
-//! - takes any document for any setting, and policies for other buckets.
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | bucket logging was not given back | kept |
+//! | `ListBuckets` ignored its prefix | it filters |
+//! | bodies of objects and multipart uploads were lost with the process | saved with the state |
+//! | new buckets were those of before 2023 | SSE-S3, all public access blocked, owner enforced |
+//! | any document was a setting, also a policy for another bucket | `MalformedXML`, `MalformedPolicy`, `AccessDenied` for a public policy |
 //!
 //! Settings are kept as the documents that came. Bodies are kept with the state, so this is no place for large objects.
 //! Uploads that are not complete do not keep a bucket from being deleted, as on AWS.

@@ -1,11 +1,14 @@
 //! Secrets Manager: secrets, their versions, stages, tags, policies and scheduled deletion.
 //!
-//! Our own, because `winterbaume-secretsmanager`
-//! - loses `KmsKeyId` and binary values;
-//! - does not use `ClientRequestToken` as the version's id, so creates and puts are not idempotent;
-//! - words the refusals of a secret that is scheduled for deletion otherwise, gives the wrong deletion date, and ignores
-//!   the filters of `ListSecrets`;
-//! - answers for one account per process.
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | `KmsKeyId` and binary values were lost | kept |
+//! | `ClientRequestToken` of a create was ignored | it is the version's id, and makes create and put idempotent |
+//! | the deletion date was the day of the call | the end of the recovery window |
+//! | `ListSecrets` ignored its filters | they filter, negations included |
+//! | one account per process | the account of the sandbox |
 //!
 //! Values are kept in clear in the sandbox's own file: they are fake. No type here that holds one can be printed.
 

@@ -36,6 +36,7 @@ async fn a_repository_keeps_what_it_was_created_with() {
     let name = "acme-rcm-prod-api";
     assert_eq!(code(ecr.get_lifecycle_policy().repository_name(name).send().await), "LifecyclePolicyNotFoundException");
     ecr.put_lifecycle_policy().repository_name(name).lifecycle_policy_text(policy).send().await.unwrap();
+    drop(ecr);
 
     let cloud = cloud.reopen().await;
 

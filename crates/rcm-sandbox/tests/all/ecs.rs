@@ -114,6 +114,8 @@ async fn a_cluster_shows_settings_and_tags_to_those_who_ask_and_goes_when_it_is_
     let ecs = with_cluster(&cloud).await;
     register(&ecs).await;
     create(&ecs, 0).send().await.unwrap();
+    drop(ecs);
+
     let cloud = cloud.reopen().await;
     let ecs = Client::new(&cloud.sdk());
 
@@ -142,6 +144,8 @@ async fn a_task_definition_keeps_everything_and_every_change_is_a_revision() {
     let ecs = with_cluster(&cloud).await;
     assert_eq!(register(&ecs).await.revision(), 1);
     assert_eq!(register(&ecs).await.revision(), 2);
+    drop(ecs);
+
     let cloud = cloud.reopen().await;
     let ecs = Client::new(&cloud.sdk());
 

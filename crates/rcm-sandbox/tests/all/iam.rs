@@ -37,6 +37,7 @@ async fn a_role_keeps_what_it_was_created_with() {
     iam.put_role_policy().role_name("acme-execution").policy_name("logs").policy_document(GRANT).send().await.unwrap();
     iam.attach_role_policy().role_name("acme-execution").policy_arn(EXECUTION).send().await.unwrap();
     iam.tag_role().role_name("acme-execution").tags(tag("Environment", "prod")).send().await.unwrap();
+    drop(iam);
 
     let cloud = cloud.reopen().await;
 

@@ -34,6 +34,7 @@ async fn a_key_keeps_what_it_was_created_with() {
     kms.enable_key_rotation().key_id(&id).rotation_period_in_days(180).send().await.unwrap();
     kms.create_alias().alias_name("alias/acme-rcm-prod").target_key_id(&id).send().await.unwrap();
     kms.tag_resource().key_id(&id).tags(tag("Environment", "prod")).send().await.unwrap();
+    drop(kms);
 
     let cloud = cloud.reopen().await;
 

@@ -27,6 +27,7 @@ async fn a_log_group_keeps_key_retention_protection_and_tags() {
     logs.create_log_group().log_group_name("/ecs/other").send().await.unwrap();
     logs.put_retention_policy().log_group_name("/ecs/acme-rcm-prod").retention_in_days(2557).send().await.unwrap();
     logs.tag_resource().resource_arn(ARN).tags("Environment", "prod").send().await.unwrap();
+    drop(logs);
 
     let cloud = cloud.reopen().await;
 

@@ -35,6 +35,7 @@ async fn a_secret_keeps_key_tags_and_value() {
     assert_eq!(created.version_id(), Some(FIRST));
     let prefix = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme-rcm/jwt-secret-";
     assert_eq!(arn.strip_prefix(prefix).map(str::len), Some(6), "{arn}");
+    drop(secrets);
 
     let cloud = cloud.reopen().await;
 

@@ -110,17 +110,17 @@ fn credentials(access_key: &str) -> SharedCredentialsProvider {
 }
 
 /// The wire code of a refusal.
-pub(crate) fn code<T, E>(result: Result<T, aws_sdk_kms::error::SdkError<E>>) -> String
+pub(crate) fn code<T, E>(result: Result<T, SdkError<E>>) -> String
 where
-    E: aws_sdk_kms::error::ProvideErrorMetadata,
+    E: ProvideErrorMetadata,
 {
     refusal(result).0
 }
 
 /// The wire code and the message of a refusal.
-pub(crate) fn refusal<T, E>(result: Result<T, aws_sdk_kms::error::SdkError<E>>) -> (String, String)
+pub(crate) fn refusal<T, E>(result: Result<T, SdkError<E>>) -> (String, String)
 where
-    E: aws_sdk_kms::error::ProvideErrorMetadata,
+    E: ProvideErrorMetadata,
 {
     let error = result.err().expect("a refusal");
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
