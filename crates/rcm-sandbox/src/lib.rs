@@ -22,6 +22,8 @@ mod arn;
 mod client;
 mod cloud;
 mod countdown;
+mod emulator;
+mod json;
 mod neighbours;
 mod own;
 mod route;
@@ -29,7 +31,6 @@ mod serve;
 mod service;
 mod services;
 mod store;
-mod winter;
 mod wire;
 
 use std::path::{Path, PathBuf};

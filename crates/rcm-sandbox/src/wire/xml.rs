@@ -68,6 +68,17 @@ impl Xml {
         self
     }
 
+    /// A value without an element of its own.
+    pub(crate) fn value(&mut self, value: &str) -> &mut Self {
+        self.0.push_str(&escape(value));
+        self
+    }
+
+    /// What has been written so far.
+    pub(crate) fn content(&self) -> &str {
+        &self.0
+    }
+
     /// `<name xmlns="namespace">…</name>`
     pub(super) fn root(&mut self, name: &str, namespace: &str, content: impl FnOnce(&mut Xml)) -> &mut Self {
         let _ = write!(self.0, "<{name} xmlns=\"{namespace}\">");

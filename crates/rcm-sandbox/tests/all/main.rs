@@ -3,8 +3,15 @@
 mod acm;
 mod application_autoscaling;
 mod ec2;
+mod ecr;
+mod ecs;
 mod frame;
+mod iam;
+mod kms;
 mod load_balancing;
+mod logs;
 mod network;
 mod rds;
+mod s3;
+mod secretsmanager;
 mod support;

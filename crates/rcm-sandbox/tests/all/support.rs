@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use rcm_sandbox::Sandbox;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -106,4 +107,34 @@ impl Served {
 
 fn credentials(access_key: &str) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new(access_key, "no-signature-is-checked", None, None, "sandbox tests"))
+}
+
+/// The wire code of a refusal.
+pub(crate) fn code<T, E>(result: Result<T, SdkError<E>>) -> String
+where
+    E: ProvideErrorMetadata,
+{
+    refusal(result).0
+}
+
+/// The wire code and the message of a refusal.
+pub(crate) fn refusal<T, E>(result: Result<T, SdkError<E>>) -> (String, String)
+where
+    E: ProvideErrorMetadata,
+{
+    let error = result.err().expect("a refusal");
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    (text(error.code()), text(error.message()))
+}
+
+/// A key whose policy lets CloudWatch Logs of this region use it: its ARN.
+pub(crate) async fn key_for_logs(cloud: &Cloud) -> String {
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[
+            {{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:root"}},"Action":"kms:*","Resource":"*"}},
+            {{"Effect":"Allow","Principal":{{"Service":["rds.amazonaws.com","logs.{REGION}.amazonaws.com"]}},
+              "Action":["kms:Encrypt*","kms:Decrypt*"],"Resource":"*"}}]}}"#
+    );
+    let kms = aws_sdk_kms::Client::new(&cloud.sdk());
+    kms.create_key().policy(policy).send().await.unwrap().key_metadata.unwrap().arn.unwrap()
 }

@@ -1,0 +1,128 @@
+//! What the emulators of awsJson services share: reading an input, asking a neighbour, tags and times.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::service::{Context, MockRequest, MockResponse};
+use crate::wire::{self, Fault};
+
+/// Tags of a resource, however the service spells them.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// What an operation gives: its output, or the refusal that AWS words so.
+pub(crate) type Answer = Result<Value, Fault>;
+
+/// Reads the operation and its input, and puts the answer on the wire.
+pub(crate) fn respond(request: &MockRequest, answer: impl FnOnce(&str, &Input) -> Answer) -> MockResponse {
+    let answer = Input::of(request).and_then(|(operation, input)| answer(&operation, &input));
+    match answer {
+        Ok(output) => wire::json_reply(&output),
+        Err(fault) => fault.json(),
+    }
+}
+
+/// The refusal of an operation that we do not emulate.
+pub(crate) fn unknown_operation(operation: &str) -> Answer {
+    Err(Fault::new("UnknownOperationException", format!("The sandbox does not play {operation}.")))
+}
+
+/// Calls an operation of a neighbour in the same cloud. `None` when there is no such service or it refuses.
+pub(crate) async fn ask(cx: &Context, service: &str, operation: &str, input: Value) -> Option<Value> {
+    let neighbour = cx.services.iter().find(|candidate| candidate.name() == service)?;
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-amz-target", http::HeaderValue::from_str(&format!("{service}.{operation}")).ok()?);
+    let uri = format!("https://{service}.{}.amazonaws.com/", cx.region);
+    let request = MockRequest { method: "POST".into(), uri, headers, body: input.to_string().into() };
+    let response = neighbour.handle(cx, request).await;
+    if response.status != 200 {
+        return None;
+    }
+    serde_json::from_slice(&response.body).ok()
+}
+
+/// Seconds since 1970, as the awsJson protocols write times.
+pub(crate) fn now() -> f64 {
+    jiff::Timestamp::now().as_millisecond() as f64 / 1000.0
+}
+
+/// Seconds in that many days.
+pub(crate) fn days(days: i64) -> f64 {
+    days as f64 * 86_400.0
+}
+
+/// An object without the members that have no value, as AWS leaves them out.
+pub(crate) fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        other => other,
+    }
+}
+
+/// Tags as a list of objects, with the member names of the service.
+pub(crate) fn tag_list(tags: &Tags, key: &str, value: &str) -> Value {
+    tags.iter().map(|(name, content)| json!({key: name, value: content})).collect()
+}
+
+/// The input of an operation.
+#[derive(Debug, Default)]
+pub(crate) struct Input(pub(crate) Map<String, Value>);
+
+impl Input {
+    /// The operation that a request names, and its input.
+    pub(crate) fn of(request: &MockRequest) -> Result<(String, Input), Fault> {
+        match wire::json_request(request)? {
+            (operation, Value::Object(members)) => Ok((operation, Input(members))),
+            _ => Err(Fault::new("SerializationException", "The body is not a JSON object.")),
+        }
+    }
+
+    /// A member that is a string.
+    pub(crate) fn text(&self, member: &str) -> Option<&str> {
+        self.0.get(member)?.as_str()
+    }
+
+    /// As [`text`](Self::text), owned.
+    pub(crate) fn string(&self, member: &str) -> Option<String> {
+        self.text(member).map(str::to_owned)
+    }
+
+    /// A string without which the operation makes no sense.
+    pub(crate) fn need(&self, member: &str) -> Result<&str, Fault> {
+        self.text(member)
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| Fault::new("InvalidParameterException", format!("{member} must not be empty.")))
+    }
+
+    /// A member that is a whole number.
+    pub(crate) fn number(&self, member: &str) -> Option<i64> {
+        self.0.get(member)?.as_i64()
+    }
+
+    /// A flag; absent is `None`.
+    pub(crate) fn flag(&self, member: &str) -> Option<bool> {
+        self.0.get(member)?.as_bool()
+    }
+
+    /// A member as it came.
+    pub(crate) fn value(&self, member: &str) -> Option<&Value> {
+        self.0.get(member).filter(|value| !value.is_null())
+    }
+
+    /// A list of strings; absent is empty.
+    pub(crate) fn texts(&self, member: &str) -> Vec<String> {
+        let items = self.0.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    }
+
+    /// A list of objects; absent is empty.
+    pub(crate) fn objects(&self, member: &str) -> &[Value] {
+        self.0.get(member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A list of tags, with the member names of the service.
+    pub(crate) fn tags(&self, member: &str, key: &str, value: &str) -> Tags {
+        let pair = |tag: &Value| Some((tag.get(key)?.as_str()?.to_owned(), tag.get(value)?.as_str()?.to_owned()));
+        self.objects(member).iter().filter_map(pair).collect()
+    }
+}

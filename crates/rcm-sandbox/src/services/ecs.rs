@@ -1,0 +1,176 @@
+//! ECS: clusters, task definitions, services and the tasks that services keep running. No containers run.
+//!
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | network configuration, circuit breaker, secrets, health checks, log options, cluster settings and tags were lost | requests are kept whole, and AWS's defaults are filled in around them |
+//! | no deployment ids or rollout states, never a steady state | a deployment is `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
+//! | a cluster went with its services, a service with its tasks | `ClusterContainsServicesException`, `InvalidParameterException` |
+//! | a deleted service was gone at once | `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
+//! | any target group was accepted | one without a load balancer is refused |
+//! | any task size was registered | only what Fargate sells |
+//! | one account per process | the account of the sandbox |
+//!
+//! A request is kept as it came, so that no field is lost because nobody thought of it here.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::emulator::Emulated;
+use crate::json::{self, Answer, Input, Tags};
+use crate::service::{Context, Hold, MockRequest, MockResponse};
+use crate::wire::Fault;
+
+mod cluster;
+mod deployment;
+mod service;
+mod task_definition;
+mod tasks;
+
+use cluster::Cluster;
+use service::Service;
+use task_definition::TaskDefinition;
+
+/// Everything ECS holds for the account.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Ecs {
+    /// By name; deleted ones stay as `INACTIVE`.
+    clusters: BTreeMap<String, Cluster>,
+    /// By family; position + 1 is the revision.
+    families: BTreeMap<String, Vec<TaskDefinition>>,
+    /// By `cluster/name`; deleted ones stay as `INACTIVE`.
+    services: BTreeMap<String, Service>,
+}
+
+impl Emulated for Ecs {
+    const NAME: &'static str = "ecs";
+
+    fn ask_others<'a>(cx: &'a Context, request: &'a MockRequest) -> BoxFuture<'a, Result<(), MockResponse>> {
+        Box::pin(async move {
+            let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
+            if !["CreateService", "UpdateService"].contains(&operation.as_str()) {
+                return Ok(());
+            }
+            service::check_target_groups(cx, &input).await.map_err(|fault| fault.json())
+        })
+    }
+
+    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+        json::respond(request, |operation, input| self.answer(cx, operation, input))
+    }
+
+    fn holds(&self) -> Vec<Hold> {
+        self.services.values().flat_map(Service::holds).collect()
+    }
+}
+
+impl Ecs {
+    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+        match operation {
+            "CreateCluster" => self.create_cluster(cx, input),
+            "DescribeClusters" => Ok(self.describe_clusters(cx, input)),
+            "ListClusters" => Ok(self.list_clusters(cx)),
+            "UpdateCluster" | "UpdateClusterSettings" | "PutClusterCapacityProviders" => self.update_cluster(cx, input),
+            "DeleteCluster" => self.delete_cluster(cx, input),
+            "RegisterTaskDefinition" => self.register_task_definition(cx, input),
+            "DescribeTaskDefinition" => self.describe_task_definition(cx, input),
+            "DeregisterTaskDefinition" => self.deregister_task_definition(cx, input),
+            "DeleteTaskDefinitions" => Ok(self.delete_task_definitions(cx, input)),
+            "ListTaskDefinitions" => Ok(self.list_task_definitions(cx, input)),
+            "ListTaskDefinitionFamilies" => Ok(self.list_families(input)),
+            "CreateService" => self.create_service(cx, input),
+            "DescribeServices" => self.describe_services(cx, input),
+            "UpdateService" => self.update_service(cx, input),
+            "DeleteService" => self.delete_service(cx, input),
+            "ListServices" => self.list_services(input),
+            "ListTasks" => self.list_tasks(cx, input),
+            "DescribeTasks" => self.describe_tasks(cx, input),
+            "TagResource" => {
+                let tags = input.tags("tags", "key", "value");
+                self.tags_of(input)?.extend(tags);
+                Ok(json!({}))
+            }
+            "UntagResource" => {
+                let gone = input.texts("tagKeys");
+                self.tags_of(input)?.retain(|key, _| !gone.contains(key));
+                Ok(json!({}))
+            }
+            "ListTagsForResource" => Ok(json!({"tags": tag_list(self.tags_of(input)?)})),
+            other => json::unknown_operation(other),
+        }
+    }
+
+    /// The tags of whatever `resourceArn` names.
+    fn tags_of(&mut self, input: &Input) -> Result<&mut Tags, Fault> {
+        let arn = input.need("resourceArn")?;
+        let path = arn.splitn(6, ':').nth(5).unwrap_or_default();
+        let tags = match path.split_once('/') {
+            Some(("cluster", name)) => self.clusters.get_mut(name).map(|cluster| &mut cluster.tags),
+            Some(("service", key)) => self.services.get_mut(key).map(|service| &mut service.tags),
+            Some(("task-definition", _)) => self.task_definition(arn).map(|definition| &mut definition.tags),
+            _ => None,
+        };
+        let message = format!("The specified resource {arn} is not found.");
+        tags.ok_or_else(|| Fault::new("InvalidParameterException", message))
+    }
+}
+
+fn tag_list(tags: &Tags) -> Value {
+    json::tag_list(tags, "key", "value")
+}
+
+/// Whether the caller asked for what is left out by default, `TAGS` for one.
+fn includes(input: &Input, what: &str) -> bool {
+    input.texts("include").iter().any(|it| it == what)
+}
+
+/// The last part of an ARN's path, or the name itself.
+fn last_part(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// A cluster's name as every operation takes it: name, ARN, or nothing for `default`.
+fn cluster_name(input: &Input) -> &str {
+    last_part(input.text("cluster").unwrap_or("default"))
+}
+
+/// The members of a request that are kept as they came.
+fn kept(input: &Input, but: &[&str]) -> Map<String, Value> {
+    let keep = |(member, value): &(&String, &Value)| !but.contains(&member.as_str()) && !value.is_null();
+    input.0.iter().filter(keep).map(|(member, value)| (member.clone(), value.clone())).collect()
+}
+
+/// Gives `value` every member of `defaults` that it lacks, at any depth of objects.
+fn fill(value: &mut Value, defaults: Value) {
+    if let (Value::Object(members), Value::Object(defaults)) = (value, defaults) {
+        fill_members(members, defaults);
+    }
+}
+
+fn fill_members(members: &mut Map<String, Value>, defaults: Map<String, Value>) {
+    for (member, default) in defaults {
+        match members.get_mut(&member) {
+            Some(value) if !value.is_null() => fill(value, default),
+            _ => {
+                members.insert(member, default);
+            }
+        }
+    }
+}
+
+/// One page of a list, in the order given: the token is the position of the next page.
+fn page(input: &Input, member: &str, items: Vec<String>, default_size: usize) -> Value {
+    let start = input.text("nextToken").and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
+    let size = input.number("maxResults").and_then(|size| usize::try_from(size).ok()).unwrap_or(default_size);
+    let next = start.saturating_add(size.clamp(1, 100));
+    let shown: Vec<&String> = items.iter().skip(start).take(next - start).collect();
+    let mut answer = json!({member: shown});
+    if next < items.len() {
+        answer["nextToken"] = json!(next.to_string());
+    }
+    answer
+}

@@ -1,0 +1,92 @@
+//! Deployments: a service's way from one set of tasks to the next.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::countdown::Countdown;
+use crate::json;
+use crate::service::Context;
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Deployment {
+    pub(super) id: String,
+    pub(super) task_definition: String,
+    pub(super) desired: i64,
+    pub(super) running: i64,
+    created: f64,
+    updated: f64,
+    countdown: Countdown,
+    /// Whether all tasks are as desired.
+    settled: bool,
+    /// Whether it ever was; a later change of the count does not take that back.
+    pub(super) completed: bool,
+}
+
+impl Deployment {
+    pub(super) fn new(cx: &Context, task_definition: &str, desired: i64) -> Deployment {
+        let now = json::now();
+        let digits = uuid::Uuid::new_v4().as_u128() % 10_000_000_000_000_000_000;
+        Deployment {
+            id: format!("ecs-svc/{digits:019}"),
+            task_definition: task_definition.to_owned(),
+            desired,
+            running: 0,
+            created: now,
+            updated: now,
+            countdown: Countdown::new(cx.polls()),
+            settled: false,
+            completed: false,
+        }
+    }
+
+    /// Changes how many tasks there shall be, which takes its time too.
+    pub(super) fn scale(&mut self, cx: &Context, desired: i64) {
+        self.desired = desired;
+        self.countdown = Countdown::new(cx.polls());
+        self.settled = false;
+        self.updated = json::now();
+    }
+
+    /// One poll. `true` when this brought it to its goal.
+    pub(super) fn advance(&mut self) -> bool {
+        if self.settled || !self.countdown.poll() {
+            return false;
+        }
+        self.settled = true;
+        self.running = self.desired;
+        self.completed = true;
+        self.updated = json::now();
+        true
+    }
+
+    pub(super) fn pending(&self) -> i64 {
+        (self.desired - self.running).max(0)
+    }
+
+    /// As `DescribeServices` shows it; `primary` is the newest of its service.
+    pub(super) fn shown(&self, service: &Map<String, Value>, primary: bool) -> Value {
+        let (state, word) = if self.completed { ("COMPLETED", "completed") } else { ("IN_PROGRESS", "in progress") };
+        let mut shown = json!({
+            "id": self.id,
+            "status": if primary { "PRIMARY" } else { "ACTIVE" },
+            "taskDefinition": self.task_definition,
+            "desiredCount": self.desired,
+            "pendingCount": self.pending(),
+            "runningCount": self.running,
+            "failedTasks": 0,
+            "createdAt": self.created,
+            "updatedAt": self.updated,
+            "rolloutState": state,
+            "rolloutStateReason": format!("ECS deployment {} {word}.", self.id),
+        });
+        for member in ["launchType", "platformVersion", "networkConfiguration", "capacityProviderStrategy"] {
+            if let Some(value) = service.get(member) {
+                shown[member] = value.clone();
+            }
+        }
+        if shown["platformVersion"] == "LATEST" {
+            shown["platformVersion"] = json!("1.4.0");
+        }
+        shown
+    }
+}

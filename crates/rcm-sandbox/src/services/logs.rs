@@ -1,0 +1,215 @@
+//! CloudWatch Logs: log groups, their key, retention, protection and tags. Events are not kept.
+//!
+//! Our own.
+//!
+//! | Mended | How AWS does it |
+//! |---|---|
+//! | `kmsKeyId` was not given back | kept |
+//! | any key was accepted | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
+//! | no deletion protection | kept, and heeded |
+//! | any number of days was a retention | those that AWS has |
+//! | one account per process | the account of the sandbox |
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::kms::one_or_many;
+use crate::emulator::Emulated;
+use crate::json::{self, Answer, Input, Tags, without_nulls};
+use crate::service::{Context, MockRequest, MockResponse};
+use crate::wire::Fault;
+
+/// All log groups of the account, by name.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Logs {
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Group {
+    /// Milliseconds since 1970.
+    created: i64,
+    class: String,
+    retention_days: Option<i64>,
+    kms_key: Option<String>,
+    protected: bool,
+    tags: Tags,
+}
+
+/// The retentions that `PutRetentionPolicy` takes, in days.
+const RETENTIONS: [i64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+impl Emulated for Logs {
+    const NAME: &'static str = "logs";
+
+    fn ask_others<'a>(cx: &'a Context, request: &'a MockRequest) -> BoxFuture<'a, Result<(), MockResponse>> {
+        Box::pin(async move {
+            let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
+            let key =
+                input.text("kmsKeyId").filter(|_| ["CreateLogGroup", "AssociateKmsKey"].contains(&operation.as_str()));
+            let Some(key) = key else { return Ok(()) };
+            if key_lets_logs_in(cx, key).await {
+                return Ok(());
+            }
+            let message = "The specified KMS key does not exist or is not allowed to be used with Arn";
+            Err(Fault::new("AccessDeniedException", message).json())
+        })
+    }
+
+    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+        json::respond(request, |operation, input| self.answer(cx, operation, input))
+    }
+}
+
+/// Whether the key exists and its policy names the CloudWatch Logs service of this region.
+async fn key_lets_logs_in(cx: &Context, key: &str) -> bool {
+    let Some(answer) = json::ask(cx, "kms", "GetKeyPolicy", json!({"KeyId": key})).await else {
+        return false;
+    };
+    let policy = answer.get("Policy").and_then(Value::as_str).unwrap_or_default();
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
+    let regional = format!("logs.{}.amazonaws.com", cx.region);
+    let names_us = |statement: &Value| {
+        let services = one_or_many(statement.pointer("/Principal/Service"));
+        let named = services.iter().filter_map(|it| it.as_str()).any(|it| it == regional || it == "logs.amazonaws.com");
+        named && statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+    };
+    one_or_many(policy.get("Statement")).into_iter().any(names_us)
+}
+
+impl Logs {
+    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+        match operation {
+            "CreateLogGroup" => self.create(input),
+            "DescribeLogGroups" => self.describe(cx, input),
+            "DeleteLogGroup" => self.delete(input),
+            "PutRetentionPolicy" => self.put_retention(input),
+            "DeleteRetentionPolicy" => self.change(input, |group| group.retention_days = None),
+            "AssociateKmsKey" => {
+                let key = input.string("kmsKeyId");
+                self.change(input, |group| group.kms_key = key)
+            }
+            "DisassociateKmsKey" => self.change(input, |group| group.kms_key = None),
+            "PutLogGroupDeletionProtection" => {
+                let protected = input.flag("deletionProtectionEnabled").unwrap_or(false);
+                self.change(input, |group| group.protected = protected)
+            }
+            "TagResource" | "TagLogGroup" => {
+                let tags = tag_map(input);
+                self.change(input, |group| group.tags.extend(tags))
+            }
+            "UntagResource" => self.untag(input, "tagKeys"),
+            "UntagLogGroup" => self.untag(input, "tags"),
+            "ListTagsForResource" | "ListTagsLogGroup" => Ok(json!({"tags": self.group(input)?.tags})),
+            other => json::unknown_operation(other),
+        }
+    }
+
+    /// The group that the input names, by name or ARN, in whichever member the operation has for it.
+    fn group(&mut self, input: &Input) -> Result<&mut Group, Fault> {
+        let members = ["logGroupName", "logGroupIdentifier", "resourceIdentifier", "resourceArn"];
+        let given = members.iter().find_map(|member| input.text(member)).unwrap_or_default();
+        let missing = || Fault::new("ResourceNotFoundException", "The specified log group does not exist.");
+        self.groups.get_mut(name_of(given)).ok_or_else(missing)
+    }
+
+    fn change(&mut self, input: &Input, change: impl FnOnce(&mut Group)) -> Answer {
+        change(self.group(input)?);
+        Ok(json!({}))
+    }
+
+    fn create(&mut self, input: &Input) -> Answer {
+        let name = input.need("logGroupName")?;
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_-/.#".contains(letter);
+        if name.len() > 512 || !name.chars().all(allowed) {
+            return Err(Fault::new("InvalidParameterException", format!("{name} is not a valid log group name.")));
+        }
+        if self.groups.contains_key(name) {
+            return Err(Fault::new("ResourceAlreadyExistsException", "The specified log group already exists"));
+        }
+        let group = Group {
+            created: jiff::Timestamp::now().as_millisecond(),
+            class: input.string("logGroupClass").unwrap_or_else(|| "STANDARD".into()),
+            retention_days: None,
+            kms_key: input.string("kmsKeyId"),
+            protected: input.flag("deletionProtectionEnabled").unwrap_or(false),
+            tags: tag_map(input),
+        };
+        self.groups.insert(name.to_owned(), group);
+        Ok(json!({}))
+    }
+
+    fn describe(&self, cx: &Context, input: &Input) -> Answer {
+        let prefix = input.text("logGroupNamePrefix").unwrap_or_default();
+        let pattern = input.text("logGroupNamePattern").unwrap_or_default().to_lowercase();
+        let named = input.texts("logGroupIdentifiers");
+        let limit = usize::try_from(input.number("limit").unwrap_or(50)).unwrap_or(50).clamp(1, 50);
+        let after = input.text("nextToken").unwrap_or_default();
+        let mut wanted = self.groups.iter().filter(|(name, _)| {
+            name.starts_with(prefix)
+                && name.to_lowercase().contains(&pattern)
+                && (named.is_empty() || named.iter().any(|it| name_of(it) == *name))
+                && name.as_str() > after
+        });
+        let page: Vec<_> = wanted.by_ref().take(limit).collect();
+        let next = wanted.next().and(page.last()).map(|(name, _)| *name);
+        let groups: Vec<Value> = page.iter().map(|(name, group)| group.described(cx, name)).collect();
+        Ok(without_nulls(json!({"logGroups": groups, "nextToken": next})))
+    }
+
+    fn delete(&mut self, input: &Input) -> Answer {
+        if self.group(input)?.protected {
+            let message = "The log group cannot be deleted because deletion protection is enabled.";
+            return Err(Fault::new("ValidationException", message));
+        }
+        self.groups.remove(input.need("logGroupName")?);
+        Ok(json!({}))
+    }
+
+    fn put_retention(&mut self, input: &Input) -> Answer {
+        let days = input.number("retentionInDays").filter(|days| RETENTIONS.contains(days));
+        let Some(days) = days else {
+            return Err(Fault::new("InvalidParameterException", "retentionInDays is not one of the allowed values."));
+        };
+        self.change(input, |group| group.retention_days = Some(days))
+    }
+
+    fn untag(&mut self, input: &Input, member: &str) -> Answer {
+        let gone = input.texts(member);
+        self.change(input, |group| group.tags.retain(|key, _| !gone.contains(key)))
+    }
+}
+
+impl Group {
+    fn described(&self, cx: &Context, name: &str) -> Value {
+        let arn = format!("arn:aws:logs:{}:{}:log-group:{name}", cx.region, cx.account);
+        without_nulls(json!({
+            "logGroupName": name,
+            "creationTime": self.created,
+            "retentionInDays": self.retention_days,
+            "metricFilterCount": 0,
+            "arn": format!("{arn}:*"),
+            "logGroupArn": arn,
+            "storedBytes": 0,
+            "kmsKeyId": self.kms_key,
+            "logGroupClass": self.class,
+            "deletionProtectionEnabled": self.protected,
+        }))
+    }
+}
+
+/// The name in a log group's ARN, with or without the final `:*`; a name is itself.
+fn name_of(identifier: &str) -> &str {
+    let name = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name);
+    name.trim_end_matches(":*")
+}
+
+fn tag_map(input: &Input) -> Tags {
+    let tags = input.value("tags").and_then(Value::as_object);
+    let pair = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    tags.map(|tags| tags.iter().filter_map(pair).collect()).unwrap_or_default()
+}

@@ -1,0 +1,93 @@
+//! Log groups.
+
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::types::LogGroup;
+
+use crate::support::{ACCOUNT, Cloud, code, key_for_logs, refusal};
+
+const ARN: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/ecs/acme-rcm-prod";
+
+async fn described(logs: &Client) -> Vec<LogGroup> {
+    logs.describe_log_groups().log_group_name_prefix("/ecs/acme").send().await.unwrap().log_groups.unwrap()
+}
+
+#[tokio::test]
+async fn a_log_group_keeps_key_retention_protection_and_tags() {
+    let cloud = Cloud::new().await;
+    let key = key_for_logs(&cloud).await;
+    let logs = Client::new(&cloud.sdk());
+    logs.create_log_group()
+        .log_group_name("/ecs/acme-rcm-prod")
+        .kms_key_id(&key)
+        .deletion_protection_enabled(true)
+        .tags("rcm:partner", "acme")
+        .send()
+        .await
+        .unwrap();
+    logs.create_log_group().log_group_name("/ecs/other").send().await.unwrap();
+    logs.put_retention_policy().log_group_name("/ecs/acme-rcm-prod").retention_in_days(2557).send().await.unwrap();
+    logs.tag_resource().resource_arn(ARN).tags("Environment", "prod").send().await.unwrap();
+    drop(logs);
+
+    let cloud = cloud.reopen().await;
+
+    let logs = Client::new(&cloud.sdk());
+    let groups = described(&logs).await;
+    assert_eq!(groups.len(), 1);
+    let group = &groups[0];
+    assert_eq!((group.log_group_name(), group.kms_key_id()), (Some("/ecs/acme-rcm-prod"), Some(key.as_str())));
+    assert_eq!((group.retention_in_days(), group.deletion_protection_enabled()), (Some(2557), Some(true)));
+    assert_eq!(group.log_group_arn(), Some(ARN));
+    assert_eq!(group.arn(), Some(format!("{ARN}:*").as_str()));
+    assert!(ARN.contains(ACCOUNT));
+    let tags = logs.list_tags_for_resource().resource_arn(ARN).send().await.unwrap().tags.unwrap();
+    assert_eq!((tags["rcm:partner"].as_str(), tags["Environment"].as_str(), tags.len()), ("acme", "prod", 2));
+
+    let delete = || logs.delete_log_group().log_group_name("/ecs/acme-rcm-prod").send();
+    assert_eq!(code(delete().await), "ValidationException");
+    logs.put_log_group_deletion_protection()
+        .log_group_identifier("/ecs/acme-rcm-prod")
+        .deletion_protection_enabled(false)
+        .send()
+        .await
+        .unwrap();
+    delete().await.unwrap();
+    assert!(described(&logs).await.is_empty());
+    assert_eq!(code(delete().await), "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_let_cloudwatch_logs_in_is_refused() {
+    let cloud = Cloud::new().await;
+    let kms = aws_sdk_kms::Client::new(&cloud.sdk());
+    let closed = kms.create_key().send().await.unwrap().key_metadata.unwrap().arn.unwrap();
+    let logs = Client::new(&cloud.sdk());
+    let nowhere = closed.replace("key/", "key/0");
+    for key in [closed.as_str(), nowhere.as_str()] {
+        let (code, message) = refusal(logs.create_log_group().log_group_name("a").kms_key_id(key).send().await);
+        assert_eq!(code, "AccessDeniedException");
+        assert!(message.contains("does not exist or is not allowed to be used with Arn"), "{message}");
+    }
+    logs.create_log_group().log_group_name("/ecs/acme").send().await.unwrap();
+    let associate = |key: String| logs.associate_kms_key().log_group_name("/ecs/acme").kms_key_id(key).send();
+    assert_eq!(code(associate(closed).await), "AccessDeniedException");
+    let open = key_for_logs(&cloud).await;
+    associate(open.clone()).await.unwrap();
+    assert_eq!(described(&logs).await[0].kms_key_id(), Some(open.as_str()));
+    logs.disassociate_kms_key().log_group_name("/ecs/acme").send().await.unwrap();
+    assert_eq!(described(&logs).await[0].kms_key_id(), None);
+}
+
+#[tokio::test]
+async fn names_are_unique_and_retentions_are_those_aws_sells() {
+    let cloud = Cloud::new().await;
+    let logs = Client::new(&cloud.sdk());
+    let create = || logs.create_log_group().log_group_name("/ecs/acme").send();
+    create().await.unwrap();
+    assert_eq!(code(create().await), "ResourceAlreadyExistsException");
+    let retain = |days| logs.put_retention_policy().log_group_name("/ecs/acme").retention_in_days(days).send();
+    assert_eq!(code(retain(2555).await), "InvalidParameterException");
+    retain(2557).await.unwrap();
+    logs.delete_retention_policy().log_group_name("/ecs/acme").send().await.unwrap();
+    assert_eq!(described(&logs).await[0].retention_in_days(), None);
+}
