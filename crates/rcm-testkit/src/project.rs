@@ -39,7 +39,7 @@ pub(crate) fn python() -> PathBuf {
 pub(crate) fn rcm_binary() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         let selection =
-            ["build", "--workspace", "--bin", "rcm", "--test", "all", "--message-format", "json-render-diagnostics"];
+            ["build", "--workspace", "--bin", "rcm", "--test", "e2e", "--message-format", "json-render-diagnostics"];
         let messages = cargo(&selection);
         let executable =
             messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {

@@ -57,7 +57,7 @@ pub(crate) const PHASES: &[Phase] = &[
         about: "the rcm command does what it says, over HTTP, against moto",
         set_up: venv::ensure,
         env: &[],
-        cargo: &["test", "--workspace", "--test", "all", "--no-fail-fast", "--", "moto::"],
+        cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::"],
     },
     Phase {
         name: "lean",
