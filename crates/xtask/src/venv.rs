@@ -15,7 +15,7 @@ use crate::phase;
 /// two builds at once do not disturb each other. After the rename only `python -m …` works, not the scripts in `bin`.
 ///
 /// # Errors
-/// No Python 3 with `venv`, or a package that cannot be installed.
+/// No Python 3.11 with `venv`, or a package that cannot be installed.
 pub(crate) fn ensure() -> Result<(), String> {
     let requirements = phase::root().join("tests/moto/requirements.txt");
     let text = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
@@ -45,7 +45,7 @@ fn works(home: &Path) -> bool {
 fn build(home: &Path, requirements: &Path) -> Result<(), String> {
     let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     run(python, [OsStr::new("-m"), "venv".as_ref(), home.as_ref()]).map_err(|error| {
-        format!("{error}\nPython 3 with the venv module is needed (Debian: apt install python3-venv)")
+        format!("{error}\nPython 3.11 or newer with venv is needed (Debian: apt install python3-venv; another one: PYTHON=…)")
     })?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
     run(python_in(home), pip.iter().map(OsStr::new).chain([requirements.as_os_str()]))
