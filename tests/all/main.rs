@@ -1,1 +1,6 @@
-//! One integration binary: a file a topic.
+//! One integration binary: a file a topic. What is in `moto` needs a moto server; `cargo xtask test` installs it.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
+
+mod moto;
+mod wiring;

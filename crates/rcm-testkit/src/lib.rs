@@ -1,1 +1,16 @@
-//! rcm-testkit
+//! What rcm's tests are made of: a moto server, eyes that are not rcm's, a recorder of every call, and the command itself.
+//!
+//! Everything plays on the loopback interface with made-up credentials. Helpers panic where they cannot do their work: a test
+//! that cannot look has not passed.
+
+pub mod calls;
+mod command;
+mod look;
+mod moto_server;
+mod poll;
+mod project;
+
+pub use command::{Ran, Rcm, Running};
+pub use look::{boto3, inventory};
+pub use moto_server::Moto;
+pub use poll::poll;

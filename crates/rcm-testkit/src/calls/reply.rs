@@ -1,0 +1,56 @@
+//! AWS errors on the wire: read from an endpoint's answer, written in an endpoint's place.
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::operation::Protocol;
+
+const MESSAGE: &str = "refused by a rule of the test";
+
+/// The error code of an answer, in whichever of the places the service's protocol puts it.
+pub(super) fn error_code(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    if !status.is_client_error() && !status.is_server_error() {
+        return None;
+    }
+    let header = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let code = header.or_else(|| json_code(body)).or_else(|| xml_code(body))?;
+    // "com.amazonaws.ecs#ClientException:http://…" says no more than "ClientException".
+    let code = code.split(':').next().unwrap_or_default();
+    Some(code.rsplit('#').next().unwrap_or_default().to_owned())
+}
+
+fn json_code(body: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    ["__type", "code", "Code"].iter().find_map(|key| value[key].as_str()).map(str::to_owned)
+}
+
+fn xml_code(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let (_, after) = text.split_once("<Code>")?;
+    after.split_once("</Code>").map(|(code, _)| code.trim().to_owned())
+}
+
+/// An error as a service of this protocol sends it.
+pub(super) fn refusal(protocol: Protocol, status: u16, code: &str) -> Response<Full<Bytes>> {
+    let error = format!("<Code>{code}</Code><Message>{MESSAGE}</Message>");
+    let (content_type, body) = match protocol {
+        Protocol::Json => ("application/x-amz-json-1.1", json!({ "__type": code, "message": MESSAGE }).to_string()),
+        Protocol::Query => (
+            "text/xml",
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type>{error}</Error><RequestId>rule</RequestId></ErrorResponse>"
+            ),
+        ),
+        Protocol::Ec2 => (
+            "text/xml",
+            format!("<Response><Errors><Error>{error}</Error></Errors><RequestID>rule</RequestID></Response>"),
+        ),
+        Protocol::RestXml => ("application/xml", format!("<Error>{error}<RequestId>rule</RequestId></Error>")),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    response.headers_mut().insert("content-type", http::HeaderValue::from_static(content_type));
+    response
+}

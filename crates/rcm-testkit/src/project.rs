@@ -1,0 +1,71 @@
+//! Where things are: the workspace, what cargo built, the Python environment.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
+}
+
+/// The Python that has moto and boto3.
+///
+/// # Panics
+/// When `cargo xtask test` has not made it, naming the command that does.
+pub(crate) fn python() -> PathBuf {
+    let requirements = root().join("tests/moto/requirements.txt");
+    let text = fs::read_to_string(&requirements).unwrap_or_else(|error| panic!("{}: {error}", requirements.display()));
+    // The name that xtask's `venv::name` gives it.
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let python = target_directory().join(format!("moto-venv-{:016x}/bin/python", hasher.finish()));
+    assert!(
+        python.exists(),
+        "{} is missing: this test needs moto and boto3; make them with: cargo xtask test --only e2e",
+        python.display()
+    );
+    python
+}
+
+/// The `rcm` binary of this source tree, built when it is older than the sources.
+///
+/// Building is left to cargo, once a test process, because `cargo test` does not build another package's binary.
+/// The selection is the one of `cargo test --workspace`, so that the dependencies' features are the same and nothing is compiled twice.
+pub(crate) fn rcm_binary() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let selection =
+            ["build", "--workspace", "--bin", "rcm", "--test", "e2e", "--message-format", "json-render-diagnostics"];
+        let messages = cargo(&selection);
+        let executable =
+            messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
+                let is_rcm = message["target"]["name"] == "rcm" && message["target"]["kind"][0] == "bin";
+                is_rcm.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+            });
+        executable.unwrap_or_else(|| panic!("cargo {} built no rcm", selection.join(" ")))
+    });
+    &BINARY
+}
+
+fn target_directory() -> &'static Path {
+    static TARGET: LazyLock<PathBuf> = LazyLock::new(|| {
+        let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
+        let metadata: Value = serde_json::from_str(&metadata).unwrap_or_default();
+        PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"))
+    });
+    &TARGET
+}
+
+/// What a cargo command prints.
+fn cargo(arguments: &[&str]) -> String {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo).args(arguments).current_dir(root()).output();
+    let output = output.unwrap_or_else(|error| panic!("cargo does not start: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo {} ended with {}\n{said}", arguments.join(" "), output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

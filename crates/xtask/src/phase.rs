@@ -1,0 +1,137 @@
+//! The phases of `cargo xtask test`, as a table, and the loop over it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use clap::builder::PossibleValuesParser;
+
+use crate::venv;
+
+/// One cargo command, and what it needs beforehand.
+pub(crate) struct Phase {
+    /// What `--only` and `--skip` call it.
+    pub(crate) name: &'static str,
+    /// What is true once it has passed.
+    pub(crate) about: &'static str,
+    set_up: fn() -> Result<(), String>,
+    env: &'static [(&'static str, &'static str)],
+    cargo: &'static [&'static str],
+}
+
+/// In the order of what fails most cheaply.
+///
+/// Wherever it is possible a phase selects the whole workspace: cargo unifies the features of shared dependencies over the
+/// packages selected, so that `-p` compiles every AWS SDK anew with other features.
+pub(crate) const PHASES: &[Phase] = &[
+    Phase {
+        name: "format",
+        about: "the code is formatted",
+        set_up: nothing,
+        env: &[],
+        cargo: &["fmt", "--all", "--check"],
+    },
+    Phase {
+        name: "lint",
+        about: "clippy has nothing to say, and Cargo.lock is up to date",
+        set_up: nothing,
+        env: &[],
+        cargo: &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    },
+    Phase {
+        name: "docs",
+        about: "the documentation builds without a warning",
+        set_up: nothing,
+        env: &[("RUSTDOCFLAGS", "-D warnings")],
+        cargo: &["doc", "--workspace", "--no-deps", "--lib"],
+    },
+    Phase {
+        name: "test",
+        about: "unit, integration and documentation tests pass",
+        set_up: nothing,
+        env: &[],
+        cargo: &["test", "--workspace", "--no-fail-fast", "--", "--skip", "moto::"],
+    },
+    Phase {
+        name: "e2e",
+        about: "the rcm command does what it says, over HTTP, against moto",
+        set_up: venv::ensure,
+        env: &[],
+        cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::"],
+    },
+    Phase {
+        name: "lean",
+        about: "the binary builds without the sandbox",
+        set_up: nothing,
+        env: &[],
+        cargo: &["check", "-p", "rcm-cli", "--no-default-features"],
+    },
+];
+
+fn nothing() -> Result<(), String> {
+    Ok(())
+}
+
+impl Phase {
+    /// The command as one types it.
+    pub(crate) fn command_line(&self) -> String {
+        let env = self.env.iter().map(|(name, value)| format!("{name}='{value}' ")).collect::<String>();
+        format!("{env}cargo {}", self.cargo.join(" "))
+    }
+
+    fn run(&self) -> Result<(), String> {
+        (self.set_up)()?;
+        let status = cargo()
+            .args(self.cargo)
+            .envs(self.env.iter().copied())
+            .current_dir(root())
+            .status()
+            .map_err(|error| format!("cargo does not start: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", self.command_line())) }
+    }
+}
+
+/// The names that `--only` and `--skip` accept.
+pub(crate) fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(PHASES.iter().map(|phase| phase.name))
+}
+
+/// The cargo that runs this task.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// Runs the phases that are included until one fails, and sums up what ran, what did not and how long it took.
+pub(crate) fn run(included: impl Fn(&Phase) -> bool) -> ExitCode {
+    let mut summary = Vec::new();
+    let mut failed = None;
+    for phase in PHASES {
+        if failed.is_some() || !included(phase) {
+            summary.push(format!("{:<8} not run", phase.name));
+            continue;
+        }
+        println!("\n=== {}: {}", phase.name, phase.command_line());
+        let start = Instant::now();
+        let result = phase.run();
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        summary.push(format!("{:<8} {verdict:<7} {:>8}", phase.name, seconds(start.elapsed())));
+        failed = result.err().map(|why| (phase.name, why));
+    }
+    println!("\n=== summary\n{}", summary.join("\n"));
+    match failed {
+        None => ExitCode::SUCCESS,
+        Some((name, why)) => {
+            println!("\n{name} failed: {why}\nThis phase alone: cargo xtask test --only {name}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

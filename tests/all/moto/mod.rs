@@ -1,0 +1,3 @@
+//! End to end, over HTTP, against moto. Each test starts a server of its own.
+
+mod harness;
