@@ -206,8 +206,6 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("rds", "CreateDBInstance", "KMSKeyNotAccessibleFault", "", Propagating),
     // The first database of an account: its service-linked role is being made.
     ("rds", "", "", "service linked role. Otherwise wait", Propagating),
-    // Backing up, modifying or rebooting: takes modifications again when it is done.
-    ("rds", "ModifyDBInstance", "InvalidDBInstanceState", "", Propagating),
     ("autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
     ("autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
     ("autoscaling", "", "FailedResourceAccessException", "", Propagating),
