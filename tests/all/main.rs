@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
 
 mod moto;
+mod sandbox;
 mod wiring;

@@ -112,7 +112,9 @@ impl Resource for Listener {
     }
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
-        let request = cx.cloud.elb.describe_listeners().load_balancer_arn(cx.id(&spec.load_balancer)?.as_str());
+        // Without its load balancer there is no listener.
+        let Ok(balancer) = cx.id(&spec.load_balancer) else { return Ok(None) };
+        let request = cx.cloud.elb.describe_listeners().load_balancer_arn(balancer.as_str());
         let pages = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let listeners = absent(pages.map_err(fault(SERVICE, "DescribeListeners")))?.unwrap_or_default();
         let on_port = listeners.into_iter().filter(|listener| listener.port() == Some(spec.port.into()));

@@ -122,8 +122,10 @@ impl Resource for TargetGroup {
         let request = cx.cloud.elb.describe_target_group_attributes().target_group_arn(id.as_str());
         let answer = request.send().await.map_err(fault(SERVICE, "DescribeTargetGroupAttributes"))?;
         let delay = answer.attributes().iter().find(|attribute| attribute.key() == Some(DEREGISTRATION_DELAY));
-        let delay = delay.and_then(|delay| delay.value()).and_then(|delay| delay.parse::<u16>().ok());
-        Ok(Some(seen.see("deregistration_delay", delay)))
+        Ok(Some(match delay.and_then(|delay| delay.value()?.parse::<u16>().ok()) {
+            Some(delay) => seen.see("deregistration_delay", delay),
+            None => seen,
+        }))
     }
 
     async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
@@ -191,15 +193,19 @@ async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Live>, Fault> {
 }
 
 fn observe(group: &Live) -> Observed<Outputs> {
-    Observed::new(Outputs { target_group_arn: group.target_group_arn().unwrap_or_default().to_owned() })
+    let outputs = Outputs { target_group_arn: group.target_group_arn().unwrap_or_default().to_owned() };
+    let seen = Observed::new(outputs)
         .see("port", group.port())
         .see("protocol", group.protocol().map(|protocol| protocol.as_str()))
         .see("vpc", group.vpc_id())
-        .see("target_type", group.target_type().map(|kind| kind.as_str()))
-        .see("health_check", health_check(group))
+        .see("target_type", group.target_type().map(|kind| kind.as_str()));
+    match health_check(group) {
+        Some(check) => seen.see("health_check", check),
+        None => seen,
+    }
 }
 
-/// `None` where the answer lacks a part of it, or health is not checked.
+/// `None` where the answer lacks a part of it.
 fn health_check(group: &Live) -> Option<HealthCheck> {
     let small = |number: Option<i32>| number.and_then(|number| u16::try_from(number).ok());
     Some(HealthCheck {

@@ -138,7 +138,7 @@ impl Resource for Instance {
     }
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
-        if cx.creating() { Ok(()) } else { modify::modify(cx, id, spec).await }
+        modify::modify(cx, id, spec).await
     }
 
     async fn ready(cx: &Cx<'_>, id: &Id) -> Result<Readiness, Fault> {

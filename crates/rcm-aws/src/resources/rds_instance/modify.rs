@@ -1,23 +1,33 @@
 //! Changing an instance in place: one ModifyDBInstance with nothing but what differs, applied at once.
+//!
+//! What differs is looked up before, because a run that was cut off may go on with another spec. Not while the instance is
+//! still being made: then AWS shows it without what it is going to have, and takes no modification.
+
+use std::collections::BTreeSet;
 
 use aws_sdk_rds::{
-    operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder,
+    operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder as Request,
     types::{CloudwatchLogsExportConfiguration, DbInstance},
 };
-use rcm_engine::model::{Fault, FaultKind, Id};
+use rcm_engine::model::{Fault, FaultKind, Id, Resource};
+use serde_json::Value;
 
-use super::{Cx, Spec, describe, password, security_groups};
+use super::{Cx, Instance, Spec, describe, observe, password, security_groups};
 use crate::classify::{fault, missing};
 
 pub(super) async fn modify(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
     let live = describe(cx.cloud, &[id]).await?.into_iter().next();
+    if cx.creating() && live.as_ref().is_none_or(|live| live.db_instance_status() == Some("creating")) {
+        return Ok(());
+    }
     let live = live.ok_or_else(|| missing("rds", "DescribeDBInstances", "DBInstance"))?;
+    let change = Change { cx, spec, live: &live, fields: differing(cx, spec, &live)? };
+    if change.fields.is_empty() {
+        return Ok(());
+    }
     let request = cx.cloud.rds.modify_db_instance().db_instance_identifier(id.as_str()).apply_immediately(true);
-    let request = engine(cx, spec, request)?;
-    let request = capacity(cx, spec, &live, request);
-    let request = access(cx, spec, request).await?;
-    let request = upkeep(cx, spec, request);
-    let request = insight(cx, spec, &live, request)?;
+    let request = change.insight(change.upkeep(change.capacity(change.engine(request)?)))?;
+    let request = change.access(request).await?;
     match request.send().await.map_err(fault("rds", "ModifyDBInstance")) {
         // It is what it should be already: "no modifications were requested".
         Err(refused) if refused.kind == FaultKind::Exists => Ok(()),
@@ -25,77 +35,113 @@ pub(super) async fn modify(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Faul
     }
 }
 
-type Request = ModifyDBInstanceFluentBuilder;
-
-fn engine(cx: &Cx<'_>, spec: &Spec, request: Request) -> Result<Request, Fault> {
-    let upgrades = cx.changes("major_version");
-    let request = if upgrades {
-        request.engine_version(&spec.major_version).allow_major_version_upgrade(true)
-    } else {
-        request
+/// The fields to send: those that the plan changes and that are not yet as they should be.
+fn differing(cx: &Cx<'_>, spec: &Spec, live: &DbInstance) -> Result<BTreeSet<&'static str>, Fault> {
+    let wanted = serde_json::to_value(spec).map_err(|error| Fault::invalid("spec", error.to_string()))?;
+    let wanted = cx.resolve(&wanted)?;
+    let differs = |field: &str, is: &Value| match &wanted[field] {
+        // What is not wanted is AWS's to choose, unless it was wanted before.
+        Value::Null => !cx.creating() && !is.is_null(),
+        wanted => !same(wanted, is),
     };
-    // A parameter group belongs to one major version, so they change together.
-    if upgrades || cx.changes("parameter_group") {
-        return Ok(request.db_parameter_group_name(cx.id(&spec.parameter_group)?.as_str()));
+    let sent = |field: &str| cx.changes(field) && !Instance::REPLACE_ON.contains(&field);
+    let seen = observe::fields(live).into_iter().filter(|(field, is)| sent(field) && differs(field, is));
+    let mut fields: BTreeSet<_> = seen.map(|(field, _)| field).collect();
+    if cx.changes("allocated_storage") && too_small(spec, live) {
+        fields.insert("allocated_storage");
     }
-    Ok(request)
+    // Nobody can see whether this differs; after a create it is the one that was created with.
+    if cx.changes("master_password") && !cx.creating() {
+        fields.insert("master_password");
+    }
+    Ok(fields)
 }
 
-fn capacity(cx: &Cx<'_>, spec: &Spec, live: &DbInstance, request: Request) -> Request {
-    let storage = cx.changes("allocated_storage").then(|| grown(spec, live)).flatten();
-    let limit = cx.changes("max_allocated_storage").then(|| {
+/// Whether two values are the same when the order of lists does not count.
+fn same(a: &Value, b: &Value) -> bool {
+    let (Value::Array(a), Value::Array(b)) = (a, b) else { return a == b };
+    a.len() == b.len() && a.iter().all(|item| b.contains(item))
+}
+
+/// What goes into one request.
+struct Change<'a> {
+    cx: &'a Cx<'a>,
+    spec: &'a Spec,
+    live: &'a DbInstance,
+    fields: BTreeSet<&'static str>,
+}
+
+impl Change<'_> {
+    /// `value`, if this field is to be sent.
+    fn of<T>(&self, field: &str, value: T) -> Option<T> {
+        self.fields.contains(field).then_some(value)
+    }
+
+    fn engine(&self, request: Request) -> Result<Request, Fault> {
+        let Self { cx, spec, .. } = self;
+        let upgrade = self.of("major_version", spec.major_version.clone());
+        let upgrades = upgrade.is_some();
+        let request = request.set_engine_version(upgrade).set_allow_major_version_upgrade(upgrades.then_some(true));
+        // A parameter group belongs to one major version, so they change together.
+        if upgrades || self.fields.contains("parameter_group") {
+            return Ok(request.db_parameter_group_name(cx.id(&spec.parameter_group)?.as_str()));
+        }
+        Ok(request)
+    }
+
+    fn capacity(&self, request: Request) -> Request {
+        let Self { spec, live, .. } = self;
+        let storage = self.of("allocated_storage", spec.allocated_storage);
         // AWS's way of saying "no further": a limit that is reached already.
-        spec.max_allocated_storage.or(storage).or(live.allocated_storage()).unwrap_or(spec.allocated_storage)
-    });
-    request
-        .set_db_instance_class(cx.changes("instance_class").then(|| spec.instance_class.clone()))
-        .set_multi_az(cx.changes("multi_az").then_some(spec.multi_az))
-        .set_storage_type(cx.changes("storage_type").then(|| spec.storage_type.clone()))
-        .set_allocated_storage(storage)
-        .set_max_allocated_storage(limit)
-}
-
-/// The storage to ask for. Where autoscaling has grown it beyond the spec, there is nothing to ask for.
-fn grown(spec: &Spec, live: &DbInstance) -> Option<i32> {
-    let enough = live.allocated_storage().is_some_and(|live| live >= spec.allocated_storage);
-    (spec.max_allocated_storage.is_none() || !enough).then_some(spec.allocated_storage)
-}
-
-async fn access(cx: &Cx<'_>, spec: &Spec, request: Request) -> Result<Request, Fault> {
-    let groups = cx.changes("security_groups").then(|| security_groups(cx, spec)).transpose()?;
-    let request = request
-        .set_vpc_security_group_ids(groups)
-        .set_db_port_number(cx.changes("port").then_some(spec.port.into()))
-        .set_publicly_accessible(cx.changes("publicly_accessible").then_some(spec.publicly_accessible))
-        .set_enable_iam_database_authentication(cx.changes("iam_authentication").then_some(spec.iam_authentication));
-    if !cx.changes("master_password") {
-        return Ok(request);
+        let reached = storage.or(live.allocated_storage()).unwrap_or(spec.allocated_storage);
+        request
+            .set_db_instance_class(self.of("instance_class", spec.instance_class.clone()))
+            .set_multi_az(self.of("multi_az", spec.multi_az))
+            .set_storage_type(self.of("storage_type", spec.storage_type.clone()))
+            .set_allocated_storage(storage)
+            .set_max_allocated_storage(self.of("max_allocated_storage", spec.max_allocated_storage.unwrap_or(reached)))
     }
-    Ok(request.master_user_password(password(cx, spec).await?.expose()))
-}
 
-fn upkeep(cx: &Cx<'_>, spec: &Spec, request: Request) -> Request {
-    let changed = |field: &str, value: &Option<String>| value.clone().filter(|_| cx.changes(field));
-    let minor = cx.changes("auto_minor_version_upgrade").then_some(spec.auto_minor_version_upgrade);
-    request
-        .set_backup_retention_period(cx.changes("backup_retention_days").then_some(spec.backup_retention_days.into()))
-        .set_preferred_backup_window(changed("backup_window", &spec.backup_window))
-        .set_preferred_maintenance_window(changed("maintenance_window", &spec.maintenance_window))
-        .set_ca_certificate_identifier(changed("ca_certificate", &spec.ca_certificate))
-        .set_deletion_protection(cx.changes("deletion_protection").then_some(spec.deletion_protection))
-        .set_copy_tags_to_snapshot(cx.changes("copy_tags_to_snapshot").then_some(spec.copy_tags_to_snapshot))
-        .set_auto_minor_version_upgrade(minor)
-}
-
-fn insight(cx: &Cx<'_>, spec: &Spec, live: &DbInstance, request: Request) -> Result<Request, Fault> {
-    let logs = cx.changes("log_exports").then(|| exports(&spec.log_exports, live.enabled_cloudwatch_logs_exports()));
-    let request = request.set_cloudwatch_logs_export_configuration(logs);
-    if !cx.changes("performance_insights_key") {
-        return Ok(request);
+    async fn access(&self, request: Request) -> Result<Request, Fault> {
+        let Self { cx, spec, .. } = self;
+        let request = request
+            .set_vpc_security_group_ids(self.of("security_groups", security_groups(cx, spec)?))
+            .set_db_port_number(self.of("port", spec.port.into()))
+            .set_publicly_accessible(self.of("publicly_accessible", spec.publicly_accessible))
+            .set_enable_iam_database_authentication(self.of("iam_authentication", spec.iam_authentication));
+        if !self.fields.contains("master_password") {
+            return Ok(request);
+        }
+        Ok(request.master_user_password(password(cx, spec).await?.expose()))
     }
-    let key = spec.performance_insights_key.as_ref().map(|key| cx.id(key)).transpose()?;
-    let request = request.enable_performance_insights(key.is_some());
-    Ok(request.set_performance_insights_kms_key_id(key.map(|key| key.to_string())))
+
+    fn upkeep(&self, request: Request) -> Request {
+        let spec = self.spec;
+        let window = |field: &str, window: &Option<String>| self.of(field, window.clone()).flatten();
+        request
+            .set_backup_retention_period(self.of("backup_retention_days", spec.backup_retention_days.into()))
+            .set_preferred_backup_window(window("backup_window", &spec.backup_window))
+            .set_preferred_maintenance_window(window("maintenance_window", &spec.maintenance_window))
+            .set_ca_certificate_identifier(window("ca_certificate", &spec.ca_certificate))
+            .set_deletion_protection(self.of("deletion_protection", spec.deletion_protection))
+            .set_copy_tags_to_snapshot(self.of("copy_tags_to_snapshot", spec.copy_tags_to_snapshot))
+            .set_auto_minor_version_upgrade(self.of("auto_minor_version_upgrade", spec.auto_minor_version_upgrade))
+    }
+
+    fn insight(&self, request: Request) -> Result<Request, Fault> {
+        let Self { cx, spec, live, .. } = self;
+        let logs = self.of("log_exports", exports(&spec.log_exports, live.enabled_cloudwatch_logs_exports()));
+        let key = spec.performance_insights_key.as_ref().map(|key| cx.id(key)).transpose()?;
+        let on = self.of("performance_insights_key", key.is_some());
+        let key = self.of("performance_insights_key", key.map(|key| key.to_string())).flatten();
+        let request = request.set_cloudwatch_logs_export_configuration(logs);
+        Ok(request.set_enable_performance_insights(on).set_performance_insights_kms_key_id(key))
+    }
+}
+
+/// Whether the storage has to grow. With autoscaling it may be larger than the spec says, which is no difference.
+fn too_small(spec: &Spec, live: &DbInstance) -> bool {
+    live.allocated_storage().is_some_and(|live| live < spec.allocated_storage)
 }
 
 /// What to turn on and off so that exactly `wanted` is exported.
@@ -120,16 +166,17 @@ mod tests {
 
     #[test]
     fn storage_that_has_grown_by_itself_is_left_alone() {
-        let spec = Spec { allocated_storage: 100, max_allocated_storage: Some(500), ..spec() };
-        assert_eq!(grown(&spec, &with_storage(150)), None);
-        assert_eq!(grown(&spec, &with_storage(50)), Some(100));
+        let spec = Spec { allocated_storage: 100, ..spec() };
+        assert!(!too_small(&spec, &with_storage(150)));
+        assert!(!too_small(&spec, &with_storage(100)));
+        assert!(too_small(&spec, &with_storage(50)));
     }
 
     #[test]
-    fn without_autoscaling_storage_is_what_the_file_says() {
-        let spec = Spec { allocated_storage: 100, max_allocated_storage: None, ..spec() };
-        assert_eq!(grown(&spec, &with_storage(50)), Some(100));
-        assert_eq!(grown(&spec, &with_storage(150)), Some(100), "and AWS says why that cannot be");
+    fn the_order_of_a_list_is_no_difference() {
+        let list = |items: &[&str]| serde_json::json!(items);
+        assert!(same(&list(&["a", "b"]), &list(&["b", "a"])));
+        assert!(!same(&list(&["a"]), &list(&["a", "b"])));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
 use rcm_engine::model::{Observed, Readiness};
+use serde_json::{Value, json};
 
 use super::Outputs;
 
@@ -26,53 +27,65 @@ pub(super) fn readiness(instance: &DbInstance) -> Readiness {
     }
 }
 
-/// The live values.
+/// The live values, for the engine.
 pub(super) fn observe(instance: &DbInstance) -> Observed<Outputs> {
-    let seen = storage(instance, Observed::new(outputs(instance)));
-    let seen = network(instance, seen);
+    let seen = Observed::new(outputs(instance));
+    fields(instance).into_iter().fold(seen, |seen, (field, value)| seen.see(field, value))
+}
+
+/// The live values of the spec's fields.
+pub(super) fn fields(instance: &DbInstance) -> Vec<(&'static str, Value)> {
+    let parameter_group = instance.db_parameter_groups().first().and_then(|group| group.db_parameter_group_name());
     let insights = instance.performance_insights_enabled().unwrap_or(false);
-    seen.see("engine", instance.engine())
-        .see("major_version", instance.engine_version().map(major))
-        .see("instance_class", instance.db_instance_class())
-        .see("db_name", instance.db_name())
-        .see("master_username", instance.master_username())
-        .see("parameter_group", instance.db_parameter_groups().first().and_then(|group| group.db_parameter_group_name()))
-        .see("backup_retention_days", instance.backup_retention_period())
-        .see("backup_window", instance.preferred_backup_window())
-        .see("maintenance_window", instance.preferred_maintenance_window())
-        .see("deletion_protection", instance.deletion_protection().unwrap_or(false))
-        .see("copy_tags_to_snapshot", instance.copy_tags_to_snapshot().unwrap_or(false))
-        .see("auto_minor_version_upgrade", instance.auto_minor_version_upgrade().unwrap_or(false))
-        .see("log_exports", instance.enabled_cloudwatch_logs_exports())
-        .see("performance_insights_key", instance.performance_insights_kms_key_id().filter(|_| insights))
-        .see("iam_authentication", instance.iam_database_authentication_enabled().unwrap_or(false))
-        .see("ca_certificate", instance.ca_certificate_identifier())
+    let mut fields = vec![
+        ("engine", json!(instance.engine())),
+        ("major_version", json!(instance.engine_version().map(major))),
+        ("instance_class", json!(instance.db_instance_class())),
+        ("db_name", json!(instance.db_name())),
+        ("master_username", json!(instance.master_username())),
+        ("parameter_group", json!(parameter_group)),
+        ("backup_retention_days", json!(instance.backup_retention_period())),
+        ("backup_window", json!(instance.preferred_backup_window())),
+        ("maintenance_window", json!(instance.preferred_maintenance_window())),
+        ("deletion_protection", json!(instance.deletion_protection().unwrap_or(false))),
+        ("copy_tags_to_snapshot", json!(instance.copy_tags_to_snapshot().unwrap_or(false))),
+        ("auto_minor_version_upgrade", json!(instance.auto_minor_version_upgrade().unwrap_or(false))),
+        ("log_exports", json!(instance.enabled_cloudwatch_logs_exports())),
+        ("performance_insights_key", json!(instance.performance_insights_kms_key_id().filter(|_| insights))),
+        ("iam_authentication", json!(instance.iam_database_authentication_enabled().unwrap_or(false))),
+        ("ca_certificate", json!(instance.ca_certificate_identifier())),
+    ];
+    fields.extend(storage(instance));
+    fields.extend(network(instance));
+    fields
 }
 
-fn storage(instance: &DbInstance, seen: Observed<Outputs>) -> Observed<Outputs> {
-    let seen = seen
-        .see("max_allocated_storage", instance.max_allocated_storage())
-        .see("storage_type", instance.storage_type())
-        .see("kms_key", instance.kms_key_id());
+fn storage(instance: &DbInstance) -> Vec<(&'static str, Value)> {
+    let mut fields = vec![
+        ("max_allocated_storage", json!(instance.max_allocated_storage())),
+        ("storage_type", json!(instance.storage_type())),
+        ("kms_key", json!(instance.kms_key_id())),
+    ];
     // With autoscaling, what is there says nothing about what was asked for.
-    match instance.max_allocated_storage() {
-        Some(_) => seen,
-        None => seen.see("allocated_storage", instance.allocated_storage()),
+    if instance.max_allocated_storage().is_none() {
+        fields.push(("allocated_storage", json!(instance.allocated_storage())));
     }
+    fields
 }
 
-fn network(instance: &DbInstance, seen: Observed<Outputs>) -> Observed<Outputs> {
+fn network(instance: &DbInstance) -> Vec<(&'static str, Value)> {
     let groups = instance.vpc_security_groups().iter().filter(|group| group.status() != Some("removing"));
     let groups: Vec<_> = groups.filter_map(|group| group.vpc_security_group_id()).collect();
-    let seen = seen
-        .see("multi_az", instance.multi_az().unwrap_or(false))
-        .see("subnet_group", instance.db_subnet_group().and_then(|group| group.db_subnet_group_name()))
-        .see("security_groups", groups)
-        .see("publicly_accessible", instance.publicly_accessible().unwrap_or(false));
-    match instance.endpoint().and_then(|endpoint| endpoint.port()) {
-        Some(port) => seen.see("port", port),
-        None => seen,
+    let mut fields = vec![
+        ("multi_az", json!(instance.multi_az().unwrap_or(false))),
+        ("subnet_group", json!(instance.db_subnet_group().and_then(|group| group.db_subnet_group_name()))),
+        ("security_groups", json!(groups)),
+        ("publicly_accessible", json!(instance.publicly_accessible().unwrap_or(false))),
+    ];
+    if let Some(port) = instance.endpoint().and_then(|endpoint| endpoint.port()) {
+        fields.push(("port", json!(port)));
     }
+    fields
 }
 
 fn outputs(instance: &DbInstance) -> Outputs {
@@ -92,7 +105,7 @@ fn major(version: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tests::spec, *};
 
     fn in_status(status: &str) -> DbInstance {
         DbInstance::builder().db_instance_status(status).build()
@@ -113,6 +126,23 @@ mod tests {
         for status in ["failed", "incompatible-network", "storage-full", "inaccessible-encryption-credentials"] {
             assert!(matches!(readiness(&in_status(status)), Readiness::Failed(_)), "{status}");
         }
+    }
+
+    #[test]
+    fn what_is_read_are_fields_of_the_spec_and_never_the_password() {
+        let spec = serde_json::to_value(spec()).unwrap();
+        let fields = fields(&in_status("available"));
+        for (field, _) in &fields {
+            assert!(spec.get(field).is_some(), "{field}");
+        }
+        assert!(fields.iter().all(|(field, _)| *field != "master_password"));
+    }
+
+    #[test]
+    fn storage_is_compared_only_where_it_does_not_grow_by_itself() {
+        let reads_storage = |live: DbInstance| fields(&live).iter().any(|(field, _)| *field == "allocated_storage");
+        assert!(reads_storage(DbInstance::builder().allocated_storage(100).build()));
+        assert!(!reads_storage(DbInstance::builder().allocated_storage(150).max_allocated_storage(500).build()));
     }
 
     #[test]
