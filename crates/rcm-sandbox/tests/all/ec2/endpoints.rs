@@ -21,11 +21,11 @@ async fn a_gateway_endpoint_is_a_route_in_its_tables() {
         let with = ec2.describe_route_tables().filters(filter("route.gateway-id", &id)).send().await.unwrap();
         with.route_tables().iter().filter_map(|table| table.route_table_id.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(tables().await, [first.clone()]);
+    assert_eq!(tables().await, [first.as_str()]);
 
     let modify = ec2.modify_vpc_endpoint().vpc_endpoint_id(&id).add_route_table_ids(&second);
     modify.remove_route_table_ids(&first).send().await.unwrap();
-    assert_eq!(tables().await, [second.clone()]);
+    assert_eq!(tables().await, [second.as_str()]);
 
     drop(ec2);
     let cloud = cloud.reopen().await;
