@@ -67,8 +67,8 @@ fn patience(verb: Verb, kind: FaultKind) -> Option<Patience> {
         (Verb::Create, FaultKind::Transient) => None,
         (_, FaultKind::Transient) => Some(Patience::new(60, 500, 10_000)),
         (Verb::Create | Verb::Configure | Verb::Look, FaultKind::Propagating) => Some(Patience::new(300, 250, 5_000)),
-        // What was made a moment ago is not visible everywhere yet.
-        (Verb::Configure, FaultKind::NotFound) => Some(Patience::new(120, 250, 5_000)),
+        // What was made a moment ago is not visible everywhere yet: itself, or what it stands on.
+        (Verb::Create | Verb::Configure, FaultKind::NotFound) => Some(Patience::new(120, 250, 5_000)),
         // Network interfaces of load balancers and tasks are released up to five minutes after their delete.
         (Verb::Delete, FaultKind::InUse) => Some(Patience::new(900, 1_000, 10_000)),
         (Verb::Create | Verb::Configure, FaultKind::InUse) => Some(Patience::new(300, 1_000, 10_000)),
