@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::{
     client::{
         interceptors::{Intercept, context::BeforeSerializationInterceptorContextRef, dyn_dispatch_hint},
         orchestrator::Metadata,
+        runtime_components::RuntimeComponents,
     },
 };
 use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig};
@@ -26,9 +27,11 @@ impl Intercept for OnceOnly {
         "OnceOnly"
     }
 
-    fn read_before_execution(
+    // Not earlier: before its execution an operation has not said its name yet.
+    fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let makes = config
