@@ -11,7 +11,9 @@ async fn environment(dir: &Path, sandbox: &Sandbox) -> Environment {
     let config = PartnerConfig::parse("acme.toml", ACME, None).expect("acme.toml is valid");
     let settings = Settings {
         cloud: Cloud::InProcess(sandbox.http_client()),
-        events: rcm::engine::model::Events::to(|event| eprintln!("{}", serde_json::to_string(event).expect("an event"))),
+        events: rcm::engine::model::Events::to(|event| {
+            eprintln!("{}", serde_json::to_string(event).expect("an event"))
+        }),
         ..Settings::new(dir.join("state"))
     };
     Environment::open(config, settings).await.expect("opens")

@@ -50,7 +50,7 @@ pub struct Spec {
     pub cluster: Ref<Cluster>,
     /// What runs.
     pub task_definition: Ref<TaskDefinition>,
-    /// How many tasks to begin with; afterwards autoscaling decides.
+    /// How many tasks a service begins with that has none; 0 to stop it. In between autoscaling decides, so it is never seen.
     pub desired_count: i32,
     /// Where tasks run.
     pub subnets: BTreeSet<Ref<Subnet>>,
@@ -102,7 +102,6 @@ impl Resource for Service {
     type Outputs = Outputs;
     const KIND: &'static str = "ecs/service";
     const REPLACE_ON: &'static [&'static str] = &["name", "cluster"];
-    const CREATE_ONLY: &'static [&'static str] = &["desired_count"];
     const PACE: Pace = Pace::slow(120, 1800).gone_within(900);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
@@ -140,11 +139,12 @@ impl Resource for Service {
             let request = request.tags(tag(REVISION, &wanted.task_definition));
             request.send().await.map_err(fault("ecs", "TagResource"))?;
         }
-        if live == wanted {
+        let count = starts_or_stops(cx, spec, &service);
+        if live == wanted && count.is_none() {
             return Ok(());
         }
         let (cluster, name) = place(id)?;
-        let request = cx.cloud.ecs.update_service().cluster(cluster).service(name);
+        let request = cx.cloud.ecs.update_service().cluster(cluster).service(name).set_desired_count(count);
         wanted.update(&live, request)?.send().await.map(drop).map_err(fault("ecs", "UpdateService"))
     }
 
@@ -213,6 +213,13 @@ async fn describe(aws: &Aws, cluster: &str, names: &[String]) -> Result<Vec<Desc
     let mut services = answer.and_then(|answer| answer.services).unwrap_or_default();
     services.retain(|service| service.status() != Some("INACTIVE"));
     Ok(services)
+}
+
+/// The number of tasks to ask for: only to start a service that runs none, or to stop one. How many of a running service
+/// there are is autoscaling's business.
+fn starts_or_stops(cx: &Cx<'_>, spec: &Spec, live: &Described) -> Option<i32> {
+    let differs = (spec.desired_count == 0) != (live.desired_count() == 0);
+    (cx.changes("desired_count") && differs).then_some(spec.desired_count)
 }
 
 async fn described(aws: &Aws, id: &Id) -> Result<Option<Described>, Fault> {

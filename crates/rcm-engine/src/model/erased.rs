@@ -51,7 +51,6 @@ pub struct Refreshed<'a> {
 pub trait DynResource: Send + Sync {
     fn kind(&self) -> &'static str;
     fn replace_on(&self) -> &'static [&'static str];
-    fn create_only(&self) -> &'static [&'static str];
     fn holds_data(&self) -> bool;
     fn on_destroy(&self) -> OnDestroy;
     fn pace(&self) -> Pace;
@@ -113,9 +112,6 @@ impl<R: Resource> DynResource for Erased<R> {
     }
     fn replace_on(&self) -> &'static [&'static str] {
         R::REPLACE_ON
-    }
-    fn create_only(&self) -> &'static [&'static str] {
-        R::CREATE_ONLY
     }
     fn holds_data(&self) -> bool {
         R::HOLDS_DATA

@@ -23,8 +23,6 @@ pub trait Resource: Sized + Send + Sync + 'static {
     const KIND: &'static str;
     /// Fields of the spec that the cloud cannot change in place.
     const REPLACE_ON: &'static [&'static str];
-    /// Fields that only matter at the create: somebody else owns them afterwards, so they are never compared.
-    const CREATE_ONLY: &'static [&'static str] = &[];
     /// Whether it holds what cannot be made again. Replacing or deleting it then needs an explicit word from a person.
     const HOLDS_DATA: bool = false;
     /// What `destroy` does with it.

@@ -46,18 +46,13 @@ pub(super) struct Sides<'a> {
 ///
 /// A field that was seen is compared with what is wanted; one that was not seen is compared as last applied. A field that is
 /// not wanted (`null`) and was not wanted before is the cloud's own business. Lists are compared without their order.
-pub(super) fn difference(
-    sides: &Sides<'_>,
-    lookup: &dyn Lookup,
-    replace_on: &[&str],
-    create_only: &[&str],
-) -> Vec<FieldChange> {
+pub(super) fn difference(sides: &Sides<'_>, lookup: &dyn Lookup, replace_on: &[&str]) -> Vec<FieldChange> {
     let empty = Map::new();
     let wanted = sides.wanted.as_object().unwrap_or(&empty);
     let applied = sides.applied.as_object().unwrap_or(&empty);
     let fields: BTreeSet<&String> = wanted.keys().chain(applied.keys()).collect();
-    let compared = fields.into_iter().filter(|field| !create_only.contains(&field.as_str()));
-    compared
+    fields
+        .into_iter()
         .filter_map(|field| {
             let resolved = resolve(wanted.get(field).unwrap_or(&Value::Null), lookup);
             let applied = applied.get(field).unwrap_or(&Value::Null);
@@ -110,7 +105,7 @@ mod tests {
 
     fn fields(wanted: &Value, applied: &Value, live: &Value) -> Vec<(String, Origin)> {
         let live = live.as_object().unwrap();
-        difference(&Sides { wanted, applied, live }, &Facts::default(), &["cidr"], &["count"])
+        difference(&Sides { wanted, applied, live }, &Facts::default(), &["cidr"])
             .into_iter()
             .map(|change| (change.field, change.origin))
             .collect()
@@ -142,11 +137,5 @@ mod tests {
         let spec = json!({"window": null});
         assert_eq!(fields(&spec, &spec, &json!({"window": "sun:01:00"})), []);
         assert_eq!(fields(&spec, &json!({"window": "x"}), &json!({"window": "x"})).len(), 1);
-    }
-
-    #[test]
-    fn what_others_own_after_the_create_is_not_compared() {
-        let spec = json!({"count": 2});
-        assert_eq!(fields(&spec, &spec, &json!({"count": 7})), []);
     }
 }

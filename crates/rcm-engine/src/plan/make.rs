@@ -168,7 +168,7 @@ impl<'a> Planner<'a> {
             facts = facts.without(address);
         }
         let sides = Sides { wanted: &node.spec, applied: &record.inputs, live };
-        Ok(difference(&sides, &facts, resource.replace_on(), resource.create_only()))
+        Ok(difference(&sides, &facts, resource.replace_on()))
     }
 
     /// Blocks the plan where it would destroy data that nobody has named.

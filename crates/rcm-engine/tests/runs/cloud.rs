@@ -1,0 +1,362 @@
+//! A cloud of toys that keeps what it is told, refuses like the real one, and checks the journal at every mutation.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rcm_engine::{
+    model::{
+        Actions, Cx, Deployment, Events, Fault, FaultKind, Graph, Id, Observed, OnDestroy, Pace, Readiness, Ref,
+        Registry, Resource,
+    },
+    plan::{Depth, Plan, Wanted, make, refresh},
+    run::{Cancel, Engine, OnFailure, Options, Outcome, execute, recover},
+    store::{Holder, Ledger, State, Store},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::Notify;
+
+/// One toy in the cloud.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Toy {
+    pub(crate) address: String,
+    pub(crate) generation: u32,
+    pub(crate) size: u32,
+    pub(crate) color: String,
+    pub(crate) needs: BTreeSet<String>,
+}
+
+/// What a call does instead of its work.
+#[derive(Debug, Clone)]
+pub(crate) enum Trick {
+    /// Answers this; nothing happened.
+    Refuse(FaultKind),
+    /// Does its work, and then the answer is lost.
+    LoseAnswer,
+    /// Never answers: the process dies here, before the work.
+    DieBefore,
+    /// The work is done and the process dies before the answer.
+    DieAfter,
+}
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) toys: BTreeMap<String, Toy>,
+    pub(crate) calls: Vec<String>,
+    tricks: BTreeMap<String, VecDeque<Trick>>,
+    journal: Option<PathBuf>,
+    minted: u32,
+    /// Told when a `Die…` trick is played.
+    death: Arc<Notify>,
+}
+
+pub(crate) type Cloud = Mutex<World>;
+
+impl World {
+    /// The next calls `verb address` meet these tricks, one each.
+    pub(crate) fn trick(&mut self, call: &str, tricks: impl IntoIterator<Item = Trick>) {
+        self.tricks.entry(call.to_owned()).or_default().extend(tricks);
+    }
+
+    pub(crate) fn mutations(&self) -> usize {
+        let mutates = |call: &&String| ["create", "configure", "delete"].iter().any(|verb| call.starts_with(verb));
+        self.calls.iter().filter(mutates).count()
+    }
+
+    /// The toys by address; panics when two live ones share one.
+    pub(crate) fn inventory(&self) -> BTreeMap<String, Toy> {
+        let mut inventory = BTreeMap::new();
+        for toy in self.toys.values() {
+            assert!(inventory.insert(toy.address.clone(), toy.clone()).is_none(), "two of {}", toy.address);
+        }
+        inventory
+    }
+
+    fn begin(&mut self, verb: &str, address: &str) -> Option<Trick> {
+        let call = format!("{verb} {address}");
+        self.calls.push(call.clone());
+        if ["create", "configure", "delete"].contains(&verb) {
+            self.check_journal(address);
+        }
+        self.tricks.get_mut(&call).and_then(VecDeque::pop_front)
+    }
+
+    /// No mutation without a durable `begin` before it.
+    fn check_journal(&self, address: &str) {
+        let Some(path) = &self.journal else { return };
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let begun = |line: &str| line.contains("\"begin\"") && line.contains(&format!("\"{address}\""));
+        // A delete that recovery finishes was begun by the snapshot's own run.
+        let deleting = std::fs::read_to_string(path.with_extension("").with_extension("json")).unwrap_or_default();
+        assert!(
+            text.lines().any(begun) || deleting.contains("\"deleting\""),
+            "{address} was changed without a journal entry"
+        );
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Spec {
+    pub(crate) size: u32,
+    pub(crate) color: String,
+    pub(crate) needs: Vec<Ref<Thing>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Outputs {
+    pub(crate) arn: String,
+}
+
+/// Changes colour in place and is replaced to change its size. Needs others, which cannot go before it.
+pub(crate) struct Thing;
+/// The same, but it holds data and a destroy keeps it.
+pub(crate) struct Vault;
+
+async fn die(cloud: &Cloud) -> ! {
+    let death = Arc::clone(&cloud.lock().unwrap().death);
+    death.notify_one();
+    std::future::pending::<()>().await;
+    unreachable!("pending")
+}
+
+fn lost() -> Fault {
+    Fault::ours(FaultKind::Transient, "toy", "Timeout", "the answer was lost")
+}
+
+async fn played(cloud: &Cloud, trick: &Option<Trick>) -> Result<(), Fault> {
+    match trick {
+        Some(Trick::Refuse(kind)) => Err(Fault::ours(*kind, "toy", "Refused", "no")),
+        Some(Trick::DieBefore) => die(cloud).await,
+        _ => Ok(()),
+    }
+}
+
+async fn answered(cloud: &Cloud, trick: &Option<Trick>) -> Result<(), Fault> {
+    match trick {
+        Some(Trick::LoseAnswer) => Err(lost()),
+        Some(Trick::DieAfter) => die(cloud).await,
+        _ => Ok(()),
+    }
+}
+
+macro_rules! kind {
+    ($kind:ident, $name:literal, $data:literal, $destroy:expr) => {
+        impl Resource for $kind {
+            type Cloud = Cloud;
+            type Spec = Spec;
+            type Outputs = Outputs;
+            const KIND: &'static str = $name;
+            const REPLACE_ON: &'static [&'static str] = &["size"];
+            const HOLDS_DATA: bool = $data;
+            const ON_DESTROY: OnDestroy = $destroy;
+            const PACE: Pace = Pace::slow(60, 600).gone_within(600);
+
+            async fn create(cx: &Cx<'_, Cloud>, spec: &Spec) -> Result<Id, Fault> {
+                create(cx, spec).await
+            }
+            async fn configure(cx: &Cx<'_, Cloud>, id: &Id, spec: &Spec) -> Result<(), Fault> {
+                configure(cx, id, spec).await
+            }
+            async fn ready(cx: &Cx<'_, Cloud>, id: &Id) -> Result<Readiness, Fault> {
+                ready(cx, id).await
+            }
+            async fn read(cx: &Cx<'_, Cloud>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
+                read(cx, id).await
+            }
+            async fn find(cx: &Cx<'_, Cloud>, _: &Spec) -> Result<Option<Id>, Fault> {
+                find(cx).await
+            }
+            async fn delete(cx: &Cx<'_, Cloud>, id: &Id) -> Result<(), Fault> {
+                delete(cx, id).await
+            }
+            fn actions() -> Actions {
+                Actions::default()
+            }
+        }
+    };
+}
+
+kind!(Thing, "toy/thing", false, OnDestroy::Delete);
+kind!(Vault, "safe/vault", true, OnDestroy::Retain);
+
+async fn create(cx: &Cx<'_, Cloud>, spec: &Spec) -> Result<Id, Fault> {
+    let address = cx.identity.address.to_string();
+    let trick = cx.cloud.lock().unwrap().begin("create", &address);
+    played(cx.cloud, &trick).await?;
+    let needs = spec.needs.iter().map(|need| cx.id(need).map(|id| id.to_string())).collect::<Result<_, _>>()?;
+    let id = {
+        let mut world = cx.cloud.lock().unwrap();
+        world.minted += 1;
+        let id = format!("toy-{}", world.minted);
+        let toy = Toy { address, generation: cx.identity.generation, size: spec.size, color: "raw".into(), needs };
+        world.toys.insert(id.clone(), toy);
+        id
+    };
+    answered(cx.cloud, &trick).await?;
+    Ok(Id::from(id))
+}
+
+async fn configure(cx: &Cx<'_, Cloud>, id: &Id, spec: &Spec) -> Result<(), Fault> {
+    let trick = cx.cloud.lock().unwrap().begin("configure", cx.identity.address.as_str());
+    played(cx.cloud, &trick).await?;
+    let needs = spec.needs.iter().map(|need| cx.id(need).map(|id| id.to_string())).collect::<Result<_, _>>()?;
+    if let Some(toy) = cx.cloud.lock().unwrap().toys.get_mut(id.as_str()) {
+        toy.color.clone_from(&spec.color);
+        toy.needs = needs;
+    }
+    answered(cx.cloud, &trick).await
+}
+
+async fn ready(cx: &Cx<'_, Cloud>, _: &Id) -> Result<Readiness, Fault> {
+    let trick = cx.cloud.lock().unwrap().begin("ready", cx.identity.address.as_str());
+    Ok(match trick {
+        Some(Trick::Refuse(FaultKind::Quota)) => {
+            Readiness::Awaiting { what: "somebody".into(), details: json!([{"name": "_x"}]) }
+        }
+        Some(Trick::Refuse(FaultKind::Invalid)) => Readiness::Failed("broken".into()),
+        Some(_) => Readiness::Pending("growing".into()),
+        None => Readiness::Ready,
+    })
+}
+
+async fn read(cx: &Cx<'_, Cloud>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
+    let mut world = cx.cloud.lock().unwrap();
+    world.begin("read", cx.identity.address.as_str());
+    Ok(world.toys.get(id.as_str()).map(|toy| {
+        Observed::new(Outputs { arn: format!("arn:{id}") })
+            .see("size", toy.size)
+            .see("color", &toy.color)
+            .see("needs", &toy.needs)
+    }))
+}
+
+async fn find(cx: &Cx<'_, Cloud>) -> Result<Option<Id>, Fault> {
+    let mut world = cx.cloud.lock().unwrap();
+    world.begin("find", cx.identity.address.as_str());
+    let ours = |toy: &Toy| toy.address == cx.identity.address.as_str() && toy.generation == cx.identity.generation;
+    Ok(world.toys.iter().find(|(_, toy)| ours(toy)).map(|(id, _)| Id::from(id.clone())))
+}
+
+async fn delete(cx: &Cx<'_, Cloud>, id: &Id) -> Result<(), Fault> {
+    let trick = cx.cloud.lock().unwrap().begin("delete", cx.identity.address.as_str());
+    played(cx.cloud, &trick).await?;
+    {
+        let mut world = cx.cloud.lock().unwrap();
+        let holder = world.toys.values().find(|toy| toy.needs.contains(id.as_str())).map(|toy| toy.address.clone());
+        if let Some(holder) = holder {
+            panic!("{} was deleted while {holder} needs it", cx.identity.address);
+        }
+        world.toys.remove(id.as_str());
+    }
+    answered(cx.cloud, &trick).await
+}
+
+/// A deployment in a directory of its own.
+pub(crate) struct Bench {
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) wanted: Wanted,
+    pub(crate) cancel: Cancel,
+    pub(crate) purge: bool,
+    dir: tempfile::TempDir,
+}
+
+pub(crate) fn spec(size: u32, color: &str, needs: &[&Ref<Thing>]) -> Spec {
+    Spec { size, color: color.into(), needs: needs.iter().map(|need| (*need).clone()).collect() }
+}
+
+/// Two chains that meet: `base` under `left` and `right`, `top` on both, and a vault on its own.
+pub(crate) fn diamond(size: u32, color: &str) -> Graph {
+    let mut graph = Graph::new();
+    let base = graph.add::<Thing>("base", spec(size, color, &[]));
+    let left = graph.add::<Thing>("left", spec(1, color, &[&base]));
+    let right = graph.add::<Thing>("right", spec(1, "blue", &[&base]));
+    graph.add::<Thing>("top", spec(1, color, &[&left, &right]));
+    graph.add::<Vault>("vault", spec(1, color, &[]));
+    graph.finish().expect("a graph")
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path(), "acme", "prod");
+        let cloud = Cloud::default();
+        cloud.lock().unwrap().journal = Some(store.journal_path());
+        let wanted = Wanted { graph: diamond(1, "red"), ..Wanted::default() };
+        let (cloud, on_failure, cancel) = (Arc::new(cloud), OnFailure::Keep, Cancel::new());
+        Self { cloud, on_failure, wanted, cancel, purge: false, dir }
+    }
+
+    pub(crate) fn trick(&self, call: &str, tricks: impl IntoIterator<Item = Trick>) {
+        self.cloud.lock().unwrap().trick(call, tricks);
+    }
+
+    pub(crate) fn inventory(&self) -> BTreeMap<String, Toy> {
+        self.cloud.lock().unwrap().inventory()
+    }
+
+    /// Forgets the calls so far, and says how many of them changed something.
+    pub(crate) fn mutations(&self) -> usize {
+        let mut world = self.cloud.lock().unwrap();
+        let mutations = world.mutations();
+        world.calls.clear();
+        mutations
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.dir.path(), "acme", "prod")
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.store().load().unwrap().expect("a state")
+    }
+
+    pub(crate) fn unfinished(&self) -> bool {
+        self.store().is_unfinished().unwrap()
+    }
+
+    /// One whole run, as a process would do it: lock, recover, refresh, plan, execute, snapshot.
+    pub(crate) async fn run(&self) -> (Plan, Outcome) {
+        let deployment = Deployment {
+            project: "acme-rcm".into(),
+            partner: "acme".into(),
+            environment: "prod".into(),
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        let registry = Registry::new().with::<Thing>(&self.cloud).with::<Vault>(&self.cloud);
+        let holder = Holder::this_process("tester", "test");
+        let lock = self.store().lock(&holder, Duration::ZERO, &Events::none()).await.unwrap();
+        let ledger = Arc::new(Ledger::open(self.store(), lock, "test", &deployment).unwrap());
+        let options = Options { on_failure: self.on_failure, purge: self.purge, ..Options::default() };
+        let cancel = self.cancel.clone();
+        let engine = Engine::new(registry.clone(), Arc::clone(&ledger), Events::none(), options, cancel);
+        recover(&engine).await.unwrap();
+        let state = ledger.state().clone();
+        let live = refresh(&registry, &state, Depth::Full, &BTreeSet::new()).await.unwrap();
+        let plan = make(&registry, &state, &live, &self.wanted).unwrap();
+        let outcome = execute(&engine, &plan).await;
+        drop(engine);
+        Arc::into_inner(ledger).expect("the run is over").checkpoint().unwrap();
+        (plan, outcome)
+    }
+
+    /// A run that dies at its next `Die…` trick: nothing is dropped in order, nothing is written any more.
+    pub(crate) async fn crash(&self) {
+        let death = Arc::clone(&self.cloud.lock().unwrap().death);
+        tokio::select! {
+            (_, outcome) = self.run() => panic!("the run was to die: {outcome:?}"),
+            () = death.notified() => {}
+        }
+        // The dead run's tasks are dropped one by one; the last one frees the lock.
+        let store = self.store();
+        let holder = Holder::this_process("tester", "test");
+        store.lock(&holder, Duration::from_mins(1), &Events::none()).await.unwrap();
+    }
+}
