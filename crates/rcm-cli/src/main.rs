@@ -1,2 +1,26 @@
-//! The rcm command.
-fn main() {}
+//! The `rcm` command: the only place where rcm reads the environment, asks and prints.
+//!
+//! `args` says what can be typed; `commands` has one file a verb; `render` turns plans, events and reports into text; `error`
+//! has the exit codes. `session` opens an environment the way the options say.
+
+mod args;
+mod commands;
+mod error;
+mod render;
+mod session;
+mod signals;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    terminal::set_up(&cli.globals);
+    let exit = commands::run(&cli).unwrap_or_else(|error| {
+        terminal::error(&error.to_string());
+        error.exit
+    });
+    ExitCode::from(exit.code())
+}

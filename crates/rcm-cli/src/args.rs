@@ -1,0 +1,305 @@
+//! What can be typed after `rcm`.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use rcm::engine::{model::Address, plan::Depth, run::OnFailure};
+
+/// Gives each business partner an isolated AWS environment of its own.
+#[derive(Debug, Parser)]
+#[command(name = "rcm", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make the environment what the partner file says
+    Provision(Provision),
+    /// Show what `provision` or `destroy` would do, and change nothing
+    Plan(PlanArgs),
+    /// Take the environment away; logs, final snapshots and their key are kept
+    Destroy(Destroy),
+    /// Print what others need to know: host names, URLs, ARNs
+    Output(Output),
+    /// Draw the resources and what waits for what
+    Graph(GraphArgs),
+    /// Look at what rcm knows to exist
+    State(State),
+    /// Check the partner file, without AWS
+    Validate,
+    /// The AWS inside rcm that `--sandbox` uses
+    Sandbox(SandboxArgs),
+}
+
+/// Options of every verb; they may stand before or after it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Globals {
+    /// The partner: NAME.toml in the partners' directory
+    #[arg(long, global = true, value_name = "NAME", env = "RCM_PARTNER")]
+    pub(crate) partner: Option<String>,
+    /// The environment, where the partner file has several
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Where the partner files are
+    #[arg(long, global = true, value_name = "DIR", default_value = "partners", env = "RCM_PARTNERS_DIR")]
+    pub(crate) partners_dir: PathBuf,
+    /// Where rcm keeps what it knows
+    #[arg(long, global = true, value_name = "DIR", default_value = "state", env = "RCM_STATE_DIR")]
+    pub(crate) state_dir: PathBuf,
+    /// Use the AWS inside rcm instead of a real one: needs no account and costs nothing
+    #[arg(long, global = true)]
+    pub(crate) sandbox: bool,
+    /// How to print
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Human)]
+    pub(crate) output: Format,
+    /// Do not ask
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+    /// No colours (also: NO_COLOR=1)
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// How many calls to AWS may be under way at once
+    #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = parallelism)]
+    pub(crate) parallelism: usize,
+    /// How long to wait while another run holds the lock, as in 30s or 5m
+    #[arg(long, global = true, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(crate) lock_timeout: Duration,
+    /// How closely AWS is read before planning: `quick` is one call a kind, `full` also reads settings that cost a call each
+    #[arg(long, global = true, value_name = "DEPTH", value_enum, default_value_t = Refresh::Quick)]
+    pub(crate) refresh: Refresh,
+    /// Log what rcm does to stderr; twice for more
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Options of `provision`.
+#[derive(Debug, Args)]
+pub(crate) struct Provision {
+    /// Run this plan of `rcm plan --out`, if the state and AWS still are what it was made from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// What happens to what is done when something fails [default: rollback for the first provision, then keep]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) on_failure: Option<AfterFailure>,
+    /// How long to wait for the certificate before the rest is left for the next run
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    pub(crate) certificate_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) losses: Losses,
+}
+
+/// Which data may go.
+#[derive(Debug, Args)]
+pub(crate) struct Losses {
+    /// The data of this resource may be replaced or deleted; can be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) allow_destroy: Vec<Address>,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Save the plan for `rcm provision --plan FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Exit with 2 when there is something to do
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    /// Show what `destroy` would do
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// With --destroy: also what `destroy` keeps
+    #[arg(long, requires = "destroy")]
+    pub(crate) purge: bool,
+    #[command(flatten)]
+    pub(crate) losses: Losses,
+}
+
+/// Options of `destroy`.
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    /// Delete also what is usually kept: log buckets, log groups, the key; and take no final snapshot
+    #[arg(long)]
+    pub(crate) purge: bool,
+}
+
+/// Options of `output`.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Print this one alone, bare
+    pub(crate) name: Option<String>,
+}
+
+/// Options of `graph`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// The language of the drawing [default: dot, or json with --output json]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Drawing>,
+    /// Write it to this file instead of the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of `state`.
+#[derive(Debug, Args)]
+pub(crate) struct State {
+    #[command(subcommand)]
+    pub(crate) verb: StateVerb,
+}
+
+/// What to do with the state.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateVerb {
+    /// List the resources that rcm knows to exist
+    List,
+    /// Print what rcm knows of one resource, as JSON
+    Show {
+        /// As in `network/vpc`
+        address: Address,
+    },
+    /// Forget a resource; it stays in AWS
+    Rm {
+        /// As in `network/vpc`
+        address: Address,
+    },
+    /// Say who holds the lock; a lock ends with its process, so there is never one to break
+    Unlock,
+}
+
+/// Options of `sandbox`.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    #[command(subcommand)]
+    pub(crate) verb: SandboxVerb,
+}
+
+/// What to do with the sandbox.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxVerb {
+    /// Delete the partner's sandbox: its cloud and what rcm knows of it
+    Reset,
+    /// Answer HTTP on this machine, so that `aws --endpoint-url` can look at the sandbox
+    Serve {
+        /// The port; 0 for any free one
+        #[arg(long, default_value_t = 4566)]
+        port: u16,
+    },
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+/// How closely AWS is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Refresh {
+    /// One batched call a kind
+    Quick,
+    /// Also settings that cost a call each
+    Full,
+}
+
+/// What happens to what is done when something fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AfterFailure {
+    /// Undo it
+    Rollback,
+    /// Leave it; the next run goes on from there
+    Keep,
+}
+
+/// The language of a drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    /// Graphviz
+    Dot,
+    /// Mermaid, for Markdown
+    Mermaid,
+    /// Nodes with their specs, for programs
+    Json,
+    /// A picture
+    Svg,
+}
+
+impl From<Refresh> for Depth {
+    fn from(refresh: Refresh) -> Self {
+        match refresh {
+            Refresh::Quick => Self::Quick,
+            Refresh::Full => Self::Full,
+        }
+    }
+}
+
+impl From<AfterFailure> for OnFailure {
+    fn from(after: AfterFailure) -> Self {
+        match after {
+            AfterFailure::Rollback => Self::Rollback,
+            AfterFailure::Keep => Self::Keep,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time is written as in 30s, 5m or 1h30m".to_owned();
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(parsed).map_err(|_| wrong())
+}
+
+fn parallelism(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("at least 1".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense_to_clap() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_verb() {
+        let before = Cli::parse_from(["rcm", "--partner", "acme", "--sandbox", "-y", "provision"]);
+        let after = Cli::parse_from(["rcm", "provision", "--partner", "acme", "--sandbox", "-y"]);
+        for cli in [before, after] {
+            assert_eq!(cli.globals.partner.as_deref(), Some("acme"));
+            assert!(cli.globals.sandbox && cli.globals.yes);
+            assert!(matches!(cli.verb, Verb::Provision(_)));
+        }
+        let nested = Cli::parse_from(["rcm", "state", "list", "--partner", "acme", "--output", "json"]);
+        assert_eq!(nested.globals.output, Format::Json);
+    }
+
+    #[test]
+    fn times_are_written_with_their_unit() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("5m"), Ok(Duration::from_mins(5)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
+        assert!(duration("5").is_err());
+        assert!(duration("-5m").is_err());
+    }
+
+    #[test]
+    fn a_purge_is_planned_only_with_a_destroy() {
+        assert!(Cli::try_parse_from(["rcm", "plan", "--purge"]).is_err());
+        assert!(Cli::try_parse_from(["rcm", "plan", "--destroy", "--purge"]).is_ok());
+    }
+}

@@ -1,0 +1,51 @@
+//! One file a verb.
+
+mod destroy;
+mod graph;
+mod output;
+mod plan;
+mod provision;
+mod run;
+mod sandbox;
+mod state;
+mod validate;
+
+use std::{future::Future, path::Path};
+
+use rcm::engine::store::write_atomically;
+
+use crate::{
+    args::{Cli, Verb},
+    error::{CommandError, Exit},
+};
+
+/// Does what was typed.
+pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
+    let globals = &cli.globals;
+    match &cli.verb {
+        Verb::Provision(args) => wait_for(provision::run(globals, args)),
+        Verb::Plan(args) => wait_for(plan::run(globals, args)),
+        Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
+        Verb::Output(args) => wait_for(output::run(globals, args)),
+        Verb::Graph(args) => wait_for(graph::run(globals, args)),
+        Verb::State(args) => wait_for(state::run(globals, args)),
+        Verb::Validate => wait_for(validate::run(globals)),
+        Verb::Sandbox(args) => wait_for(sandbox::run(globals, args)),
+    }
+}
+
+/// Two threads: one may be asking a person while the other listens for signals.
+fn wait_for(work: impl Future<Output = Result<Exit, CommandError>>) -> Result<Exit, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| CommandError::new(Exit::Failed, format!("cannot start threads: {error}")))?;
+    let result = runtime.block_on(work);
+    // A read of the terminal that nobody waits for any more must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// Writes a file that somebody asked for, whole or not at all.
+fn save(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
+    write_atomically(path, bytes)
+        .map_err(|error| CommandError::new(Exit::Failed, format!("cannot write {}: {error}", path.display())))
+}

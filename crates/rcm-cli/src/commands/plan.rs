@@ -1,0 +1,57 @@
+//! `rcm plan`: what `provision` or `destroy` would do.
+
+use rcm::{
+    Goal,
+    engine::{model::Events, plan::Plan, run::Cancel},
+};
+
+use super::{run::plan_text, save};
+use crate::{
+    args::{Format, Globals, PlanArgs},
+    error::{CommandError, Exit},
+    session::{Needs, Session},
+    signals::{self, Stake},
+    terminal,
+};
+
+pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<Exit, CommandError> {
+    signals::listen(Cancel::new(), Stake::new(false), |_| {})?;
+    let needs = Needs { verb: "plan", cloud: true, events: Events::none(), cancel: Cancel::new() };
+    let session = Session::open(globals, needs, |_| {}).await?;
+    let goal = Goal {
+        destroy: args.destroy,
+        purge: args.purge,
+        may_lose: args.losses.allow_destroy.iter().cloned().collect(),
+        saved: None,
+    };
+    let plan = session.environment.plan(&goal).await.map_err(|error| session.error(&error))?;
+    let json = json(&plan)?;
+    if let Some(path) = &args.out {
+        save(path, json.as_bytes())?;
+    }
+    match globals.output {
+        Format::Json => terminal::out(&json)?,
+        Format::Human => terminal::out(&(plan_text(&session, &plan, args.purge) + &advice(&session, args, &plan)))?,
+    }
+    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
+}
+
+fn json(plan: &Plan) -> Result<String, CommandError> {
+    let text = serde_json::to_string_pretty(plan);
+    let text = text.map_err(|error| CommandError::new(Exit::Failed, format!("the plan cannot be written: {error}")))?;
+    Ok(text + "\n")
+}
+
+fn advice(session: &Session, args: &PlanArgs, plan: &Plan) -> String {
+    let verb = if args.destroy { "destroy" } else { "provision" };
+    let purge = if args.purge { " --purge" } else { "" };
+    if plan.is_empty() || !plan.blocked.is_empty() {
+        return String::new();
+    }
+    match &args.out {
+        Some(path) if !args.destroy => {
+            format!("Saved. To run exactly this: {} --plan {}\n", session.next.command(verb), path.display())
+        }
+        _ => format!("To do it: {}{purge}\n", session.next.command(verb)),
+    }
+}

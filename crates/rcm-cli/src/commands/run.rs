@@ -1,0 +1,213 @@
+//! What `provision` and `destroy` share: the plan is shown, a person is asked, and what happens is told as it happens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use std::time::Instant;
+
+use rcm::{
+    Error, Goal, Report, Settings,
+    engine::{
+        model::{Event, Events},
+        plan::Plan,
+        run::Cancel,
+    },
+};
+
+use crate::{
+    args::{Format, Globals},
+    error::{CommandError, Exit},
+    render::{
+        json,
+        plain::{self, Detail, Seen},
+        plan::{self, About},
+        progress::Progress,
+        report,
+    },
+    session::{Needs, Session},
+    signals::{self, Stake},
+    terminal,
+};
+
+/// What is run.
+pub(super) struct Job {
+    /// `provision` or `destroy`.
+    pub(super) verb: &'static str,
+    /// What it is to bring about.
+    pub(super) goal: Goal,
+    /// What a person types to say yes, given the partner's name.
+    pub(super) consent: Consent,
+}
+
+/// How a person says yes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Consent {
+    /// By `y`.
+    Yes,
+    /// By the partner's name.
+    PartnerName,
+}
+
+/// Runs it and tells how it went.
+pub(super) async fn run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)) -> Result<Exit, CommandError> {
+    let result = tell_run(globals, job, tune).await;
+    if let Err(error) = &result
+        && globals.output == Format::Json
+    {
+        terminal::out(&json::error(error))?;
+    }
+    result
+}
+
+async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)) -> Result<Exit, CommandError> {
+    let begun = Instant::now();
+    let show = Arc::new(Show::new(globals.output));
+    let (cancel, stake) = (Cancel::new(), Stake::new(true));
+    let (shown, followed) = (Arc::clone(&show), stake.clone());
+    let events = Events::to(move |event| {
+        followed.follow(event);
+        shown.event(event);
+    });
+    let said = Arc::clone(&show);
+    signals::listen(cancel.clone(), stake, move |line| said.say(line))?;
+    let needs = Needs { verb: job.verb, cloud: true, events, cancel: cancel.clone() };
+    let session = Session::open(globals, needs, tune).await?;
+    let asked = Asked::default();
+    let result = session.environment.run(&job.goal, |plan| approve(globals, job, &session, &show, &asked, plan)).await;
+    show.finish();
+    let report = match result {
+        Ok(report) => report,
+        Err(_) if cancel.is_cancelled() => return Err(stopped(&session, job)),
+        Err(Error::Declined) if asked.nobody() => return Err(nobody_to_ask(&session, job)),
+        Err(error) => return Err(session.error(&error)),
+    };
+    let exit = report::exit(&report.outcome);
+    let run = report::Run { verb: job.verb, name: &session.name(), took: begun.elapsed(), next: &session.next };
+    tell(globals, &report, &run, exit)?;
+    Ok(exit)
+}
+
+fn tell(globals: &Globals, report: &Report, run: &report::Run<'_>, exit: Exit) -> Result<(), CommandError> {
+    match globals.output {
+        Format::Human => terminal::out(&report::report(report, run)),
+        Format::Json => terminal::out(&json::result(report, exit, run.took)),
+    }
+}
+
+/// Whether approval failed for want of somebody to ask.
+#[derive(Debug, Default)]
+struct Asked(AtomicBool);
+
+impl Asked {
+    fn nobody(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn approve(globals: &Globals, job: &Job, session: &Session, show: &Show, asked: &Asked, plan: &Plan) -> bool {
+    show.plan(plan, &plan_text(session, plan, job.goal.purge), globals.yes);
+    if globals.yes {
+        return true;
+    }
+    if !terminal::can_ask() {
+        asked.0.store(true, Ordering::SeqCst);
+        return false;
+    }
+    // The other thread goes on listening for signals.
+    tokio::task::block_in_place(|| consent(job.consent, &session.environment.config().partner))
+}
+
+/// The plan as text, with what the environment's kinds of resources say about data.
+pub(super) fn plan_text(session: &Session, plan: &Plan, purge: bool) -> String {
+    let registry = session.environment.registry();
+    let holds_data = |kind: &str| registry.get(kind).is_ok_and(|resource| resource.holds_data());
+    plan::plan(plan, &About { holds_data: &holds_data, purge })
+}
+
+fn consent(consent: Consent, partner: &str) -> bool {
+    match consent {
+        Consent::Yes => {
+            let answer = terminal::ask("\nProceed? [y/N] ");
+            answer.is_some_and(|answer| ["y", "yes"].contains(&answer.to_lowercase().as_str()))
+        }
+        Consent::PartnerName => {
+            let answer =
+                terminal::ask(&format!("\nThis takes it all away. To go on, type the partner's name ({partner}): "));
+            answer.is_some_and(|answer| answer == partner)
+        }
+    }
+}
+
+fn nobody_to_ask(session: &Session, job: &Job) -> CommandError {
+    CommandError::new(Exit::NotApproved, "there is no terminal to ask on; nothing was changed")
+        .hint(format!("to go on without being asked: {} --yes", session.next.command(job.verb)))
+}
+
+fn stopped(session: &Session, job: &Job) -> CommandError {
+    CommandError::new(Exit::Stopped, "stopped before anything new was begun")
+        .hint(format!("to go on: {}", session.next.command(job.verb)))
+}
+
+/// What happens, told in one of three ways.
+enum Show {
+    /// Live, on a terminal.
+    Live(Progress),
+    /// As lines on stderr.
+    Lines(Seen),
+    /// As JSON lines on stdout.
+    Json,
+}
+
+impl Show {
+    fn new(format: Format) -> Self {
+        match format {
+            Format::Json => Self::Json,
+            Format::Human if terminal::is_watched() => Self::Live(Progress::new()),
+            Format::Human => Self::Lines(Seen::default()),
+        }
+    }
+
+    fn event(&self, event: &Event) {
+        match self {
+            Self::Live(progress) => progress.event(event),
+            Self::Lines(seen) => {
+                if let Some(line) = plain::line(event, Detail::Everything, seen) {
+                    terminal::tell(&format!("{line}\n"));
+                }
+            }
+            // What cannot be written now cannot be written at the end either, and there it is an error.
+            Self::Json => drop(terminal::out(&json::event(event))),
+        }
+    }
+
+    /// The plan, before it is approved. Programs get it as data; a person who is asked sees it all the same.
+    fn plan(&self, plan: &Plan, text: &str, approved: bool) {
+        match self {
+            Self::Live(progress) => {
+                progress.plan(plan);
+                drop(terminal::out(text));
+            }
+            Self::Lines(_) => drop(terminal::out(text)),
+            Self::Json => {
+                drop(terminal::out(&json::plan(plan)));
+                if !approved && terminal::can_ask() {
+                    terminal::tell(text);
+                }
+            }
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match self {
+            Self::Live(progress) => progress.say(line),
+            Self::Lines(_) | Self::Json => terminal::tell(&format!("{} {line}\n", plain::now())),
+        }
+    }
+
+    fn finish(&self) {
+        if let Self::Live(progress) = self {
+            progress.finish();
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Why a command did not do what it was asked, and the one table of exit codes.
+
+use std::{error::Error as StdError, fmt, io};
+
+use rcm::{
+    Error,
+    engine::{model::Fault, plan::Blocked, store::StoreError},
+};
+
+use crate::session::Next;
+
+/// How the command ends. `docs/commands.md` has the same table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// What was asked for is so.
+    Done,
+    /// AWS or this machine refused something.
+    Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// `plan --detailed-exitcode`: there is something to do.
+    Changes,
+    /// The partner file has mistakes.
+    Config,
+    /// Another run holds the lock.
+    Locked,
+    /// The run waits for somebody outside.
+    Parked,
+    /// Nobody has approved.
+    NotApproved,
+    /// Doing it would touch the wrong thing.
+    Refused,
+    /// Not all of a failed run could be undone.
+    Stuck,
+    /// The state cannot be read.
+    Damaged,
+    /// Stopped by a signal.
+    Stopped,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage | Self::Changes => 2,
+            Self::Config => 3,
+            Self::Locked => 4,
+            Self::Parked => 5,
+            Self::NotApproved => 6,
+            Self::Refused => 7,
+            Self::Stuck => 8,
+            Self::Damaged => 9,
+            Self::Stopped => 130,
+        }
+    }
+
+    /// The word for it in JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Changes => "changes",
+            Self::Config => "config",
+            Self::Locked => "locked",
+            Self::Parked => "parked",
+            Self::NotApproved => "not-approved",
+            Self::Refused => "refused",
+            Self::Stuck => "stuck",
+            Self::Damaged => "damaged",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// What went wrong.
+    pub(crate) message: String,
+    /// Why, from the nearest cause to the farthest.
+    pub(crate) causes: Vec<String>,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+}
+
+impl CommandError {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None }
+    }
+
+    /// Of any error, with its causes.
+    pub(crate) fn from_error(exit: Exit, error: &dyn StdError) -> Self {
+        let mut causes = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        Self { causes, ..Self::new(exit, error.to_string()) }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Of the library's error, with the next command.
+    pub(crate) fn of(error: &Error, next: &Next) -> Self {
+        match error {
+            Error::Config(error) => Self::config(error),
+            Error::Store(error) => store(error, next),
+            Error::Aws(error) => fault(error, next),
+            Error::WrongAccount { .. } => Self::from_error(Exit::Refused, error).hint(
+                "use credentials of the partner's account (AWS_PROFILE, or `aws_profile` or `aws_role_arn` in the partner file)",
+            ),
+            Error::WrongState { .. } => Self::from_error(Exit::Refused, error).hint(
+                "the partner file has come to mean another place; put it back, or keep states of different places in different directories (--state-dir)",
+            ),
+            Error::Blocked(blocked) => self::blocked(blocked, next),
+            Error::Stale(_) => {
+                Self::from_error(Exit::Refused, error).hint(format!("plan again: {}", next.command("plan --out FILE")))
+            }
+            Error::Declined => Self::from_error(Exit::NotApproved, error),
+            Error::NotInState(_) => Self::from_error(Exit::Failed, error)
+                .hint(format!("what is in the state: {}", next.command("state list"))),
+            Error::NoState { .. } => {
+                Self::from_error(Exit::Failed, error).hint(format!("provision it: {}", next.command("provision")))
+            }
+            Error::Graph(_) | Error::Plan(_) => {
+                Self::from_error(Exit::Failed, error).hint("this is a mistake in rcm; nothing was changed")
+            }
+        }
+    }
+
+    /// Of a mistake in the partner file, which explains itself.
+    pub(crate) fn config(error: &rcm::config::ConfigError) -> Self {
+        Self::new(Exit::Config, error.to_string())
+    }
+}
+
+fn store(error: &StoreError, next: &Next) -> CommandError {
+    let is = |exit| CommandError::from_error(exit, error);
+    match error {
+        StoreError::Locked { .. } => is(Exit::Locked).hint(
+            "wait for it, or give --lock-timeout 10m to wait here; a lock ends with its process, so there is never one to break",
+        ),
+        StoreError::Newer { .. } => is(Exit::Damaged).hint("the file is as it was; use the rcm that wrote it, or a newer one"),
+        StoreError::Corrupt { path, .. } => is(Exit::Damaged).hint(format!(
+            "the file is as it was, and nothing was changed; put back a good copy of {} and run {} to see what differs",
+            path.display(),
+            next.command("plan")
+        )),
+        StoreError::CorruptJournal { path, .. } | StoreError::Disagree { path, .. } => is(Exit::Damaged).hint(format!(
+            "nothing was changed; the state file and {} belong together: put back both of one time",
+            path.display()
+        )),
+        StoreError::Io { path, source } => {
+            let message = format!("{}: {source}", path.display());
+            CommandError { hint: Some(disk(source)), ..CommandError::new(Exit::Failed, message) }
+        }
+    }
+}
+
+fn disk(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "rcm has to write here; give yourself the right to, or another directory with --state-dir".to_owned()
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: make room and run the same command again; what was done is known".to_owned()
+        }
+        _ => "run the same command again once this is mended; what was done is known".to_owned(),
+    }
+}
+
+fn fault(fault: &Fault, next: &Next) -> CommandError {
+    let error = CommandError::new(Exit::Failed, fault.to_string());
+    match advice(fault, next) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// What to do about a failed call, where that can be said.
+pub(crate) fn advice(fault: &Fault, next: &Next) -> Option<String> {
+    use rcm::engine::model::FaultKind;
+    let expired = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+    let wrong_key = ["InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "AuthFailure"];
+    Some(match (fault.code.as_str(), fault.kind) {
+        ("NoCredentials", _) => format!(
+            "log in (`aws sso login`) or choose a profile (AWS_PROFILE=…); to try rcm without an account: {} --sandbox",
+            next.command("provision")
+        ),
+        ("NoAnswer" | "Timeout", _) => {
+            "check the network, AWS_ENDPOINT_URL and the proxy settings, then run the same command again".to_owned()
+        }
+        ("UnreadableAnswer", _) => "check AWS_ENDPOINT_URL: what answers there does not speak this service".to_owned(),
+        (code, _) if expired.contains(&code) => {
+            "the credentials have expired: log in again (`aws sso login`)".to_owned()
+        }
+        (code, _) if wrong_key.contains(&code) => "AWS does not know these credentials: check AWS_PROFILE".to_owned(),
+        (_, FaultKind::Denied) => {
+            format!(
+                "the credentials lack {}:{}; ask for it, then run the same command again",
+                fault.service, fault.operation
+            )
+        }
+        (_, FaultKind::Quota) => {
+            "a limit of the account: ask AWS to raise it (Service Quotas), then run the same command again".to_owned()
+        }
+        (_, FaultKind::Throttled) => {
+            "AWS wants fewer calls: run the same command again, with a smaller --parallelism".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn blocked(blocked: &[Blocked], next: &Next) -> CommandError {
+    let lines: Vec<String> = blocked.iter().map(|blocked| format!("{} {}", blocked.address, blocked.why)).collect();
+    let flags: Vec<String> = blocked.iter().map(|blocked| format!("--allow-destroy {}", blocked.address)).collect();
+    let error = CommandError::new(Exit::Refused, "data would be lost, and nobody has said that it may be");
+    let error = CommandError { causes: lines, ..error };
+    error.hint(format!("if it really may go: {} {}", next.command("provision"), flags.join(" ")))
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        for cause in &self.causes {
+            write!(f, "\n  {cause}")?;
+        }
+        match &self.hint {
+            Some(hint) => write!(f, "\n  = next: {hint}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Events and the end of a run as JSON, one object a line.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rcm::{
+    Report,
+    engine::{
+        model::{Address, Event, Fault},
+        plan::Plan,
+        run::{Aftermath, Outcome},
+    },
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::error::{CommandError, Exit};
+
+/// One line.
+pub(crate) fn line(value: &impl Serialize) -> String {
+    // What is written here are plain structures with text keys, which always serialise.
+    serde_json::to_string(value).map(|text| text + "\n").unwrap_or_default()
+}
+
+/// The event's line.
+pub(crate) fn event(event: &Event) -> String {
+    line(event)
+}
+
+/// The plan's line, before it is approved.
+pub(crate) fn plan(plan: &Plan) -> String {
+    line(&json!({ "at": Timestamp::now(), "event": "plan", "plan": plan }))
+}
+
+/// The last line of a run that began.
+pub(crate) fn result(report: &Report, exit: Exit, took: Duration) -> String {
+    let (outcome, more) = match &report.outcome {
+        Outcome::Done => ("done", json!({})),
+        Outcome::Cancelled => ("cancelled", json!({})),
+        Outcome::Parked(steps) => ("parked", json!({ "waiting": waiting(steps) })),
+        Outcome::Failed { failures, aftermath } => {
+            let (word, left): (_, &[_]) = match aftermath {
+                Aftermath::Kept => ("kept", &[]),
+                Aftermath::RolledBack => ("rolled-back", &[]),
+                Aftermath::Stuck(left) => ("stuck", left),
+            };
+            ("failed", json!({ "failures": faults(failures), "aftermath": word, "left": faults(left) }))
+        }
+    };
+    let mut result = json!({
+        "at": Timestamp::now(),
+        "event": "result",
+        "outcome": outcome,
+        "exit_code": exit.code(),
+        "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "counts": report.plan.counts(),
+        "unchanged": report.plan.unchanged,
+        "outputs": report.outputs.to_json(),
+        "retained": report.retained,
+        "notes": report.notes,
+    });
+    if let (Value::Object(result), Value::Object(more)) = (&mut result, more) {
+        result.extend(more);
+    }
+    line(&result)
+}
+
+/// The last line of a run that did not begin.
+pub(crate) fn error(error: &CommandError) -> String {
+    line(&json!({
+        "at": Timestamp::now(),
+        "event": "result",
+        "outcome": "error",
+        "exit_code": error.exit.code(),
+        "error": { "kind": error.exit.word(), "message": error.message, "causes": error.causes, "hint": error.hint },
+    }))
+}
+
+fn waiting(steps: &[(Address, String)]) -> Value {
+    steps.iter().map(|(address, what)| json!({ "address": address, "what": what })).collect()
+}
+
+fn faults(faults: &[(Address, Fault)]) -> Value {
+    faults.iter().map(|(address, fault)| json!({ "address": address, "fault": fault })).collect()
+}

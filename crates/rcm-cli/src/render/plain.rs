@@ -1,0 +1,144 @@
+//! Events as lines: what a log keeps, and what stays on a terminal once a step is over.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::{Timestamp, tz::TimeZone};
+use rcm::engine::model::{Address, Event, EventKind, Fault, UndoOf};
+
+use super::{DIM, RED, YELLOW, action_style, count, doing, done, duration, outputs::dns_records, paint};
+
+/// How wide the column of addresses is.
+const ADDRESS: usize = 34;
+
+/// The lines that have been printed and need no second time.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<BTreeSet<(Address, String)>>);
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Only what is worth keeping: the terminal shows the rest as it happens.
+    Lasting,
+    /// Also what runs and what is waited for.
+    Everything,
+}
+
+/// The line of an event, or the lines; `None` for what needs none.
+pub(crate) fn line(event: &Event, detail: Detail, seen: &Seen) -> Option<String> {
+    let text = match &event.address {
+        None => run(&event.kind, detail)?,
+        Some(address) => step(address, &event.kind, detail, seen)?,
+    };
+    let at = event.at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string();
+    Some(format!("{} {text}", paint(DIM, &at)))
+}
+
+fn run(kind: &EventKind, detail: Detail) -> Option<String> {
+    let everything = detail == Detail::Everything;
+    Some(match kind {
+        EventKind::LockWaiting { holder } => format!("waiting for the lock, held by {holder}"),
+        EventKind::Recovered { in_doubt } => {
+            format!("an earlier run was cut off: {} in doubt looked up and settled", count(*in_doubt, "resource"))
+        }
+        EventKind::RefreshStarted { resources } if everything && *resources > 0 => {
+            format!("reading {} from AWS", count(*resources, "resource"))
+        }
+        EventKind::RunStarted { steps } if everything => format!("beginning {}", count(*steps, "step")),
+        EventKind::Stopping { reason } => paint(YELLOW, &format!("stopping: {reason}")),
+        EventKind::RollbackStarted { steps } => {
+            paint(YELLOW, &format!("undoing what this run has done: {}", count(*steps, "step")))
+        }
+        _ => return None,
+    })
+}
+
+fn step(address: &Address, kind: &EventKind, detail: Detail, seen: &Seen) -> Option<String> {
+    let row = |text: String| format!("{address:ADDRESS$}  {text}");
+    let everything = detail == Detail::Everything;
+    Some(match kind {
+        EventKind::StepStarted { action, .. } if everything => row(paint(DIM, doing(action))),
+        EventKind::StepDone { action, elapsed_ms } => {
+            let took = paint(DIM, &duration(Duration::from_millis(*elapsed_ms)));
+            row(format!("{}  {took}", paint(action_style(action), &format!("{:9}", done(action)))))
+        }
+        EventKind::StepFailed { fault } => row(format!("{}  {}", paint(RED, "failed   "), brief(fault))),
+        EventKind::StepParked { what } => row(format!("{}  waits for {what}", paint(YELLOW, "left     "))),
+        EventKind::Progress { message } if everything => row(paint(DIM, message)),
+        EventKind::Awaiting { what, details } => {
+            let mut text = row(paint(YELLOW, &format!("waiting for {what}")));
+            if let Some(records) = dns_records(details).filter(|records| seen.first(address, records)) {
+                text.push_str(&format!("\n  Add to DNS, and the run goes on by itself:\n{}", records.trim_end()));
+            }
+            text
+        }
+        EventKind::Retry { fault, after_ms } if everything => {
+            let after = duration(Duration::from_millis(*after_ms));
+            row(paint(DIM, &format!("again in {after}: {}", brief(fault))))
+        }
+        EventKind::Retained { reason } => row(format!("kept       {reason}")),
+        EventKind::UndoStarted { undo } if everything => row(paint(DIM, undoing(*undo))),
+        EventKind::UndoDone => row(paint(YELLOW, "undone")),
+        EventKind::UndoFailed { fault } => row(format!("{}  {}", paint(RED, "not undone"), brief(fault))),
+        _ => return None,
+    })
+}
+
+/// What undoing does.
+pub(crate) fn undoing(undo: UndoOf) -> &'static str {
+    match undo {
+        UndoOf::Create => "deleting it again",
+        UndoOf::Update => "putting it back",
+    }
+}
+
+fn brief(fault: &Fault) -> String {
+    format!("{}: {}", fault.code, fault.message)
+}
+
+impl Seen {
+    fn first(&self, address: &Address, what: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((address.clone(), what.to_owned()))
+    }
+}
+
+/// The time now, as lines begin with.
+pub(crate) fn now() -> String {
+    paint(DIM, &Timestamp::now().to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use rcm::engine::model::FaultKind;
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(seen: &Seen, kind: EventKind) -> Option<String> {
+        let event = Event { at: Timestamp::UNIX_EPOCH, address: Address::new("edge/certificate").ok(), kind };
+        let line = line(&event, Detail::Everything, seen)?;
+        Some(strip_str(&line).to_string().split_once(' ')?.1.to_owned())
+    }
+
+    #[test]
+    fn a_step_is_a_line() {
+        let seen = Seen::default();
+        let done = EventKind::StepDone { action: "create", elapsed_ms: 412 };
+        insta::assert_snapshot!(shown(&seen, done).unwrap(), @"");
+        let fault = Fault::ours(FaultKind::Quota, "CreateVpc", "VpcLimitExceeded", "no more VPCs");
+        insta::assert_snapshot!(shown(&seen, EventKind::StepFailed { fault }).unwrap(), @"");
+    }
+
+    #[test]
+    fn the_records_to_add_are_shown_once() {
+        let seen = Seen::default();
+        let records = json!([{"domain": "a.com", "name": "_1.a.com.", "type": "CNAME", "value": "_2.aws."}]);
+        let awaiting = || EventKind::Awaiting { what: "DNS validation of a.com".into(), details: records.clone() };
+        assert!(shown(&seen, awaiting()).unwrap().contains("_1.a.com."));
+        assert!(!shown(&seen, awaiting()).unwrap().contains("_1.a.com."));
+    }
+}

@@ -1,0 +1,162 @@
+//! How a run went, for people.
+
+use std::time::Duration;
+
+use rcm::{
+    Report,
+    engine::{
+        model::{Address, Fault},
+        run::{Aftermath, Outcome},
+    },
+};
+
+use super::{BOLD, GREEN, RED, YELLOW, done, duration, outputs, paint};
+use crate::{
+    error::{Exit, advice},
+    session::Next,
+};
+
+/// What was run.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    /// `provision` or `destroy`.
+    pub(crate) verb: &'static str,
+    /// `acme/prod`.
+    pub(crate) name: &'a str,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// What to type next.
+    pub(crate) next: &'a Next,
+}
+
+/// How the process ends after `outcome`.
+pub(crate) fn exit(outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::Done => Exit::Done,
+        Outcome::Parked(_) => Exit::Parked,
+        Outcome::Cancelled => Exit::Stopped,
+        Outcome::Failed { aftermath: Aftermath::Stuck(_), .. } => Exit::Stuck,
+        Outcome::Failed { .. } => Exit::Failed,
+    }
+}
+
+/// The report as text.
+pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
+    let mut text = match &report.outcome {
+        Outcome::Done => succeeded(report, run),
+        Outcome::Parked(steps) => parked(steps, run),
+        Outcome::Cancelled => cancelled(run),
+        Outcome::Failed { failures, aftermath } => failed(failures, aftermath, run),
+    };
+    if run.verb == "provision" && !report.outputs.0.is_empty() {
+        text.push_str(&format!("\n{}\n{}", paint(BOLD, "Outputs"), outputs::outputs(&report.outputs)));
+    }
+    text.push_str(&retained(report, run));
+    if !report.notes.is_empty() {
+        let notes: String = report.notes.iter().map(|note| format!("  {note}\n")).collect();
+        text.push_str(&format!("\n{}\n{notes}", paint(BOLD, "Notes")));
+    }
+    text
+}
+
+fn succeeded(report: &Report, run: &Run<'_>) -> String {
+    let Run { name, took, .. } = run;
+    if report.plan.is_empty() {
+        let what =
+            if run.verb == "destroy" { "there is nothing left to destroy" } else { "is as its partner file says" };
+        return format!("{}\n", paint(GREEN.bold(), &format!("{name}: {what}, nothing was changed.")));
+    }
+    let words = ["create", "adopt", "complete", "update", "replace", "delete", "retain"];
+    let counts = report.plan.counts();
+    let parts: Vec<String> =
+        words.iter().filter_map(|word| Some(format!("{} {}", counts.get(word)?, done(word)))).collect();
+    let verb = if run.verb == "destroy" { "Destroyed" } else { "Provisioned" };
+    let title = paint(GREEN.bold(), &format!("{verb} {name} in {}", duration(*took)));
+    let parts = if parts.is_empty() { "predecessors deleted".to_owned() } else { parts.join(", ") };
+    format!("{title}: {parts}; {} unchanged.\n", report.plan.unchanged)
+}
+
+fn parked(steps: &[(Address, String)], run: &Run<'_>) -> String {
+    let title = paint(YELLOW.bold(), &format!("{} waits for somebody outside.", run.name));
+    let lines: String = steps.iter().map(|(address, what)| format!("  {address} waits for {what}\n")).collect();
+    format!(
+        "{title} Everything that does not need it is done, and stays.\n{lines}  = next: see to it, then go on: {}\n",
+        run.next.command(run.verb)
+    )
+}
+
+fn cancelled(run: &Run<'_>) -> String {
+    let go_on = run.next.command(run.verb);
+    format!("{} Nothing was lost; to go on: {go_on}\n", paint(YELLOW.bold(), &format!("Stopped {}.", run.name)))
+}
+
+fn failed(failures: &[(Address, Fault)], aftermath: &Aftermath, run: &Run<'_>) -> String {
+    let Run { verb, name, took, next } = run;
+    let title = paint(RED.bold(), &format!("{verb} {name} failed after {}", duration(*took)));
+    let failures_text: String = failures.iter().map(|(address, fault)| failure(address, fault)).collect();
+    let mut text = format!("{title}\n{failures_text}\n{}\n", happened(aftermath, verb));
+    if let Aftermath::Stuck(left) = aftermath {
+        left.iter().for_each(|(address, fault)| text.push_str(&failure(address, fault)));
+    }
+    if let Some(advice) = failures.iter().find_map(|(_, fault)| advice(fault, next)) {
+        text.push_str(&format!("  = help: {advice}\n"));
+    }
+    text + &what_next(aftermath, verb, next)
+}
+
+fn failure(address: &Address, fault: &Fault) -> String {
+    let Fault { service, operation, code, message, request_id, .. } = fault;
+    let request = request_id.as_ref().map(|id| format!("\n      request id {id}")).unwrap_or_default();
+    let call = if service == "rcm" { operation.clone() } else { format!("{service}:{operation}") };
+    let message = if message.is_empty() { "AWS gave no message" } else { message };
+    format!(
+        "  {}\n      {call}: {code}\n      {}{request}\n",
+        paint(RED, address.as_str()),
+        message.replace('\n', "\n      ")
+    )
+}
+
+fn happened(aftermath: &Aftermath, verb: &str) -> &'static str {
+    match (aftermath, verb) {
+        (Aftermath::RolledBack, _) => "Everything that this run had done was undone: AWS is as it was before.",
+        (Aftermath::Kept, "destroy") => "What was deleted is gone; the rest is as it was, and known.",
+        (Aftermath::Kept, _) => "What was done before that stays, and is known; the next run goes on from there.",
+        (Aftermath::Stuck(_), _) => {
+            "What this run had done was undone, but for these, which still exist and are known:"
+        }
+    }
+}
+
+fn what_next(aftermath: &Aftermath, verb: &str, next: &Next) -> String {
+    let again = next.command(verb);
+    match (aftermath, verb) {
+        (Aftermath::RolledBack, _) => format!("  = next: mend it, then: {again}\n"),
+        (Aftermath::Kept, "destroy") => format!("  = next: mend it, then go on: {again}\n"),
+        (Aftermath::Kept, _) => {
+            format!("  = next: mend it, then go on: {again}\n          or take it away: {}\n", next.command("destroy"))
+        }
+        (Aftermath::Stuck(_), _) => {
+            let destroy = next.command("destroy");
+            format!("  = next: mend it, then delete them: {destroy}\n          or go on with them: {again}\n")
+        }
+    }
+}
+
+fn retained(report: &Report, run: &Run<'_>) -> String {
+    if report.retained.is_empty() {
+        return String::new();
+    }
+    let lines: String = report.retained.iter().map(|address| format!("  {address}\n")).collect();
+    let note = if run.verb == "destroy" {
+        format!(
+            "  A later provision takes them up again; to delete them too: {} --purge\n",
+            run.next.command("destroy")
+        )
+    } else {
+        String::new()
+    };
+    format!("\n{}\n{lines}{note}", paint(BOLD, "Kept by design"))
+}
+
+#[cfg(test)]
+mod tests;

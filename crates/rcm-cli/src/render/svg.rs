@@ -1,0 +1,4 @@
+//! stub
+pub(crate) fn svg(graph: &rcm::engine::model::Graph, title: &str) -> String {
+    format!("{title}{}", graph.nodes().len())
+}

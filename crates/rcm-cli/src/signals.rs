@@ -1,0 +1,76 @@
+//! Ctrl-C and SIGTERM: the first asks the run to stop at its next safe points, the second ends the process.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use rcm::engine::{
+    model::{Event, EventKind},
+    run::Cancel,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    error::{CommandError, Exit},
+    terminal,
+};
+
+/// Whether something is under way that ought to be stopped with care.
+#[derive(Debug, Clone)]
+pub(crate) struct Stake(Arc<AtomicBool>);
+
+impl Stake {
+    /// `careful`: whether a signal now asks first.
+    pub(crate) fn new(careful: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(careful)))
+    }
+
+    /// Follows a run: while it waits for a lock, reads, or asks, there is nothing to be careful about.
+    pub(crate) fn follow(&self, event: &Event) {
+        match event.kind {
+            EventKind::LockWaiting { .. } | EventKind::RefreshStarted { .. } => self.0.store(false, Ordering::SeqCst),
+            EventKind::RunStarted { .. } => self.0.store(true, Ordering::SeqCst),
+            _ => {}
+        }
+    }
+
+    fn is_careful(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Listens from now on. `say` prints a line without disturbing what else is on the screen.
+pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + 'static) -> Result<(), CommandError> {
+    let failed = |error| CommandError::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::spawn(async move {
+        next(&mut interrupt, &mut terminate).await;
+        if !stake.is_careful() {
+            terminal::tell("\nstopped; nothing was changed\n");
+            std::process::exit(i32::from(Exit::Stopped.code()));
+        }
+        cancel.cancel();
+        say("stopping: nothing new is begun, what is under way is finished (Ctrl-C again to leave at once)");
+        next(&mut interrupt, &mut terminate).await;
+        std::process::exit(i32::from(Exit::Stopped.code()));
+    });
+    Ok(())
+}
+
+/// Returns at the first Ctrl-C or SIGTERM.
+pub(crate) async fn first() {
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => next(&mut interrupt, &mut terminate).await,
+        // Then the operating system's own way ends the process.
+        _ => std::future::pending().await,
+    }
+}
+
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
