@@ -7,7 +7,29 @@ import os
 import sys
 import threading
 
+from moto.ec2.models.vpcs import VPCEndPoint
+from moto.s3.responses import S3Response
 from moto.server import main
+
+
+def bucket_versioning(response):
+    """AWS's root element is VersioningConfiguration; moto names it after the operation, which the Rust SDK refuses."""
+    status = response.backend.get_bucket_versioning(response.bucket_name)
+    inner = f"<Status>{status}</Status>" if status else ""
+    namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+    return 200, {}, f'<VersioningConfiguration xmlns="{namespace}">{inner}</VersioningConfiguration>'
+
+
+def endpoint_filter(endpoint, filter_name, *rest):
+    """AWS filters endpoints by their id too; moto answers 500."""
+    if filter_name == "vpc-endpoint-id":
+        return endpoint.id
+    return filter_value(endpoint, filter_name, *rest)
+
+
+filter_value = VPCEndPoint.get_filter_value
+VPCEndPoint.get_filter_value = endpoint_filter
+S3Response.get_bucket_versioning = bucket_versioning
 
 
 def leave_with_parent():
@@ -16,4 +38,4 @@ def leave_with_parent():
 
 
 threading.Thread(target=leave_with_parent, daemon=True).start()
-main(["-H", "127.0.0.1", "-p", "0"])
+main(["-H", "127.0.0.1", "-p", sys.argv[1] if len(sys.argv) > 1 else "0"])

@@ -1,3 +1,4 @@
 //! End to end, over HTTP, against moto. Each test starts a server of its own.
 
+mod acme;
 mod harness;

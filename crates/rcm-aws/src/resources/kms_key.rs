@@ -235,7 +235,7 @@ async fn rotation(cx: &Cx<'_>, id: &Id) -> Result<Rotation, Fault> {
 }
 
 async fn policy(cx: &Cx<'_>, id: &Id) -> Result<Policy, Fault> {
-    let request = cx.cloud.kms.get_key_policy().key_id(id.as_str());
+    let request = cx.cloud.kms.get_key_policy().policy_name("default").key_id(id.as_str());
     let answer = request.send().await.map_err(fault("kms", "GetKeyPolicy"))?;
     Ok(Policy::parse(answer.policy().unwrap_or_default()))
 }
