@@ -213,8 +213,6 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("rds", "CreateDBInstance", "KMSKeyNotAccessibleFault", "", Propagating),
     // The first database of an account: its service-linked role is being made.
     ("rds", "", "", "service linked role. Otherwise wait", Propagating),
-    // Backing up, modifying or rebooting: takes modifications again when it is done.
-    ("rds", "ModifyDBInstance", "InvalidDBInstanceState", "", Propagating),
     ("application-autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
     ("application-autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
     ("application-autoscaling", "", "FailedResourceAccessException", "", Propagating),
@@ -414,6 +412,13 @@ mod tests {
         assert_eq!(meaning("iam", "CreateRole", "MalformedPolicyDocument", "Syntax errors", 400), Invalid);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 503), Transient);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 400), Invalid);
+    }
+
+    #[test]
+    fn a_busy_database_is_waited_for_and_one_that_is_leaving_is_gone() {
+        let meaning = |operation, message| meaning("rds", operation, "InvalidDBInstanceState", message, 400);
+        assert_eq!(meaning("ModifyDBInstance", "Database instance is not in available state."), InUse);
+        assert_eq!(meaning("DeleteDBInstance", "Instance acme-rcm-prod-db is already being deleted."), NotFound);
     }
 
     #[test]
