@@ -10,12 +10,11 @@ use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, Repository as Described,
     Tag,
 };
-use futures::future::try_join_all;
 use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Ref, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{batch::in_order, kms_key::Key};
+use super::{batch::{each, in_order}, kms_key::Key};
 use crate::{
     Aws,
     classify::{absent, fault, unbuilt},
@@ -78,12 +77,12 @@ impl Resource for Repository {
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
         let ecr = &cx.cloud.ecr;
-        if cx.changes("immutable_tags") && !cx.creating() {
+        if cx.changes("immutable_tags") {
             let request = ecr.put_image_tag_mutability().repository_name(id.as_str());
             let request = request.image_tag_mutability(mutability(spec));
             request.send().await.map_err(fault("ecr", "PutImageTagMutability"))?;
         }
-        if cx.changes("scan_on_push") && !cx.creating() {
+        if cx.changes("scan_on_push") {
             let request = ecr.put_image_scanning_configuration().repository_name(id.as_str());
             let request = request.image_scanning_configuration(scanning(spec));
             request.send().await.map_err(fault("ecr", "PutImageScanningConfiguration"))?;
@@ -111,7 +110,7 @@ impl Resource for Repository {
         {
             return Ok(in_order(&ids, repositories, Described::repository_name, observe));
         }
-        try_join_all(known.iter().map(|known| Self::read(&known.cx, known.id))).await
+        each::<Self>(known).await
     }
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::Policy;
 use crate::{
     Aws,
-    classify::{absent, fault, missing, unbuilt},
+    classify::{absent, fault, gone, missing, unbuilt},
     identity,
 };
 
@@ -77,12 +77,12 @@ impl Resource for Role {
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
         let role = role_name(id);
-        if !cx.creating() && (cx.changes("description") || cx.changes("max_session_seconds")) {
+        if cx.changes("description") || cx.changes("max_session_seconds") {
             let request = cx.cloud.iam.update_role().role_name(role).description(&spec.description);
             let request = request.max_session_duration(spec.max_session_seconds);
             request.send().await.map_err(fault("iam", "UpdateRole"))?;
         }
-        if !cx.creating() && cx.changes("assume_role_policy") {
+        if cx.changes("assume_role_policy") {
             let request = cx.cloud.iam.update_assume_role_policy().role_name(role);
             let request = request.policy_document(spec.assume_role_policy.text(cx)?);
             request.send().await.map_err(fault("iam", "UpdateAssumeRolePolicy"))?;
@@ -176,7 +176,7 @@ fn decode(document: &str) -> Result<Policy, Fault> {
 
 /// Attaches what is missing before it detaches what is too much, so that the role never has less than both.
 async fn set_managed(cx: &Cx<'_>, role: &str, wanted: &BTreeSet<String>) -> Result<(), Fault> {
-    let live = if cx.creating() { BTreeSet::new() } else { managed(cx.cloud, role).await? };
+    let live = managed(cx.cloud, role).await?;
     for arn in wanted.difference(&live) {
         let request = cx.cloud.iam.attach_role_policy().role_name(role).policy_arn(arn);
         request.send().await.map_err(fault("iam", "AttachRolePolicy"))?;
@@ -188,7 +188,7 @@ async fn set_managed(cx: &Cx<'_>, role: &str, wanted: &BTreeSet<String>) -> Resu
 }
 
 async fn set_inline(cx: &Cx<'_>, role: &str, wanted: &BTreeMap<String, Policy>) -> Result<(), Fault> {
-    let live = if cx.creating() { Vec::new() } else { inline_names(cx.cloud, role).await? };
+    let live = inline_names(cx.cloud, role).await?;
     for (name, policy) in wanted {
         let request = cx.cloud.iam.put_role_policy().role_name(role).policy_name(name);
         let request = request.policy_document(policy.text(cx)?);
@@ -202,12 +202,12 @@ async fn set_inline(cx: &Cx<'_>, role: &str, wanted: &BTreeMap<String, Policy>) 
 
 async fn detach(aws: &Aws, role: &str, arn: &str) -> Result<(), Fault> {
     let answer = aws.iam.detach_role_policy().role_name(role).policy_arn(arn).send().await;
-    absent(answer.map_err(fault("iam", "DetachRolePolicy"))).map(drop)
+    answer.map(drop).map_err(fault("iam", "DetachRolePolicy")).or_else(gone)
 }
 
 async fn remove_inline(aws: &Aws, role: &str, name: &str) -> Result<(), Fault> {
     let answer = aws.iam.delete_role_policy().role_name(role).policy_name(name).send().await;
-    absent(answer.map_err(fault("iam", "DeleteRolePolicy"))).map(drop)
+    answer.map(drop).map_err(fault("iam", "DeleteRolePolicy")).or_else(gone)
 }
 
 /// The ARNs of the policies that are attached.

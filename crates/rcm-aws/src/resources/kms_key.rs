@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::Policy;
 use crate::{
     Aws,
-    classify::{absent, fault, missing, unbuilt},
+    classify::{absent, fault, gone, missing, unbuilt},
     identity,
 };
 
@@ -77,11 +77,11 @@ impl Resource for Key {
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
         let kms = &cx.cloud.kms;
-        if cx.changes("description") && !cx.creating() {
+        if cx.changes("description") {
             let request = kms.update_key_description().key_id(id.as_str()).description(&spec.description);
             request.send().await.map_err(fault("kms", "UpdateKeyDescription"))?;
         }
-        if cx.changes("policy") && !cx.creating() {
+        if cx.changes("policy") {
             let request = kms.put_key_policy().key_id(id.as_str()).policy(spec.policy.text(cx)?);
             request.send().await.map_err(fault("kms", "PutKeyPolicy"))?;
         }
@@ -186,11 +186,7 @@ fn tags(cx: &Cx<'_>) -> Result<Vec<Tag>, Fault> {
 async fn name(cx: &Cx<'_>, id: &Id, wanted: &str) -> Result<(), Fault> {
     let existing = aliases(cx.cloud, id).await?;
     if !existing.iter().any(|alias| alias == wanted) {
-        let request = cx.cloud.kms.create_alias().alias_name(wanted).target_key_id(key_id(id));
-        request.send().await.map_err(fault("kms", "CreateAlias"))?;
-    }
-    if cx.creating() {
-        return Ok(());
+        create_alias(cx.cloud, id, wanted).await?;
     }
     for old in existing.iter().filter(|alias| *alias != wanted) {
         remove_alias(cx.cloud, old).await?;
@@ -198,9 +194,21 @@ async fn name(cx: &Cx<'_>, id: &Id, wanted: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// ListAliases may not show an alias that was made a moment ago, so one that exists is asked where it points.
+async fn create_alias(aws: &Aws, id: &Id, alias: &str) -> Result<(), Fault> {
+    let answer = aws.kms.create_alias().alias_name(alias).target_key_id(key_id(id)).send().await;
+    match answer.map_err(fault("kms", "CreateAlias")) {
+        Err(fault) if fault.kind == FaultKind::Exists => {
+            let target = describe(aws, alias).await?;
+            target.filter(|key| key.key_id() == key_id(id)).map(drop).ok_or(fault)
+        }
+        other => other.map(drop),
+    }
+}
+
 async fn remove_alias(aws: &Aws, alias: &str) -> Result<(), Fault> {
     let answer = aws.kms.delete_alias().alias_name(alias).send().await;
-    absent(answer.map_err(fault("kms", "DeleteAlias"))).map(drop)
+    answer.map(drop).map_err(fault("kms", "DeleteAlias")).or_else(gone)
 }
 
 /// The names that the key goes by.

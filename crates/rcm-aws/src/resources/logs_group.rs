@@ -68,7 +68,7 @@ impl Resource for LogGroup {
     }
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
-        if cx.changes("kms_key") && !cx.creating() {
+        if cx.changes("kms_key") {
             let request = cx.cloud.logs.associate_kms_key().log_group_name(id.as_str());
             let request = request.kms_key_id(cx.id(&spec.kms_key)?.as_str());
             request.send().await.map_err(fault("logs", "AssociateKmsKey"))?;

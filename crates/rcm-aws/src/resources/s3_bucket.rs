@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::s3_lifecycle::Lifecycle;
 use super::{
-    batch::{in_order, stems},
+    batch::{each, in_order, stems},
     kms_key::Key,
     policy::Policy,
     s3_content,
@@ -134,7 +134,7 @@ impl Resource for Bucket {
     async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
         let Some(Known { cx, .. }) = known.first() else { return Ok(Vec::new()) };
         if cx.reads_everything() {
-            return try_join_all(known.iter().map(|known| Self::read(&known.cx, known.id))).await;
+            return each::<Self>(known).await;
         }
         let ids: Vec<_> = known.iter().map(|known| known.id).collect();
         let stems = stems(ids.iter().map(|id| id.as_str()), &identity::prefix(cx.identity));

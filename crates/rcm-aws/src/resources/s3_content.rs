@@ -6,7 +6,7 @@ use rcm_engine::model::{Fault, FaultKind};
 
 use crate::{
     Aws,
-    classify::{absent, fault, unbuilt},
+    classify::{fault, gone, unbuilt},
 };
 
 /// How many uploads are aborted at a time; S3 has no batch for them.
@@ -58,7 +58,7 @@ async fn abort_a_thousand(aws: &Aws, bucket: &str, account: &str) -> Result<bool
     let aborts = uploads.into_iter().map(|upload| async move {
         let request = aws.s3.abort_multipart_upload().bucket(bucket).expected_bucket_owner(account);
         let request = request.set_key(upload.key).set_upload_id(upload.upload_id);
-        absent(request.send().await.map_err(fault("s3", "AbortMultipartUpload"))).map(drop)
+        request.send().await.map(drop).map_err(fault("s3", "AbortMultipartUpload")).or_else(gone)
     });
     stream::iter(aborts).buffer_unordered(ABORTS_AT_ONCE).try_collect::<Vec<()>>().await?;
     Ok(found)

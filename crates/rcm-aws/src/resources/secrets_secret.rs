@@ -116,7 +116,8 @@ impl Resource for Secret {
             request.send().await.map_err(fault("secretsmanager", "RestoreSecret"))?;
         }
         let key = cx.id(&spec.kms_key)?;
-        if live.description != spec.description || live.kms_key.as_deref() != Some(key.as_str()) {
+        let planned = !cx.creating() && (cx.changes("description") || cx.changes("kms_key"));
+        if planned || live.description != spec.description || live.kms_key.as_deref() != Some(key.as_str()) {
             let request = cx.cloud.secrets.update_secret().secret_id(id.as_str());
             let request = request.description(&spec.description).kms_key_id(key.as_str());
             request.send().await.map_err(fault("secretsmanager", "UpdateSecret"))?;
