@@ -69,11 +69,6 @@ impl Params {
         self.0.keys().map(String::as_str)
     }
 
-    /// Whether nothing was given.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     fn indexes(&self, prefix: &str) -> BTreeSet<u32> {
         let index = |name: &String| name.strip_prefix(prefix)?.strip_prefix('.')?.split('.').next()?.parse().ok();
         self.0.keys().filter_map(index).collect()

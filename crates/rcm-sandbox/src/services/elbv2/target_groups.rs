@@ -251,7 +251,7 @@ impl Elbv2 {
         let health = HealthCheck::default_for(&settings).changed(params)?;
         if let Some(known) = self.target_groups.values().find(|group| group.name == name) {
             if known.settings == settings && known.health == health {
-                return Ok(self.shown_groups(&[known.arn.clone()]));
+                return Ok(self.shown_groups(std::slice::from_ref(&known.arn)));
             }
             let message = format!("A target group with the same name '{name}' exists, but with different settings");
             return Err(Fault::new("DuplicateTargetGroupName", message));
