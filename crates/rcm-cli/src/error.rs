@@ -165,7 +165,8 @@ fn store(error: &StoreError, next: &Next) -> CommandError {
     }
 }
 
-fn disk(source: &io::Error) -> String {
+/// What to do about a file that cannot be read or written.
+pub(crate) fn disk(source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "rcm has to write here; give yourself the right to, or another directory with --state-dir".to_owned()
