@@ -165,7 +165,8 @@ fn store(error: &StoreError, next: &Next) -> CommandError {
     }
 }
 
-fn disk(source: &io::Error) -> String {
+/// What to do about a file that cannot be read or written.
+pub(crate) fn disk(source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "rcm has to write here; give yourself the right to, or another directory with --state-dir".to_owned()
@@ -237,5 +238,77 @@ impl fmt::Display for CommandError {
             Some(hint) => write!(f, "\n  = next: {hint}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rcm::engine::model::{Address, FaultKind};
+
+    use super::*;
+    use crate::args::Cli;
+
+    fn next() -> Next {
+        Next::of(&Cli::parse_from(["rcm", "validate", "--partner", "acme", "--state-dir", "my state"]).globals)
+    }
+
+    #[test]
+    fn the_documented_exit_codes_are_the_exit_codes() {
+        let table = include_str!("../../../docs/commands.md");
+        for exit in [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Changes,
+            Exit::Config,
+            Exit::Locked,
+            Exit::Parked,
+            Exit::NotApproved,
+            Exit::Refused,
+            Exit::Stuck,
+            Exit::Damaged,
+            Exit::Stopped,
+        ] {
+            let row = format!("| {} | `{}` |", exit.code(), exit.word());
+            assert!(table.contains(&row), "docs/commands.md has no row {row}");
+        }
+    }
+
+    #[test]
+    fn a_loss_of_data_is_refused_with_the_flags_that_would_allow_it() {
+        let blocked = |name: &str| Blocked { address: Address::new(name).unwrap(), why: "would be deleted".into() };
+        let error = Error::Blocked(vec![blocked("database/instance"), blocked("storage/bucket/logs")]);
+        let error = CommandError::of(&error, &next());
+        assert_eq!(error.exit, Exit::Refused);
+        insta::assert_snapshot!(error.to_string(), @"
+        data would be lost, and nobody has said that it may be
+          database/instance would be deleted
+          storage/bucket/logs would be deleted
+          = next: if it really may go: rcm provision --partner acme --state-dir 'my state' --allow-destroy database/instance --allow-destroy storage/bucket/logs
+        ");
+    }
+
+    #[test]
+    fn who_has_no_credentials_is_told_of_the_sandbox() {
+        let fault =
+            Fault::ours(FaultKind::Denied, "GetCallerIdentity", "NoCredentials", "no AWS credentials were found");
+        let error = CommandError::of(&Error::Aws(fault), &next());
+        insta::assert_snapshot!(error.to_string(), @"
+        rcm:GetCallerIdentity: NoCredentials: no AWS credentials were found
+          = next: log in (`aws sso login`) or choose a profile (AWS_PROFILE=…); to try rcm without an account: rcm provision --partner acme --state-dir 'my state' --sandbox
+        ");
+    }
+
+    #[test]
+    fn a_damaged_state_is_left_alone_and_named() {
+        let path = "state/acme/prod.json".into();
+        let error = StoreError::Corrupt { path, why: "expected `,`".into(), line: 3, column: 7 };
+        let error = CommandError::of(&error.into(), &next());
+        assert_eq!(error.exit, Exit::Damaged);
+        insta::assert_snapshot!(error.to_string(), @"
+        state/acme/prod.json: not a state file that can be read: expected `,` (line 3, column 7)
+          = next: the file is as it was, and nothing was changed; put back a good copy of state/acme/prod.json and run rcm plan --partner acme --state-dir 'my state' to see what differs
+        ");
     }
 }

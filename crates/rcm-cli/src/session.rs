@@ -126,7 +126,7 @@ pub(crate) mod sandbox {
 
     use crate::{
         args::Globals,
-        error::{CommandError, Exit},
+        error::{CommandError, Exit, disk},
     };
 
     /// Where the partner's cloud is kept.
@@ -148,6 +148,7 @@ pub(crate) mod sandbox {
                 .hint("wait for it to end, or stop it: `rcm sandbox serve` holds the sandbox until Ctrl-C"),
             SandboxError::Unreadable { .. } => CommandError::from_error(Exit::Damaged, error)
                 .hint("start over with an empty one: rcm sandbox reset --partner NAME"),
+            SandboxError::Io { source, .. } => CommandError::from_error(Exit::Failed, error).hint(disk(source)),
             _ => CommandError::from_error(Exit::Failed, error),
         }
     }

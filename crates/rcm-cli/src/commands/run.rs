@@ -20,7 +20,7 @@ use crate::{
     error::{CommandError, Exit},
     render::{
         json,
-        plain::{self, Detail, Seen},
+        plain::{self, Lines},
         plan::{self, About},
         progress::Progress,
         report,
@@ -71,6 +71,7 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
     });
     let said = Arc::clone(&show);
     signals::listen(cancel.clone(), stake, move |line| said.say(line))?;
+    tokio::spawn(keep_telling(Arc::clone(&show)));
     let needs = Needs { verb: job.verb, cloud: true, events, cancel: cancel.clone() };
     let session = Session::open(globals, needs, tune).await?;
     let asked = Asked::default();
@@ -149,12 +150,25 @@ fn stopped(session: &Session, job: &Job) -> CommandError {
         .hint(format!("to go on: {}", session.next.command(job.verb)))
 }
 
+/// Tells what has been under way for long, until the command ends.
+async fn keep_telling(show: Arc<Show>) {
+    let mut minute = tokio::time::interval(plain::STILL);
+    loop {
+        minute.tick().await;
+        if let Show::Lines(lines) = &*show
+            && let Some(line) = lines.still()
+        {
+            terminal::tell(&format!("{line}\n"));
+        }
+    }
+}
+
 /// What happens, told in one of three ways.
 enum Show {
     /// Live, on a terminal.
     Live(Progress),
     /// As lines on stderr.
-    Lines(Seen),
+    Lines(Lines),
     /// As JSON lines on stdout.
     Json,
 }
@@ -164,15 +178,15 @@ impl Show {
         match format {
             Format::Json => Self::Json,
             Format::Human if terminal::is_watched() => Self::Live(Progress::new()),
-            Format::Human => Self::Lines(Seen::default()),
+            Format::Human => Self::Lines(Lines::default()),
         }
     }
 
     fn event(&self, event: &Event) {
         match self {
             Self::Live(progress) => progress.event(event),
-            Self::Lines(seen) => {
-                if let Some(line) = plain::line(event, Detail::Everything, seen) {
+            Self::Lines(lines) => {
+                if let Some(line) = lines.event(event) {
                     terminal::tell(&format!("{line}\n"));
                 }
             }

@@ -90,4 +90,4 @@ pub(crate) fn json(graph: &Graph) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::render) mod tests;

@@ -55,7 +55,10 @@ mod tests {
             "type": "CNAME",
             "value": "_9c1b.acm-validations.aws.",
         }]);
-        insta::assert_snapshot!(dns_records(&records).unwrap(), @"");
+        insta::assert_snapshot!(dns_records(&records).unwrap(), @"
+        type   name                 value
+        CNAME  _3f2a.rcm.acme.com.  _9c1b.acm-validations.aws.
+        ");
         assert_eq!(dns_records(&json!(["a"])), None);
         assert_eq!(dns_records(&json!([])), None);
     }
@@ -64,6 +67,9 @@ mod tests {
     fn outputs_carry_their_name_for_programs() {
         let vpc = Output { name: "vpc_id", title: "VPC", value: json!("vpc-1") };
         let port = Output { name: "database_port", title: "Database port", value: json!(5432) };
-        insta::assert_snapshot!(outputs(&Outputs(vec![vpc, port])), @"");
+        insta::assert_snapshot!(outputs(&Outputs(vec![vpc, port])), @"
+        VPC            vpc-1  (vpc_id)
+        Database port  5432   (database_port)
+        ");
     }
 }

@@ -1,9 +1,9 @@
 //! Events as lines: what a log keeps, and what stays on a terminal once a step is over.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -44,9 +44,7 @@ fn run(kind: &EventKind, detail: Detail) -> Option<String> {
         EventKind::Recovered { in_doubt } => {
             format!("an earlier run was cut off: {} in doubt looked up and settled", count(*in_doubt, "resource"))
         }
-        EventKind::RefreshStarted { resources } if everything && *resources > 0 => {
-            format!("reading {} from AWS", count(*resources, "resource"))
-        }
+        EventKind::RefreshStarted { resources } if everything => reading(*resources),
         EventKind::RunStarted { steps } if everything => format!("beginning {}", count(*steps, "step")),
         EventKind::Stopping { reason } => paint(YELLOW, &format!("stopping: {reason}")),
         EventKind::RollbackStarted { steps } => {
@@ -87,6 +85,14 @@ fn step(address: &Address, kind: &EventKind, detail: Detail, seen: &Seen) -> Opt
     })
 }
 
+/// What a refresh does.
+pub(crate) fn reading(resources: usize) -> String {
+    match resources {
+        0 => "looking at AWS".to_owned(),
+        some => format!("reading {} from AWS", count(some, "resource")),
+    }
+}
+
 /// What undoing does.
 pub(crate) fn undoing(undo: UndoOf) -> &'static str {
     match undo {
@@ -97,6 +103,54 @@ pub(crate) fn undoing(undo: UndoOf) -> &'static str {
 
 fn brief(fault: &Fault) -> String {
     format!("{}: {}", fault.code, fault.message)
+}
+
+/// Everything as lines, and now and then what is still under way: a log that says nothing for a quarter of an hour looks like
+/// a hang.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    seen: Seen,
+    running: Mutex<BTreeMap<Address, Instant>>,
+}
+
+/// How often what is still under way is told.
+pub(crate) const STILL: Duration = Duration::from_mins(1);
+
+impl Lines {
+    /// The line of an event.
+    pub(crate) fn event(&self, event: &Event) -> Option<String> {
+        if let Some(address) = &event.address {
+            let mut running = self.running();
+            match event.kind {
+                EventKind::StepStarted { .. } | EventKind::UndoStarted { .. } => {
+                    running.insert(address.clone(), Instant::now());
+                }
+                EventKind::StepDone { .. }
+                | EventKind::StepFailed { .. }
+                | EventKind::StepParked { .. }
+                | EventKind::UndoDone
+                | EventKind::UndoFailed { .. } => {
+                    running.remove(address);
+                }
+                _ => {}
+            }
+        }
+        line(event, Detail::Everything, &self.seen)
+    }
+
+    /// What has been under way for long.
+    pub(crate) fn still(&self) -> Option<String> {
+        let running = self.running();
+        let long = running.iter().filter(|(_, since)| since.elapsed() >= STILL);
+        let long: Vec<String> =
+            long.map(|(address, since)| format!("{address} ({})", duration(since.elapsed()))).collect();
+        (!long.is_empty())
+            .then(|| format!("{} {}", now(), paint(DIM, &format!("still under way: {}", long.join(", ")))))
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Address, Instant>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Seen {
@@ -128,9 +182,9 @@ mod tests {
     fn a_step_is_a_line() {
         let seen = Seen::default();
         let done = EventKind::StepDone { action: "create", elapsed_ms: 412 };
-        insta::assert_snapshot!(shown(&seen, done).unwrap(), @"");
+        insta::assert_snapshot!(shown(&seen, done).unwrap(), @"edge/certificate                    created    0.4s");
         let fault = Fault::ours(FaultKind::Quota, "CreateVpc", "VpcLimitExceeded", "no more VPCs");
-        insta::assert_snapshot!(shown(&seen, EventKind::StepFailed { fault }).unwrap(), @"");
+        insta::assert_snapshot!(shown(&seen, EventKind::StepFailed { fault }).unwrap(), @"edge/certificate                    failed     VpcLimitExceeded: no more VPCs");
     }
 
     #[test]

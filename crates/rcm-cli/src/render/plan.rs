@@ -162,7 +162,7 @@ fn section(title: &str, style: Style, lines: &[String]) -> String {
     format!("\n{}\n{lines}", paint(style.bold(), title))
 }
 
-/// `12 to create, 1 to replace; 3 unchanged`.
+/// `Plan: 12 to create, 1 to replace, 3 unchanged.`
 fn summary(plan: &Plan) -> String {
     let counts = plan.counts();
     let words = ["create", "adopt", "complete", "update", "replace", "delete"];
@@ -176,7 +176,10 @@ fn summary(plan: &Plan) -> String {
     if !plan.retained.is_empty() {
         parts.push(format!("{} kept", plan.retained.len()));
     }
-    format!("Plan: {}; {} unchanged.", parts.join(", "), plan.unchanged)
+    if plan.unchanged > 0 {
+        parts.push(format!("{} unchanged", plan.unchanged));
+    }
+    format!("Plan: {}.", parts.join(", "))
 }
 
 #[cfg(test)]

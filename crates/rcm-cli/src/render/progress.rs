@@ -88,7 +88,7 @@ impl Progress {
         match kind {
             EventKind::RefreshStarted { resources } => {
                 let bar = self.bar(live, "{spinner} {msg}  {took}", 0);
-                bar.set_message(format!("reading {resources} resources from AWS"));
+                bar.set_message(plain::reading(*resources));
                 live.total = Some(bar);
             }
             EventKind::RefreshDone { .. } | EventKind::RunFinished { .. } => {
@@ -121,7 +121,9 @@ impl Progress {
             EventKind::Awaiting { what, .. } => live.say(address, &format!("waiting for {what}")),
             EventKind::Retry { fault, .. } => live.say(address, &format!("trying again: {}", fault.code)),
             EventKind::StepDone { .. } | EventKind::UndoDone => {
-                live.open.values_mut().for_each(|needs| drop(needs.remove(address)));
+                for needs in live.open.values_mut() {
+                    needs.remove(address);
+                }
                 live.total.iter().for_each(|total| total.inc(1));
                 live.end(address);
             }

@@ -62,9 +62,8 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
 fn succeeded(report: &Report, run: &Run<'_>) -> String {
     let Run { name, took, .. } = run;
     if report.plan.is_empty() {
-        let what =
-            if run.verb == "destroy" { "there is nothing left to destroy" } else { "is as its partner file says" };
-        return format!("{}\n", paint(GREEN.bold(), &format!("{name}: {what}, nothing was changed.")));
+        let what = if run.verb == "destroy" { "has nothing left to destroy" } else { "is as its partner file says" };
+        return format!("{} Nothing was changed.\n", paint(GREEN.bold(), &format!("{name} {what}.")));
     }
     let words = ["create", "adopt", "complete", "update", "replace", "delete", "retain"];
     let counts = report.plan.counts();
@@ -73,7 +72,11 @@ fn succeeded(report: &Report, run: &Run<'_>) -> String {
     let verb = if run.verb == "destroy" { "Destroyed" } else { "Provisioned" };
     let title = paint(GREEN.bold(), &format!("{verb} {name} in {}", duration(*took)));
     let parts = if parts.is_empty() { "predecessors deleted".to_owned() } else { parts.join(", ") };
-    format!("{title}: {parts}; {} unchanged.\n", report.plan.unchanged)
+    let unchanged = match report.plan.unchanged {
+        0 => String::new(),
+        unchanged => format!("; {unchanged} unchanged"),
+    };
+    format!("{title}: {parts}{unchanged}.\n")
 }
 
 fn parked(steps: &[(Address, String)], run: &Run<'_>) -> String {
@@ -92,7 +95,7 @@ fn cancelled(run: &Run<'_>) -> String {
 
 fn failed(failures: &[(Address, Fault)], aftermath: &Aftermath, run: &Run<'_>) -> String {
     let Run { verb, name, took, next } = run;
-    let title = paint(RED.bold(), &format!("{verb} {name} failed after {}", duration(*took)));
+    let title = paint(RED.bold(), &format!("{verb} of {name} failed after {}", duration(*took)));
     let failures_text: String = failures.iter().map(|(address, fault)| failure(address, fault)).collect();
     let mut text = format!("{title}\n{failures_text}\n{}\n", happened(aftermath, verb));
     if let Aftermath::Stuck(left) = aftermath {

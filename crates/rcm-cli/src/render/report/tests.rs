@@ -1,1 +1,134 @@
+use anstream::adapter::strip_str;
+use clap::Parser;
+use rcm::{
+    Outputs,
+    engine::{
+        model::{Deployment, FaultKind},
+        plan::Plan,
+    },
+};
 
+use super::*;
+use crate::args::Cli;
+
+fn address(text: &str) -> Address {
+    Address::new(text).unwrap()
+}
+
+fn a_report(outcome: Outcome) -> Report {
+    let deployment = Deployment {
+        project: "acme-rcm".into(),
+        partner: "acme".into(),
+        environment: "prod".into(),
+        account: "123456789012".into(),
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+    };
+    let plan = Plan {
+        deployment,
+        lineage: Default::default(),
+        serial: 0,
+        forward: Vec::new(),
+        cleanup: Vec::new(),
+        retained: Vec::new(),
+        unchanged: 58,
+        blocked: Vec::new(),
+    };
+    Report { plan, outcome, outputs: Outputs::default(), retained: Vec::new(), notes: Vec::new() }
+}
+
+fn shown(verb: &'static str, report: &Report) -> String {
+    let cli = Cli::parse_from(["rcm", "--partner", "acme", "--sandbox", verb]);
+    let next = Next::of(&cli.globals);
+    let run = Run { verb, name: "acme/prod", took: Duration::from_secs(754), next: &next };
+    strip_str(&super::report(report, &run)).to_string()
+}
+
+fn quota() -> (Address, Fault) {
+    let fault = Fault {
+        kind: FaultKind::Quota,
+        service: "ec2".into(),
+        operation: "AllocateAddress".into(),
+        code: "AddressLimitExceeded".into(),
+        message: "The maximum number of addresses has been reached.".into(),
+        request_id: Some("3f2a9c1b-0000-4000-8000-000000000000".into()),
+    };
+    (address("network/nat-address"), fault)
+}
+
+#[test]
+fn a_failure_says_what_failed_what_became_of_the_rest_and_what_to_type() {
+    let outcome = Outcome::Failed { failures: vec![quota()], aftermath: Aftermath::RolledBack };
+    assert_eq!(exit(&outcome), Exit::Failed);
+    insta::assert_snapshot!(shown("provision", &a_report(outcome)), @"
+    provision of acme/prod failed after 12m34s
+      network/nat-address
+          ec2:AllocateAddress: AddressLimitExceeded
+          The maximum number of addresses has been reached.
+          request id 3f2a9c1b-0000-4000-8000-000000000000
+
+    Everything that this run had done was undone: AWS is as it was before.
+      = help: a limit of the account: ask AWS to raise it (Service Quotas), then run the same command again
+      = next: mend it, then: rcm provision --partner acme --sandbox
+    ");
+}
+
+#[test]
+fn what_could_not_be_undone_is_listed_with_the_command_that_tries_again() {
+    let fault = Fault {
+        kind: FaultKind::InUse,
+        operation: "DeleteVpc".into(),
+        code: "DependencyViolation".into(),
+        message: "The vpc has dependencies and cannot be deleted.".into(),
+        ..quota().1
+    };
+    let aftermath = Aftermath::Stuck(vec![(address("network/vpc"), fault)]);
+    let outcome = Outcome::Failed { failures: vec![quota()], aftermath };
+    assert_eq!(exit(&outcome), Exit::Stuck);
+    insta::assert_snapshot!(shown("provision", &a_report(outcome)), @"
+    provision of acme/prod failed after 12m34s
+      network/nat-address
+          ec2:AllocateAddress: AddressLimitExceeded
+          The maximum number of addresses has been reached.
+          request id 3f2a9c1b-0000-4000-8000-000000000000
+
+    What this run had done was undone, but for these, which still exist and are known:
+      network/vpc
+          ec2:DeleteVpc: DependencyViolation
+          The vpc has dependencies and cannot be deleted.
+          request id 3f2a9c1b-0000-4000-8000-000000000000
+      = help: a limit of the account: ask AWS to raise it (Service Quotas), then run the same command again
+      = next: mend it, then delete them: rcm destroy --partner acme --sandbox
+              or go on with them: rcm provision --partner acme --sandbox
+    ");
+}
+
+#[test]
+fn a_run_that_waits_says_for_whom_and_how_to_go_on() {
+    let waits = (address("edge/certificate"), "DNS validation of rcm.acme.com".to_owned());
+    let outcome = Outcome::Parked(vec![waits]);
+    assert_eq!(exit(&outcome), Exit::Parked);
+    insta::assert_snapshot!(shown("provision", &a_report(outcome)), @"
+    acme/prod waits for somebody outside. Everything that does not need it is done, and stays.
+      edge/certificate waits for DNS validation of rcm.acme.com
+      = next: see to it, then go on: rcm provision --partner acme --sandbox
+    ");
+}
+
+#[test]
+fn a_stopped_run_says_how_to_go_on() {
+    let text = shown("destroy", &a_report(Outcome::Cancelled));
+    assert_eq!(text, "Stopped acme/prod. Nothing was lost; to go on: rcm destroy --partner acme --sandbox\n");
+}
+
+#[test]
+fn what_a_destroy_keeps_is_listed_with_the_way_to_delete_it() {
+    let report = Report { retained: vec![address("security/key")], ..a_report(Outcome::Done) };
+    insta::assert_snapshot!(shown("destroy", &report), @"
+    acme/prod has nothing left to destroy. Nothing was changed.
+
+    Kept by design
+      security/key
+      A later provision takes them up again; to delete them too: rcm destroy --partner acme --sandbox --purge
+    ");
+}
