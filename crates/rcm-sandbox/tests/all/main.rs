@@ -1,5 +1,7 @@
 //! What the sandbox does, seen through the AWS SDK. One binary: a file a topic.
 
+#![expect(clippy::unwrap_used, reason = "a test, its helpers included, ends where something fails")]
+
 mod acm;
 mod application_autoscaling;
 mod ec2;
