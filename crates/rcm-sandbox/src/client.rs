@@ -12,7 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 
 use crate::cloud::Cloud;
-use crate::service::{MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse};
 
 /// Hands the SDK's requests to the cloud.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl InProcess {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
         let request =
-            MockRequest { method: parts.method.to_string(), uri: parts.uri.to_string(), headers: parts.headers, body };
+            ApiRequest { method: parts.method.to_string(), uri: parts.uri.to_string(), headers: parts.headers, body };
         // A task of its own: a caller that stops listening does not undo what AWS was told.
         let cloud = self.cloud;
         let answer = tokio::spawn(async move { cloud.answer(request).await }).await;
@@ -39,7 +39,7 @@ impl InProcess {
     }
 }
 
-fn to_sdk(response: MockResponse) -> Result<HttpResponse, ConnectorError> {
+fn to_sdk(response: ApiResponse) -> Result<HttpResponse, ConnectorError> {
     let mut sdk = http::Response::new(SdkBody::from(response.body));
     *sdk.status_mut() =
         http::StatusCode::from_u16(response.status).map_err(|error| ConnectorError::other(error.into(), None))?;

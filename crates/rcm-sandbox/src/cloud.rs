@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::SandboxError;
 use crate::route::{self, Arrival};
-use crate::service::{Context, MockRequest, MockResponse, Service};
+use crate::service::{ApiRequest, ApiResponse, Context, Service};
 use crate::services::services;
 use crate::store::Store;
 use crate::wire::{self, Fault};
@@ -51,7 +51,7 @@ impl Cloud {
     }
 
     /// Answers one request, whichever way it came in.
-    pub(crate) async fn answer(&self, request: MockRequest) -> MockResponse {
+    pub(crate) async fn answer(&self, request: ApiRequest) -> ApiResponse {
         let arrival = match route::arrive(request, &self.context.region) {
             Ok(arrival) => arrival,
             Err(refusal) => return refusal,
@@ -64,7 +64,7 @@ impl Cloud {
         response
     }
 
-    async fn ask(&self, service: &dyn Service, arrival: &Arrival) -> MockResponse {
+    async fn ask(&self, service: &dyn Service, arrival: &Arrival) -> ApiResponse {
         let response = service.handle(&self.context, arrival.request.clone()).await;
         tracing::debug!(service = service.name(), operation = %arrival.operation, status = response.status, "answered");
         if !arrival.mutates {
@@ -115,7 +115,7 @@ fn not_played(service: &str) -> Fault {
 }
 
 /// Every answer of AWS carries a request id; the SDK reads it from the header.
-fn sign_off(response: &mut MockResponse) {
+fn sign_off(response: &mut ApiResponse) {
     let has_one = ["x-amzn-requestid", "x-amz-request-id"].iter().any(|name| response.headers.contains_key(*name));
     if !has_one && let Ok(id) = HeaderValue::from_str(&wire::request_id()) {
         response.headers.insert("x-amzn-requestid", id);

@@ -5,7 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::service::{Context, Hold, MockRequest, MockResponse, Service};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold, Service};
 
 /// The state of one service, and what requests do to it.
 ///
@@ -16,12 +16,12 @@ pub(crate) trait Emulated: Default + Serialize + DeserializeOwned + Send + 'stat
     const NAME: &'static str;
 
     /// Refuses what the other services of the cloud forbid.
-    fn ask_others<'a>(_cx: &'a Context, _request: &'a MockRequest) -> BoxFuture<'a, Result<(), MockResponse>> {
+    fn ask_others<'a>(_cx: &'a Context, _request: &'a ApiRequest) -> BoxFuture<'a, Result<(), ApiResponse>> {
         Box::pin(async { Ok(()) })
     }
 
     /// Answers one request.
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse;
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse;
 
     /// See [`Service::holds`].
     fn holds(&self) -> Vec<Hold> {
@@ -40,7 +40,7 @@ impl<S: Emulated> Service for Emulator<S> {
         S::NAME
     }
 
-    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         Box::pin(async move {
             if let Err(refusal) = S::ask_others(cx, &request).await {
                 return refusal;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault};
 
 /// Tags of a resource, however the service spells them.
@@ -14,7 +14,7 @@ pub(crate) type Tags = BTreeMap<String, String>;
 pub(crate) type Answer = Result<Value, Fault>;
 
 /// Reads the operation and its input, and puts the answer on the wire.
-pub(crate) fn respond(request: &MockRequest, answer: impl FnOnce(&str, &Input) -> Answer) -> MockResponse {
+pub(crate) fn respond(request: &ApiRequest, answer: impl FnOnce(&str, &Input) -> Answer) -> ApiResponse {
     let answer = Input::of(request).and_then(|(operation, input)| answer(&operation, &input));
     match answer {
         Ok(output) => wire::json_reply(&output),
@@ -33,7 +33,7 @@ pub(crate) async fn ask(cx: &Context, service: &str, operation: &str, input: Val
     let mut headers = http::HeaderMap::new();
     headers.insert("x-amz-target", http::HeaderValue::from_str(&format!("{service}.{operation}")).ok()?);
     let uri = format!("https://{service}.{}.amazonaws.com/", cx.region);
-    let request = MockRequest { method: "POST".into(), uri, headers, body: input.to_string().into() };
+    let request = ApiRequest { method: "POST".into(), uri, headers, body: input.to_string().into() };
     let response = neighbour.handle(cx, request).await;
     if response.status != 200 {
         return None;
@@ -70,7 +70,7 @@ pub(crate) struct Input(pub(crate) Map<String, Value>);
 
 impl Input {
     /// The operation that a request names, and its input.
-    pub(crate) fn of(request: &MockRequest) -> Result<(String, Input), Fault> {
+    pub(crate) fn of(request: &ApiRequest) -> Result<(String, Input), Fault> {
         match wire::json_request(request)? {
             (operation, Value::Object(members)) => Ok((operation, Input(members))),
             _ => Err(Fault::new("SerializationException", "The body is not a JSON object.")),

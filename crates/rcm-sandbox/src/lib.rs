@@ -13,9 +13,8 @@
 //! # Map
 //! - [`Sandbox`]: the front door, this file; `cloud` answers requests and saves; `route` knows whose request it is;
 //!   `store` owns the directory; `client` and `serve` are the two ways in.
-//! - `service`: the seam that every service implements; `wire`: AWS's wire formats; `countdown`: polls; `winter`: a
-//!   `winterbaume` service behind the seam.
-//! - `own`: a typed state as a service; `neighbours`: what one service asks another; `arn`: names.
+//! - `service`: the seam that every service implements; `wire`: AWS's wire formats; `countdown`: polls.
+//! - `own`, `emulator`: a typed state as a service; `neighbours`: what one service asks another; `arn`: names.
 //! - `services`: a file for each service; each says in its doc comment what it mends.
 
 mod arn;

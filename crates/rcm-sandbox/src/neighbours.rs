@@ -5,7 +5,7 @@ use quick_xml::events::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 
 /// A subnet as far as other services care.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,9 +105,9 @@ pub(crate) async fn ecs_service_exists(cx: &Context, cluster: &str, service: &st
 }
 
 /// What S3 answers to `GET /bucket?subresource`.
-pub(crate) async fn bucket(cx: &Context, bucket: &str, subresource: &str) -> Option<MockResponse> {
+pub(crate) async fn bucket(cx: &Context, bucket: &str, subresource: &str) -> Option<ApiResponse> {
     let uri = format!("https://s3.{}.amazonaws.com/{bucket}?{subresource}", cx.region);
-    ask(cx, "s3", MockRequest { method: "GET".into(), uri, headers: http::HeaderMap::new(), body: "".into() }).await
+    ask(cx, "s3", ApiRequest { method: "GET".into(), uri, headers: http::HeaderMap::new(), body: "".into() }).await
 }
 
 async fn ec2(cx: &Context, form: &[(&str, String)]) -> Element {
@@ -117,7 +117,7 @@ async fn ec2(cx: &Context, form: &[(&str, String)]) -> Element {
     let form_type = http::HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(http::header::CONTENT_TYPE, form_type);
     let uri = format!("https://ec2.{}.amazonaws.com/", cx.region);
-    let request = MockRequest { method: "POST".into(), uri, headers, body: body.into() };
+    let request = ApiRequest { method: "POST".into(), uri, headers, body: body.into() };
     match ask(cx, "ec2", request).await {
         Some(response) if response.status == 200 => parsed(&response.body),
         _ => Element::default(),
@@ -130,7 +130,7 @@ async fn ask_json(cx: &Context, service: &str, operation: &str, input: Value) ->
     headers.insert("x-amz-target", http::HeaderValue::from_str(&format!("{}.{operation}", target(service))).ok()?);
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-amz-json-1.1"));
     let uri = format!("https://{service}.{}.amazonaws.com/", cx.region);
-    let request = MockRequest { method: "POST".into(), uri, headers, body: input.to_string().into() };
+    let request = ApiRequest { method: "POST".into(), uri, headers, body: input.to_string().into() };
     let response = ask(cx, service, request).await.filter(|response| response.status == 200)?;
     serde_json::from_slice(&response.body).ok()
 }
@@ -145,7 +145,7 @@ fn target(service: &str) -> &str {
 }
 
 /// Sends a request to a neighbour, with the credential scope by which it knows account and region.
-async fn ask(cx: &Context, service: &str, mut request: MockRequest) -> Option<MockResponse> {
+async fn ask(cx: &Context, service: &str, mut request: ApiRequest) -> Option<ApiResponse> {
     let neighbour = cx.services.iter().find(|candidate| candidate.name() == service)?;
     let scope = format!("{}/20260101/{}/{service}/aws4_request", cx.account, cx.region);
     let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");

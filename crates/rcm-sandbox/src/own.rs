@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::service::{Context, Hold, MockRequest, MockResponse, Service};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold, Service};
 use crate::wire::Fault;
 
 /// Tags of a resource, however the service spells them.
@@ -19,7 +19,7 @@ pub(crate) trait Stateful: Default + Serialize + DeserializeOwned + Send + 'stat
     const NAME: &'static str;
 
     /// See [`Service::handle`]. The neighbours are asked before `own` is locked, never while it is: they may ask back.
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse>;
+    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse>;
 
     /// See [`Service::holds`].
     fn holds(&mut self) -> Vec<Hold> {
@@ -49,7 +49,7 @@ impl<S: Stateful> Service for Own<S> {
         S::NAME
     }
 
-    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         S::answer(self, cx, request)
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Uri;
 
-use crate::service::{MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse};
 use crate::wire::{self, Fault, Params};
 
 /// A request that has found its service.
@@ -16,7 +16,7 @@ pub(crate) struct Arrival {
     pub(crate) mutates: bool,
     /// The request as the service sees it: an absolute URI `https://{service}.{region}.amazonaws.com/…`, S3 path-style, the
     /// body free of transfer encodings.
-    pub(crate) request: MockRequest,
+    pub(crate) request: ApiRequest,
 }
 
 /// The part of a signature that matters here.
@@ -33,7 +33,7 @@ const READING: [&str; 11] =
     ["Describe", "Get", "List", "Head", "Lookup", "Search", "Filter", "Simulate", "BatchGet", "BatchCheck", "Decode"];
 
 /// Reads the signature and brings the request into the one shape that services see, or refuses it as AWS would.
-pub(crate) fn arrive(request: MockRequest, region: &str) -> Result<Arrival, MockResponse> {
+pub(crate) fn arrive(request: ApiRequest, region: &str) -> Result<Arrival, ApiResponse> {
     let Some(scope) = scope(&request) else {
         let fault = Fault::new("MissingAuthenticationToken", "Request is missing Authentication Token").status(403);
         return Err(refuse(&request, &fault));
@@ -46,14 +46,14 @@ pub(crate) fn arrive(request: MockRequest, region: &str) -> Result<Arrival, Mock
         return Err(refuse(&request, &Fault::new("InvalidURI", "Couldn't parse the specified URI.")));
     };
     let body = if is_chunked(&request) { unchunk(&request.body) } else { request.body.clone() };
-    let request = MockRequest { uri, body, ..request };
+    let request = ApiRequest { uri, body, ..request };
     let operation = operation(&scope.service, &request);
     let mutates = mutates(&scope.service, &operation);
     Ok(Arrival { service: scope.service, operation, mutates, request })
 }
 
 /// An error before any service could answer, in the format that the request speaks.
-pub(crate) fn refuse(request: &MockRequest, fault: &Fault) -> MockResponse {
+pub(crate) fn refuse(request: &ApiRequest, fault: &Fault) -> ApiResponse {
     if request.headers.contains_key("x-amz-target") {
         return fault.json();
     }
@@ -65,7 +65,7 @@ pub(crate) fn refuse(request: &MockRequest, fault: &Fault) -> MockResponse {
 
 /// `Authorization: AWS4-HMAC-SHA256 Credential=AKID/20261123/us-east-1/ec2/aws4_request, …`, or the same in the query of a
 /// presigned URL.
-fn scope(request: &MockRequest) -> Option<Scope> {
+fn scope(request: &ApiRequest) -> Option<Scope> {
     let credential = match header(request, "authorization") {
         Some(authorization) => authorization.split_once("Credential=")?.1.split([',', ' ']).next()?.to_owned(),
         None => {
@@ -78,7 +78,7 @@ fn scope(request: &MockRequest) -> Option<Scope> {
     Some(Scope { region: region.to_owned(), service: service.to_owned() })
 }
 
-fn operation(service: &str, request: &MockRequest) -> String {
+fn operation(service: &str, request: &ApiRequest) -> String {
     if service == "s3" {
         return request.method.clone();
     }
@@ -96,7 +96,7 @@ fn mutates(service: &str, operation: &str) -> bool {
 }
 
 /// Services read the region from the host, and S3 the bucket from host or path; a request that came over HTTP has neither.
-fn canonical_uri(request: &MockRequest, service: &str, region: &str) -> Option<String> {
+fn canonical_uri(request: &ApiRequest, service: &str, region: &str) -> Option<String> {
     let uri: Uri = request.uri.parse().ok()?;
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let host = uri.host().or_else(|| header(request, "host")).unwrap_or_default();
@@ -119,7 +119,7 @@ fn bucket_in(host: &str) -> Option<&str> {
     bucket.filter(|bucket| !bucket.is_empty())
 }
 
-fn is_chunked(request: &MockRequest) -> bool {
+fn is_chunked(request: &ApiRequest) -> bool {
     header(request, "x-amz-content-sha256").is_some_and(|hash| hash.starts_with("STREAMING-"))
         || header(request, "content-encoding").is_some_and(|encoding| encoding.contains("aws-chunked"))
 }
@@ -147,7 +147,7 @@ fn chunk_head(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((size, &bytes[end + 2..]))
 }
 
-fn header<'a>(request: &'a MockRequest, name: &str) -> Option<&'a str> {
+fn header<'a>(request: &'a ApiRequest, name: &str) -> Option<&'a str> {
     wire::header(&request.headers, name)
 }
 
@@ -155,7 +155,7 @@ fn header<'a>(request: &'a MockRequest, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn request(method: &str, uri: &str, service: &str, headers: &[(&'static str, &str)]) -> MockRequest {
+    fn request(method: &str, uri: &str, service: &str, headers: &[(&'static str, &str)]) -> ApiRequest {
         let mut map = http::HeaderMap::new();
         let credential =
             format!("AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/{service}/aws4_request, SignedHeaders=host");
@@ -163,7 +163,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        MockRequest { method: method.to_owned(), uri: uri.to_owned(), headers: map, body: Bytes::new() }
+        ApiRequest { method: method.to_owned(), uri: uri.to_owned(), headers: map, body: Bytes::new() }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use crate::SandboxError;
 use crate::cloud::Cloud;
 use crate::route::refuse;
-use crate::service::{MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse};
 use crate::wire::Fault;
 
 /// Bytes of one request. The stack's largest is an object of a few megabytes.
@@ -75,7 +75,7 @@ async fn connection(cloud: Arc<Cloud>, stream: TcpStream, mut stopped: watch::Re
 
 async fn exchange(cloud: Arc<Cloud>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
-    let mut request = MockRequest {
+    let mut request = ApiRequest {
         method: parts.method.to_string(),
         uri: parts.uri.to_string(),
         headers: parts.headers,
@@ -93,7 +93,7 @@ async fn exchange(cloud: Arc<Cloud>, request: Request<Incoming>) -> Result<Respo
     Ok(to_http(response))
 }
 
-fn to_http(response: MockResponse) -> Response<Full<Bytes>> {
+fn to_http(response: ApiResponse) -> Response<Full<Bytes>> {
     let mut http = Response::new(Full::new(response.body));
     *http.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *http.headers_mut() = response.headers;

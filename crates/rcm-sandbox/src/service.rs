@@ -3,12 +3,36 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
+use http::HeaderMap;
 use serde_json::Value;
-pub(crate) use winterbaume_core::{MockRequest, MockResponse};
 
-/// One AWS service of the embedded cloud: an emulator of ours, or a `winterbaume` service behind an overlay that mends what
-/// it lacks or falsifies.
+/// One request as a service sees it, whichever way it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiRequest {
+    /// The HTTP method.
+    pub(crate) method: String,
+    /// `https://{service}.{region}.amazonaws.com/…`, for S3 path-style; escapes are left in.
+    pub(crate) uri: String,
+    /// As they were sent, the signature included.
+    pub(crate) headers: HeaderMap,
+    /// The content, free of transfer encodings.
+    pub(crate) body: Bytes,
+}
+
+/// One answer, in the service's wire format.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiResponse {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// A request id is added where a service gives none.
+    pub(crate) headers: HeaderMap,
+    /// The content.
+    pub(crate) body: Bytes,
+}
+
+/// One AWS service of the embedded cloud.
 ///
 /// AWS's documentation decides how a service behaves, never what is convenient for rcm.
 pub(crate) trait Service: Send + Sync + 'static {
@@ -17,7 +41,7 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Answers one request in the service's own wire format, errors included.
-    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse>;
+    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse>;
 
     /// Everything the service holds, as JSON. `load` of it in a new process gives the same service.
     fn save<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Value, String>>;

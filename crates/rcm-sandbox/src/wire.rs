@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::params::Params;
 pub(crate) use self::xml::Xml;
-use crate::service::{MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse};
 
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
@@ -56,7 +56,7 @@ impl Fault {
     }
 
     /// As EC2 sends it.
-    pub(crate) fn ec2(&self) -> MockResponse {
+    pub(crate) fn ec2(&self) -> ApiResponse {
         let id = request_id();
         let mut xml = Xml::default();
         xml.node("Response", |response| {
@@ -71,7 +71,7 @@ impl Fault {
     }
 
     /// As awsQuery services (RDS, ELB, IAM, STS) send it.
-    pub(crate) fn query(&self) -> MockResponse {
+    pub(crate) fn query(&self) -> ApiResponse {
         let id = request_id();
         let mut xml = Xml::default();
         xml.node("ErrorResponse", |response| {
@@ -85,12 +85,12 @@ impl Fault {
     }
 
     /// As awsJson services (ECS, KMS, Logs, Secrets Manager, ECR, ACM, Application Auto Scaling) send it.
-    pub(crate) fn json(&self) -> MockResponse {
+    pub(crate) fn json(&self) -> ApiResponse {
         json_response(self.status, &json!({ "__type": self.code, "message": self.message }))
     }
 
     /// As S3 sends it.
-    pub(crate) fn s3(&self) -> MockResponse {
+    pub(crate) fn s3(&self) -> ApiResponse {
         let id = request_id();
         let mut xml = Xml::default();
         xml.node("Error", |error| {
@@ -101,7 +101,7 @@ impl Fault {
 }
 
 /// `<{action}Response>` with `content` directly in it, as EC2 answers.
-pub(crate) fn ec2_reply(action: &str, content: &Xml) -> MockResponse {
+pub(crate) fn ec2_reply(action: &str, content: &Xml) -> ApiResponse {
     let id = request_id();
     let mut xml = Xml::default();
     xml.root(&format!("{action}Response"), EC2_NAMESPACE, |response| {
@@ -111,7 +111,7 @@ pub(crate) fn ec2_reply(action: &str, content: &Xml) -> MockResponse {
 }
 
 /// `<{action}Response><{action}Result>` with `content` in it, as awsQuery services answer.
-pub(crate) fn query_reply(action: &str, namespace: &str, content: &Xml) -> MockResponse {
+pub(crate) fn query_reply(action: &str, namespace: &str, content: &Xml) -> ApiResponse {
     let id = request_id();
     let mut xml = Xml::default();
     xml.root(&format!("{action}Response"), namespace, |response| {
@@ -127,7 +127,7 @@ pub(crate) fn query_reply(action: &str, namespace: &str, content: &Xml) -> MockR
 
 /// The operation (`CreateCluster`) and the body of an awsJson request. A body that is not JSON is AWS's
 /// `SerializationException`.
-pub(crate) fn json_request(request: &MockRequest) -> Result<(String, Value), Fault> {
+pub(crate) fn json_request(request: &ApiRequest) -> Result<(String, Value), Fault> {
     let target = header(&request.headers, "x-amz-target").unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     if request.body.is_empty() {
@@ -139,7 +139,7 @@ pub(crate) fn json_request(request: &MockRequest) -> Result<(String, Value), Fau
 }
 
 /// The answer of an awsJson service.
-pub(crate) fn json_reply(value: &Value) -> MockResponse {
+pub(crate) fn json_reply(value: &Value) -> ApiResponse {
     json_response(200, value)
 }
 
@@ -153,21 +153,21 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn json_response(status: u16, value: &Value) -> MockResponse {
+fn json_response(status: u16, value: &Value) -> ApiResponse {
     response(status, "application/x-amz-json-1.1", value.to_string(), &request_id())
 }
 
-fn xml_response(status: u16, document: String, id: &str) -> MockResponse {
+fn xml_response(status: u16, document: String, id: &str) -> ApiResponse {
     response(status, "text/xml;charset=UTF-8", document, id)
 }
 
-fn response(status: u16, kind: &'static str, body: String, id: &str) -> MockResponse {
+fn response(status: u16, kind: &'static str, body: String, id: &str) -> ApiResponse {
     let mut headers = HeaderMap::new();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-amzn-requestid", id);
     }
-    MockResponse { status, headers, body: body.into() }
+    ApiResponse { status, headers, body: body.into() }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::arn::arn;
 use crate::countdown::Countdown;
 use crate::own::{Own, Stateful, Tags, input, now, page, without_nulls};
-use crate::service::{Context, Hold, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold};
 use crate::wire::{self, Fault};
 
 /// For how long, in seconds, an idempotency token is remembered.
@@ -142,7 +142,7 @@ struct Includes {
 impl Stateful for Acm {
     const NAME: &'static str = "acm";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         Box::pin(async move {
             let users = users(cx).await;
             let answer = wire::json_request(&request)

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::arn::{arn, random_hex};
 use crate::neighbours;
 use crate::own::{Own, Stateful, Tags, input, now, page, without_nulls};
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault};
 
 /// All scalable targets of the account, and what hangs on them.
@@ -114,7 +114,7 @@ struct Input {
 impl Stateful for ApplicationAutoScaling {
     const NAME: &'static str = "application-autoscaling";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         Box::pin(async move {
             let answer = operation(own, cx, &request).await;
             answer.map_or_else(|fault| fault.json(), |output| wire::json_reply(&output))
@@ -122,7 +122,7 @@ impl Stateful for ApplicationAutoScaling {
     }
 }
 
-async fn operation(own: &Own<ApplicationAutoScaling>, cx: &Context, request: &MockRequest) -> Result<Value, Fault> {
+async fn operation(own: &Own<ApplicationAutoScaling>, cx: &Context, request: &ApiRequest) -> Result<Value, Fault> {
     let (operation, body) = wire::json_request(request)?;
     let input: Input = input(body)?;
     if operation == "RegisterScalableTarget" {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::emulator::Emulated;
 use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::Fault;
 
 mod images;
@@ -47,7 +47,7 @@ struct Repository {
 impl Emulated for Ecr {
     const NAME: &'static str = "ecr";
 
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
         json::respond(request, |operation, input| self.answer(cx, operation, input))
     }
 }

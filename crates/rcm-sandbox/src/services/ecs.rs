@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 
 use crate::emulator::Emulated;
 use crate::json::{self, Answer, Input, Tags};
-use crate::service::{Context, Hold, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold};
 use crate::wire::Fault;
 
 mod cluster;
@@ -49,7 +49,7 @@ pub(crate) struct Ecs {
 impl Emulated for Ecs {
     const NAME: &'static str = "ecs";
 
-    fn ask_others<'a>(cx: &'a Context, request: &'a MockRequest) -> BoxFuture<'a, Result<(), MockResponse>> {
+    fn ask_others<'a>(cx: &'a Context, request: &'a ApiRequest) -> BoxFuture<'a, Result<(), ApiResponse>> {
         Box::pin(async move {
             let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
             if !["CreateService", "UpdateService"].contains(&operation.as_str()) {
@@ -59,7 +59,7 @@ impl Emulated for Ecs {
         })
     }
 
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
         json::respond(request, |operation, input| self.answer(cx, operation, input))
     }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::emulator::Emulated;
 use crate::json::Tags;
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{Fault, Params, Xml, query_reply};
 
 mod document;
@@ -42,7 +42,7 @@ pub(crate) struct Iam {
 impl Emulated for Iam {
     const NAME: &'static str = "iam";
 
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
         let params = Params::parse(&request.body);
         match self.answer(cx, &params) {
             Ok(xml) => query_reply(params.action(), NAMESPACE, &xml),

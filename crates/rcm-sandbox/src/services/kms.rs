@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::emulator::Emulated;
 use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::Fault;
 
 /// All keys and aliases of the account.
@@ -62,7 +62,7 @@ struct Alias {
 impl Emulated for Kms {
     const NAME: &'static str = "kms";
 
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
         self.bury(json::now());
         json::respond(request, |operation, input| self.answer(cx, operation, input))
     }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::kms::one_or_many;
 use crate::emulator::Emulated;
 use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::Fault;
 
 /// All log groups of the account, by name.
@@ -46,7 +46,7 @@ const RETENTIONS: [i64; 22] =
 impl Emulated for Logs {
     const NAME: &'static str = "logs";
 
-    fn ask_others<'a>(cx: &'a Context, request: &'a MockRequest) -> BoxFuture<'a, Result<(), MockResponse>> {
+    fn ask_others<'a>(cx: &'a Context, request: &'a ApiRequest) -> BoxFuture<'a, Result<(), ApiResponse>> {
         Box::pin(async move {
             let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
             let key =
@@ -60,7 +60,7 @@ impl Emulated for Logs {
         })
     }
 
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
         json::respond(request, |operation, input| self.answer(cx, operation, input))
     }
 }

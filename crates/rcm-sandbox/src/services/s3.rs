@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use crate::emulator::Emulated;
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
 mod bucket;
@@ -38,12 +38,12 @@ pub(crate) struct S3 {
     buckets: BTreeMap<String, Bucket>,
 }
 
-type Answer = Result<MockResponse, Fault>;
+type Answer = Result<ApiResponse, Fault>;
 
 impl Emulated for S3 {
     const NAME: &'static str = "s3";
 
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
         let call = Call::of(request);
         let mut response = self.answer(cx, &call).unwrap_or_else(|fault| fault.s3());
         if call.method == "HEAD" && response.status >= 400 {
@@ -61,12 +61,12 @@ struct Call<'a> {
     bucket: String,
     key: String,
     query: Params,
-    request: &'a MockRequest,
+    request: &'a ApiRequest,
 }
 
 impl<'a> Call<'a> {
     /// Reads a path-style URI.
-    fn of(request: &'a MockRequest) -> Call<'a> {
+    fn of(request: &'a ApiRequest) -> Call<'a> {
         let after_host = request.uri.split_once("://").map_or(request.uri.as_str(), |(_, rest)| rest);
         let target = after_host.split_once('/').map_or("", |(_, target)| target);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -171,12 +171,12 @@ fn precondition_failed() -> Fault {
     Fault::new("PreconditionFailed", message).status(412)
 }
 
-fn empty(status: u16) -> MockResponse {
-    MockResponse { status, headers: HeaderMap::new(), body: Default::default() }
+fn empty(status: u16) -> ApiResponse {
+    ApiResponse { status, headers: HeaderMap::new(), body: Default::default() }
 }
 
 /// A document under its root, in S3's namespace.
-fn document(root: &str, content: &Xml) -> MockResponse {
+fn document(root: &str, content: &Xml) -> ApiResponse {
     let mut response = empty(200);
     set(&mut response.headers, "content-type", "application/xml");
     response.body = format!(

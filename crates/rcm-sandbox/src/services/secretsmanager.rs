@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::emulator::Emulated;
 use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{Context, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::Fault;
 
 mod filter;
@@ -73,7 +73,7 @@ impl Content {
 impl Emulated for SecretsManager {
     const NAME: &'static str = "secretsmanager";
 
-    fn respond(&mut self, cx: &Context, request: &MockRequest) -> MockResponse {
+    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
         let now = json::now();
         self.secrets.retain(|_, secret| secret.deletion.is_none_or(|date| date > now));
         json::respond(request, |operation, input| self.answer(cx, operation, input))

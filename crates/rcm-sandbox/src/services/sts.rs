@@ -1,6 +1,6 @@
-//! STS: who is calling. Our own.
+//! STS: who is calling.
 //!
-//! | Mended | How AWS does it |
+//! | What emulators get wrong | How AWS does it |
 //! |---|---|
 //! | the account of GetCallerIdentity was a process-wide default | the account of the credentials |
 //! | the credentials of AssumeRole were forgotten | GetCallerIdentity with them names the assumed role and *its* account |
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::service::{Context, MockRequest, MockResponse, Service};
+use crate::service::{ApiRequest, ApiResponse, Context, Service};
 use crate::wire::{self, Fault, Params, Xml};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
@@ -50,7 +50,7 @@ impl Session {
 }
 
 impl Sts {
-    fn answer(&self, cx: &Context, request: &MockRequest) -> Result<MockResponse, Fault> {
+    fn answer(&self, cx: &Context, request: &ApiRequest) -> Result<ApiResponse, Fault> {
         let params = Params::parse(&request.body);
         let content = match params.action() {
             "GetCallerIdentity" => self.caller(cx, request),
@@ -60,7 +60,7 @@ impl Sts {
         Ok(wire::query_reply(params.action(), NAMESPACE, &content))
     }
 
-    fn caller(&self, cx: &Context, request: &MockRequest) -> Xml {
+    fn caller(&self, cx: &Context, request: &ApiRequest) -> Xml {
         let session = access_key(request).and_then(|key| self.sessions().get(key).cloned());
         let (arn, user, account) = match session {
             Some(session) => (session.arn(), session.user_id(), session.account),
@@ -105,7 +105,7 @@ impl Service for Sts {
         "sts"
     }
 
-    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         Box::pin(async move { self.answer(cx, &request).unwrap_or_else(|fault| fault.query()) })
     }
 
@@ -127,7 +127,7 @@ fn role_in(arn: &str) -> Option<(String, String)> {
     Some((account.to_owned(), role.rsplit('/').next()?.to_owned()))
 }
 
-fn access_key(request: &MockRequest) -> Option<&str> {
+fn access_key(request: &ApiRequest) -> Option<&str> {
     wire::header(&request.headers, "authorization")?.split_once("Credential=")?.1.split('/').next()
 }
 

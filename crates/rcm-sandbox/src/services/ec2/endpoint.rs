@@ -66,7 +66,7 @@ impl State {
 
 impl Endpoint {
     /// The next state, once the countdown is over.
-    fn arrive(&mut self) {
+    pub(super) fn arrive(&mut self) {
         self.state = match self.state {
             State::Pending => State::Available,
             State::Deleting => State::Deleted,

@@ -1,6 +1,6 @@
-//! EC2: the network of an account. Our own, for `winterbaume-ec2` lacks tags and zones in its small build and refuses nothing.
+//! EC2: the network of an account.
 //!
-//! | Mended | How AWS does it |
+//! | What emulators get wrong | How AWS does it |
 //! |---|---|
 //! | everything was there at once | NAT gateways and interface endpoints are `pending`, then `available`; a deleted NAT gateway stays visible as `deleted` for an hour |
 //! | anything could be deleted | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table; `InvalidIPAddress.InUse` for the address of a NAT gateway |
@@ -37,7 +37,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use self::network::{Call, Network, describe};
-use crate::service::{Context, MockRequest, MockResponse, Service};
+use crate::service::{ApiRequest, ApiResponse, Context, Service};
 use crate::wire::{self, Fault, Params, Xml};
 
 /// EC2, as far as a network needs it.
@@ -47,7 +47,7 @@ pub(crate) struct Ec2 {
 }
 
 impl Ec2 {
-    async fn answer(&self, cx: &Context, request: &MockRequest) -> Result<MockResponse, Fault> {
+    async fn answer(&self, cx: &Context, request: &ApiRequest) -> Result<ApiResponse, Fault> {
         let params = Params::parse(&request.body);
         if params.get("DryRun") == Some("true") {
             let message = "Request would have succeeded, but DryRun flag is set.";
@@ -163,7 +163,7 @@ impl Service for Ec2 {
         "ec2"
     }
 
-    fn handle<'a>(&'a self, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         Box::pin(async move { self.answer(cx, &request).await.unwrap_or_else(|fault| fault.ec2()) })
     }
 
@@ -173,7 +173,9 @@ impl Service for Ec2 {
 
     fn load<'a>(&'a self, _: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async {
-            *self.network() = serde_json::from_value(saved).map_err(|error| error.to_string())?;
+            let mut saved: Network = serde_json::from_value(saved).map_err(|error| error.to_string())?;
+            saved.arrive();
+            *self.network() = saved;
             Ok(())
         })
     }
@@ -197,7 +199,7 @@ mod tests {
             "elasticloadbalancing"
         }
 
-        fn handle<'a>(&'a self, _: &'a Context, _: MockRequest) -> BoxFuture<'a, MockResponse> {
+        fn handle<'a>(&'a self, _: &'a Context, _: ApiRequest) -> BoxFuture<'a, ApiResponse> {
             Box::pin(async { wire::json_reply(&json!({})) })
         }
 
@@ -218,7 +220,7 @@ mod tests {
     /// Status and body of the answer.
     async fn ask(ec2: &Ec2, cx: &Context, form: &str) -> (u16, String) {
         let (method, uri) = ("POST".to_owned(), "https://ec2.us-east-1.amazonaws.com/".to_owned());
-        let request = MockRequest { method, uri, headers: http::HeaderMap::new(), body: Bytes::from(form.to_owned()) };
+        let request = ApiRequest { method, uri, headers: http::HeaderMap::new(), body: Bytes::from(form.to_owned()) };
         let response = ec2.handle(cx, request).await;
         (response.status, String::from_utf8_lossy(&response.body).into_owned())
     }

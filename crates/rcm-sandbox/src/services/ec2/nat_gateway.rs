@@ -69,7 +69,7 @@ impl NatGateway {
     }
 
     /// The next state, once the countdown is over.
-    fn arrive(&mut self) {
+    pub(super) fn arrive(&mut self) {
         self.state = match self.state {
             State::Pending if self.failure.is_some() => State::Failed,
             State::Pending => State::Available,

@@ -138,6 +138,14 @@ impl Network {
         T::all_mut(self).iter_mut().find(|item| item.id() == id).ok_or_else(|| T::not_found(id))
     }
 
+    /// Everything that is on its way arrives. AWS goes on while nobody looks; and polls are not saved, so that what a Describe
+    /// has shown as arrived would be on its way again in the next process.
+    pub(super) fn arrive(&mut self) {
+        self.nat_gateways.iter_mut().for_each(NatGateway::arrive);
+        self.endpoints.iter_mut().for_each(Endpoint::arrive);
+        forget_gone::<Endpoint>(self);
+    }
+
     /// Takes an item and its tags away.
     pub(super) fn remove<T: Item>(&mut self, id: &str) {
         T::all_mut(self).retain(|item| item.id() != id);

@@ -109,7 +109,7 @@ async fn load_balancers_of(cx: &Context, arn: &str) -> TargetGroup {
     let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(http::header::CONTENT_TYPE, form);
     let uri = format!("https://elasticloadbalancing.{}.amazonaws.com/", cx.region);
-    let request = crate::service::MockRequest { method: "POST".into(), uri, headers, body: body.into() };
+    let request = crate::service::ApiRequest { method: "POST".into(), uri, headers, body: body.into() };
     let response = balancing.handle(cx, request).await;
     let body = String::from_utf8_lossy(&response.body);
     match (response.status, body.contains(":loadbalancer/")) {

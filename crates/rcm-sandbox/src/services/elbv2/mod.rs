@@ -28,7 +28,7 @@ use self::listeners::Listener;
 use self::load_balancers::{Lingering, LoadBalancer, Network};
 use self::target_groups::TargetGroup;
 use crate::own::{Own, Stateful, Tags};
-use crate::service::{Context, Hold, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold};
 use crate::wire::{self, Fault, Params, Xml};
 
 const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
@@ -46,7 +46,7 @@ pub(crate) struct Elbv2 {
 impl Stateful for Elbv2 {
     const NAME: &'static str = "elasticloadbalancing";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         Box::pin(async move {
             let params = Params::parse(&request.body);
             match operation(own, cx, &params).await {

@@ -41,7 +41,7 @@ use self::snapshots::Snapshot;
 use self::subnet_groups::SubnetGroup;
 use crate::neighbours;
 use crate::own::{Own, Stateful, Tags};
-use crate::service::{Context, Hold, MockRequest, MockResponse};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold};
 use crate::wire::{self, Fault, Params, Xml};
 
 const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";
@@ -58,7 +58,7 @@ pub(crate) struct Rds {
 impl Stateful for Rds {
     const NAME: &'static str = "rds";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: MockRequest) -> BoxFuture<'a, MockResponse> {
+    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
         Box::pin(async move {
             let params = Params::parse(&request.body);
             match operation(own, cx, &params).await {

@@ -13,7 +13,7 @@ use super::element::Element;
 use super::setting::{Versioning, versioning};
 use super::{Answer, Call, S3, document, empty, http_date, iso, malformed_xml, now, precondition_failed, set};
 use crate::json::Tags;
-use crate::service::MockResponse;
+use crate::service::ApiResponse;
 use crate::wire::{Fault, Xml};
 
 /// The id of the version that a bucket without versioning writes.
@@ -56,7 +56,7 @@ impl Version {
         self.body.as_ref().map_or(0, Bytes::len)
     }
 
-    fn put_headers(&self, response: &mut MockResponse) {
+    fn put_headers(&self, response: &mut ApiResponse) {
         for (name, value) in &self.headers {
             let name = http::HeaderName::from_bytes(name.as_bytes());
             if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_str(value)) {
@@ -310,7 +310,7 @@ impl S3 {
 }
 
 /// What a write answers: which version it is, and how it is encrypted.
-pub(super) fn written(version: &Version) -> MockResponse {
+pub(super) fn written(version: &Version) -> ApiResponse {
     let mut response = empty(200);
     version.put_headers(&mut response);
     let answers = |name: &str| {
@@ -326,7 +326,7 @@ pub(super) fn written(version: &Version) -> MockResponse {
     response
 }
 
-fn forget_checksums(response: &mut MockResponse) {
+fn forget_checksums(response: &mut ApiResponse) {
     let checksums = response.headers.keys().filter(|name| name.as_str().starts_with("x-amz-checksum-"));
     for name in checksums.cloned().collect::<Vec<_>>() {
         response.headers.remove(&name);

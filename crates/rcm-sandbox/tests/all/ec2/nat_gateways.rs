@@ -22,6 +22,18 @@ async fn takes_as_many_looks_as_the_sandbox_was_told() {
 }
 
 #[tokio::test]
+async fn arrives_while_no_process_looks() {
+    let cloud = Cloud::with_polls(2).await;
+    let ec2 = client(&cloud);
+    let nat = Nat::new(&ec2).await;
+    drop(ec2);
+
+    let cloud = cloud.reopen().await;
+
+    assert_eq!(nat.seen(&client(&cloud)).await.state, Some(Available));
+}
+
+#[tokio::test]
 async fn looking_at_another_one_does_not_count() {
     let cloud = Cloud::with_polls(1).await;
     let ec2 = client(&cloud);
