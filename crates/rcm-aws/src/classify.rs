@@ -4,7 +4,7 @@
 //! common and per-operation errors, and the error handling of the Terraform AWS provider.
 
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata, operation::BuildError};
+use aws_smithy_types::error::{metadata::ProvideErrorMetadata, operation::BuildError};
 use rcm_engine::model::{Fault, FaultKind};
 
 use FaultKind::{Denied, Exists, HasContent, InUse, Invalid, NotFound, Propagating, Quota, Throttled, Transient};
@@ -269,13 +269,13 @@ where
     move |error| match &error {
         SdkError::ServiceError(answer) => answered(service, operation, answer.err(), answer.raw()),
         SdkError::ConstructionFailure(_) => {
-            unanswered(Invalid, service, operation, "InvalidRequest", DisplayErrorContext(&error).to_string())
+            unanswered(Invalid, service, operation, "InvalidRequest", chain(&error))
         }
         SdkError::ResponseError(answer) => unreadable(service, operation, answer.raw()),
         SdkError::TimeoutError(_) => {
             unanswered(Transient, service, operation, "Timeout", "no answer within the time limit".to_owned())
         }
-        _ => not_sent(service, operation, DisplayErrorContext(&error).to_string()),
+        _ => not_sent(service, operation, chain(&error)),
     }
 }
 
@@ -333,6 +333,12 @@ fn unreadable(service: &'static str, operation: &'static str, raw: &Response) ->
         _ => (Invalid, format!("not supported by this endpoint: HTTP {status} without an AWS error")),
     };
     unanswered(kind, service, operation, "UnreadableAnswer", message)
+}
+
+/// What an error says and what caused it, for people.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The request did not get as far as an answer.

@@ -61,10 +61,10 @@ pub(crate) const PHASES: &[Phase] = &[
     },
     Phase {
         name: "lean",
-        about: "the binary builds without the sandbox",
+        about: "the command compiles without the sandbox",
         set_up: nothing,
         env: &[],
-        cargo: &["check", "-p", "rcm-cli", "--no-default-features"],
+        cargo: &["check", "--workspace", "--bins", "--no-default-features"],
     },
 ];
 

@@ -217,7 +217,7 @@ fn compute(made: &Value) {
         assert!(role["AssumeRolePolicyDocument"].to_string().contains("aws:SourceAccount"));
     }
     let target = &made.pointer("/application_autoscaling/scalable_targets").unwrap()[0];
-    assert_eq!((&target["MinCapacity"], &target["MaxCapacity"]), (&json!(2), &json!(10)));
+    assert_eq!((&target["MinCapacity"], &target["MaxCapacity"]), (&json!(0), &json!(10)), "no image, no minimum");
     let policy = made.pointer("/application_autoscaling/scaling_policies/0").unwrap();
     assert_eq!(policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"], 70.0);
 }
@@ -244,7 +244,8 @@ fn change(stage: &Stage) {
     let file = stage.partners.path().join("acme.toml");
     let text = fs::read_to_string(&file).unwrap().replace("Acme Healthcare RCM", "Acme Health");
     fs::write(&file, text + "\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\n").unwrap();
-    stage.rcm.run(["plan", "--partner", "acme", "--detailed-exitcode"]).expect_code(2);
+    let planned = stage.rcm.run(["plan", "--partner", "acme", "--detailed-exitcode"]).expect_code(2);
+    assert!(planned.stdout.contains("replace"), "{}", planned.transcript());
     stage.rcm("provision --partner acme --yes");
     let changed = stage.inventory();
     let definition = changed.pointer("/ecs/task_definitions/0").unwrap();

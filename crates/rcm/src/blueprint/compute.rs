@@ -138,7 +138,8 @@ fn scaling(graph: &mut Graph, plan: &Blueprint<'_>, service: Ref<Service>) {
         "compute/scalable-target",
         autoscaling_target::Spec {
             service,
-            min: tasks(plan.config.ecs_min_count),
+            // Without an image there is nothing to run: a minimum would have tasks started that cannot be.
+            min: if plan.config.api_image.is_some() { tasks(plan.config.ecs_min_count) } else { 0 },
             max: tasks(plan.config.ecs_max_count),
         },
     );
