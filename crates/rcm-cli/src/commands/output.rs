@@ -17,7 +17,7 @@ pub(super) async fn run(globals: &Globals, args: &Output) -> Result<Exit, Comman
     let text = match (&args.name, globals.output) {
         (Some(name), Format::Human) => outputs::bare(one(&session, &all, name)?) + "\n",
         (Some(name), Format::Json) => json::line(one(&session, &all, name)?),
-        (None, Format::Human) => outputs::outputs(&all),
+        (None, Format::Human) => outputs::outputs(&all, outputs::Label::Name),
         (None, Format::Json) => json::line(&all.to_json()),
     };
     terminal::out(&text)?;

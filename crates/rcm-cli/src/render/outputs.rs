@@ -5,18 +5,28 @@ use serde_json::Value;
 
 use super::table::table;
 
+/// What outputs are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Label {
+    /// As a person calls them.
+    Title,
+    /// As `rcm output NAME` takes them.
+    Name,
+}
+
 /// The outputs as a table, DNS records below it.
-pub(crate) fn outputs(outputs: &Outputs) -> String {
+pub(crate) fn outputs(outputs: &Outputs, label: Label) -> String {
+    let called = |output: &Output| match label {
+        Label::Title => output.title.to_owned(),
+        Label::Name => output.name.to_owned(),
+    };
     let (records, plain): (Vec<&Output>, Vec<&Output>) =
         outputs.0.iter().partition(|output| dns_records(&output.value).is_some());
-    let rows: Vec<[String; 3]> = plain
-        .iter()
-        .map(|output| [output.title.to_owned(), bare(&output.value), format!("({})", output.name)])
-        .collect();
+    let rows: Vec<[String; 2]> = plain.iter().map(|output| [called(output), bare(&output.value)]).collect();
     let mut text = table("  ", &rows);
     for output in records {
         if let Some(table) = dns_records(&output.value) {
-            text.push_str(&format!("  {}  ({})\n{table}", output.title, output.name));
+            text.push_str(&format!("  {}\n{table}", called(output)));
         }
     }
     text
@@ -64,12 +74,17 @@ mod tests {
     }
 
     #[test]
-    fn outputs_carry_their_name_for_programs() {
+    fn people_read_titles_and_scripts_read_names() {
         let vpc = Output { name: "vpc_id", title: "VPC", value: json!("vpc-1") };
         let port = Output { name: "database_port", title: "Database port", value: json!(5432) };
-        insta::assert_snapshot!(outputs(&Outputs(vec![vpc, port])), @"
-        VPC            vpc-1  (vpc_id)
-        Database port  5432   (database_port)
+        let all = Outputs(vec![vpc, port]);
+        insta::assert_snapshot!(outputs(&all, Label::Title), @"
+        VPC            vpc-1
+        Database port  5432
+        ");
+        insta::assert_snapshot!(outputs(&all, Label::Name), @"
+        vpc_id         vpc-1
+        database_port  5432
         ");
     }
 }

@@ -9,10 +9,10 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use rcm::engine::model::{Address, Event, EventKind, Fault, UndoOf};
 
-use super::{DIM, RED, YELLOW, action_style, count, doing, done, duration, outputs::dns_records, paint};
+use super::{DIM, RED, YELLOW, action_style, count, done, duration, outputs::dns_records, paint};
 
 /// How wide the column of addresses is.
-const ADDRESS: usize = 34;
+const ADDRESS: usize = 40;
 
 /// The lines that have been printed and need no second time.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Seen(Mutex<BTreeSet<(Address, String)>>);
 pub(crate) enum Detail {
     /// Only what is worth keeping: the terminal shows the rest as it happens.
     Lasting,
-    /// Also what runs and what is waited for.
+    /// Also what is waited for.
     Everything,
 }
 
@@ -58,7 +58,6 @@ fn step(address: &Address, kind: &EventKind, detail: Detail, seen: &Seen) -> Opt
     let row = |text: String| format!("{address:ADDRESS$}  {text}");
     let everything = detail == Detail::Everything;
     Some(match kind {
-        EventKind::StepStarted { action, .. } if everything => row(paint(DIM, doing(action))),
         EventKind::StepDone { action, elapsed_ms } => {
             let took = paint(DIM, &duration(Duration::from_millis(*elapsed_ms)));
             row(format!("{}  {took}", paint(action_style(action), &format!("{:9}", done(action)))))
@@ -78,7 +77,6 @@ fn step(address: &Address, kind: &EventKind, detail: Detail, seen: &Seen) -> Opt
             row(paint(DIM, &format!("again in {after}: {}", brief(fault))))
         }
         EventKind::Retained { reason } => row(format!("kept       {reason}")),
-        EventKind::UndoStarted { undo } if everything => row(paint(DIM, undoing(*undo))),
         EventKind::UndoDone => row(paint(YELLOW, "undone")),
         EventKind::UndoFailed { fault } => row(format!("{}  {}", paint(RED, "not undone"), brief(fault))),
         _ => return None,
@@ -182,9 +180,9 @@ mod tests {
     fn a_step_is_a_line() {
         let seen = Seen::default();
         let done = EventKind::StepDone { action: "create", elapsed_ms: 412 };
-        insta::assert_snapshot!(shown(&seen, done).unwrap(), @"edge/certificate                    created    0.4s");
+        insta::assert_snapshot!(shown(&seen, done).unwrap(), @"edge/certificate                          created    0.4s");
         let fault = Fault::ours(FaultKind::Quota, "CreateVpc", "VpcLimitExceeded", "no more VPCs");
-        insta::assert_snapshot!(shown(&seen, EventKind::StepFailed { fault }).unwrap(), @"edge/certificate                    failed     VpcLimitExceeded: no more VPCs");
+        insta::assert_snapshot!(shown(&seen, EventKind::StepFailed { fault }).unwrap(), @"edge/certificate                          failed     VpcLimitExceeded: no more VPCs");
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Progress {
     }
 
     fn row(&self, live: &mut Live, address: &Address, doing: &str) {
-        let bar = self.bar(live, "{spinner} {prefix:34}  {took:>6}  {wide_msg}", 0);
+        let bar = self.bar(live, "{spinner} {prefix:40}  {took:>6}  {wide_msg}", 0);
         bar.set_prefix(address.to_string());
         bar.set_message(doing.to_owned());
         live.rows.insert(address.clone(), bar);

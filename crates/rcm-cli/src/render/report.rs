@@ -10,7 +10,11 @@ use rcm::{
     },
 };
 
-use super::{BOLD, GREEN, RED, YELLOW, done, duration, outputs, paint};
+use super::{
+    BOLD, GREEN, RED, YELLOW, done, duration,
+    outputs::{self, Label},
+    paint,
+};
 use crate::{
     error::{Exit, advice},
     session::Next,
@@ -49,7 +53,7 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
         Outcome::Failed { failures, aftermath } => failed(failures, aftermath, run),
     };
     if run.verb == "provision" && !report.outputs.0.is_empty() {
-        text.push_str(&format!("\n{}\n{}", paint(BOLD, "Outputs"), outputs::outputs(&report.outputs)));
+        text.push_str(&format!("\n{}\n{}", paint(BOLD, "Outputs"), outputs::outputs(&report.outputs, Label::Title)));
     }
     text.push_str(&retained(report, run));
     if !report.notes.is_empty() {
