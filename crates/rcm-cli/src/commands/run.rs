@@ -1,19 +1,23 @@
 //! What `provision` and `destroy` share: the plan is shown, a person is asked, and what happens is told as it happens.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
-use std::time::Instant;
 
 use rcm::{
     Error, Goal, Report, Settings,
     engine::{
-        model::{Event, Events},
+        model::{Address, Event, EventKind, Events},
         plan::Plan,
         run::Cancel,
     },
 };
+use serde_json::Value;
 
 use crate::{
     args::{Format, Globals},
@@ -64,9 +68,11 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
     let begun = Instant::now();
     let show = Arc::new(Show::new(globals.output));
     let (cancel, stake) = (Cancel::new(), Stake::new(true));
-    let (shown, followed) = (Arc::clone(&show), stake.clone());
+    let awaited = Arc::new(Awaited::default());
+    let (shown, followed, noted) = (Arc::clone(&show), stake.clone(), Arc::clone(&awaited));
     let events = Events::to(move |event| {
         followed.follow(event);
+        noted.note(event);
         shown.event(event);
     });
     let said = Arc::clone(&show);
@@ -84,7 +90,8 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
         Err(error) => return Err(session.error(&error)),
     };
     let exit = report::exit(&report.outcome);
-    let run = report::Run { verb: job.verb, name: &session.name(), took: begun.elapsed(), next: &session.next };
+    let (name, took, awaited) = (session.name(), begun.elapsed(), awaited.all());
+    let run = report::Run { verb: job.verb, name: &name, took, next: &session.next, awaited: &awaited };
     tell(globals, &report, &run, exit)?;
     Ok(exit)
 }
@@ -92,7 +99,27 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
 fn tell(globals: &Globals, report: &Report, run: &report::Run<'_>, exit: Exit) -> Result<(), CommandError> {
     match globals.output {
         Format::Human => terminal::out(&report::report(report, run)),
-        Format::Json => terminal::out(&json::result(report, exit, run.took)),
+        Format::Json => terminal::out(&json::result(report, exit, run)),
+    }
+}
+
+/// What somebody outside was asked to do, by resource.
+#[derive(Default)]
+struct Awaited(Mutex<BTreeMap<Address, Value>>);
+
+impl Awaited {
+    fn note(&self, event: &Event) {
+        if let (Some(address), EventKind::Awaiting { details, .. }) = (&event.address, &event.kind) {
+            self.lock().insert(address.clone(), details.clone());
+        }
+    }
+
+    fn all(&self) -> BTreeMap<Address, Value> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Address, Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

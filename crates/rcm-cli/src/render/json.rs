@@ -1,7 +1,5 @@
 //! Events and the end of a run as JSON, one object a line.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use rcm::{
     Report,
@@ -14,6 +12,7 @@ use rcm::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::report::Run;
 use crate::error::{CommandError, Exit};
 
 /// One line.
@@ -33,11 +32,11 @@ pub(crate) fn plan(plan: &Plan) -> String {
 }
 
 /// The last line of a run that began.
-pub(crate) fn result(report: &Report, exit: Exit, took: Duration) -> String {
+pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
     let (outcome, more) = match &report.outcome {
         Outcome::Done => ("done", json!({})),
         Outcome::Cancelled => ("cancelled", json!({})),
-        Outcome::Parked(steps) => ("parked", json!({ "waiting": waiting(steps) })),
+        Outcome::Parked(steps) => ("parked", json!({ "waiting": waiting(steps, run) })),
         Outcome::Failed { failures, aftermath } => {
             let (word, left): (_, &[_]) = match aftermath {
                 Aftermath::Kept => ("kept", &[]),
@@ -52,7 +51,7 @@ pub(crate) fn result(report: &Report, exit: Exit, took: Duration) -> String {
         "event": "result",
         "outcome": outcome,
         "exit_code": exit.code(),
-        "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "duration_ms": u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX),
         "counts": report.plan.counts(),
         "unchanged": report.plan.unchanged,
         "outputs": report.outputs.to_json(),
@@ -76,8 +75,9 @@ pub(crate) fn error(error: &CommandError) -> String {
     }))
 }
 
-fn waiting(steps: &[(Address, String)]) -> Value {
-    steps.iter().map(|(address, what)| json!({ "address": address, "what": what })).collect()
+fn waiting(steps: &[(Address, String)], run: &Run<'_>) -> Value {
+    let step = |(address, what): &(Address, String)| json!({ "address": address, "what": what, "details": run.awaited.get(address) });
+    steps.iter().map(step).collect()
 }
 
 fn faults(faults: &[(Address, Fault)]) -> Value {

@@ -35,7 +35,7 @@ struct Live {
     rows: BTreeMap<Address, ProgressBar>,
     /// The whole.
     total: Option<ProgressBar>,
-    /// What cannot start yet, below the whole.
+    /// What cannot start yet, just below the whole.
     waiting: Option<ProgressBar>,
     /// What each step that has not started waits for.
     open: BTreeMap<Address, BTreeSet<Address>>,
@@ -142,7 +142,7 @@ impl Progress {
         live.rows.insert(address.clone(), bar);
     }
 
-    /// A bar above the total, so that the total stays at the bottom.
+    /// A bar below the others. The total comes first: where there is not room for all, the last are not shown.
     fn bar(&self, live: &Live, template: &str, length: u64) -> ProgressBar {
         let bar = ProgressBar::new(length);
         // The templates are constants; if one were wrong, the plain default is shown.
@@ -153,10 +153,7 @@ impl Progress {
             };
             bar.set_style(style.with_key("took", took).tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ").progress_chars("━━─"));
         }
-        let bar = match &live.total {
-            Some(total) => self.screen.insert_before(total, bar),
-            None => self.screen.add(bar),
-        };
+        let bar = if live.total.is_none() { self.screen.insert(0, bar) } else { self.screen.add(bar) };
         bar.enable_steady_tick(TICK);
         bar
     }
@@ -168,7 +165,10 @@ impl Progress {
             return;
         };
         if live.waiting.is_none() {
-            let bar = self.screen.add(ProgressBar::new(0));
+            let bar = match &live.total {
+                Some(total) => self.screen.insert_after(total, ProgressBar::new(0)),
+                None => self.screen.add(ProgressBar::new(0)),
+            };
             if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
                 bar.set_style(style);
             }

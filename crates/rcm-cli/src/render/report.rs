@@ -1,6 +1,6 @@
 //! How a run went, for people.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use rcm::{
     Report,
@@ -9,6 +9,7 @@ use rcm::{
         run::{Aftermath, Outcome},
     },
 };
+use serde_json::Value;
 
 use super::{
     BOLD, GREEN, RED, YELLOW, done, duration,
@@ -31,6 +32,8 @@ pub(crate) struct Run<'a> {
     pub(crate) took: Duration,
     /// What to type next.
     pub(crate) next: &'a Next,
+    /// What somebody outside was asked to do, by resource.
+    pub(crate) awaited: &'a BTreeMap<Address, Value>,
 }
 
 /// How the process ends after `outcome`.
@@ -52,6 +55,9 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
         Outcome::Cancelled => cancelled(run),
         Outcome::Failed { failures, aftermath } => failed(failures, aftermath, run),
     };
+    if !matches!(report.outcome, Outcome::Done | Outcome::Parked(_)) {
+        return text;
+    }
     if run.verb == "provision" && !report.outputs.0.is_empty() {
         text.push_str(&format!("\n{}\n{}", paint(BOLD, "Outputs"), outputs::outputs(&report.outputs, Label::Title)));
     }
@@ -85,11 +91,13 @@ fn succeeded(report: &Report, run: &Run<'_>) -> String {
 
 fn parked(steps: &[(Address, String)], run: &Run<'_>) -> String {
     let title = paint(YELLOW.bold(), &format!("{} waits for somebody outside.", run.name));
-    let lines: String = steps.iter().map(|(address, what)| format!("  {address} waits for {what}\n")).collect();
-    format!(
-        "{title} Everything that does not need it is done, and stays.\n{lines}  = next: see to it, then go on: {}\n",
-        run.next.command(run.verb)
-    )
+    let mut text = format!("{title} Everything that does not need it is done, and stays.\n");
+    for (address, what) in steps {
+        let records = run.awaited.get(address).and_then(outputs::dns_records);
+        let records = records.map(|records| format!("  Add to DNS:\n{records}")).unwrap_or_default();
+        text.push_str(&format!("  {address} waits for {what}\n{records}"));
+    }
+    text + &format!("  = next: see to it, then go on: {}\n", run.next.command(run.verb))
 }
 
 fn cancelled(run: &Run<'_>) -> String {
@@ -98,7 +106,7 @@ fn cancelled(run: &Run<'_>) -> String {
 }
 
 fn failed(failures: &[(Address, Fault)], aftermath: &Aftermath, run: &Run<'_>) -> String {
-    let Run { verb, name, took, next } = run;
+    let Run { verb, name, took, next, .. } = run;
     let title = paint(RED.bold(), &format!("{verb} of {name} failed after {}", duration(*took)));
     let failures_text: String = failures.iter().map(|(address, fault)| failure(address, fault)).collect();
     let mut text = format!("{title}\n{failures_text}\n{}\n", happened(aftermath, verb));

@@ -7,6 +7,7 @@ use rcm::{
         plan::Plan,
     },
 };
+use serde_json::json;
 
 use super::*;
 use crate::args::Cli;
@@ -40,7 +41,9 @@ fn a_report(outcome: Outcome) -> Report {
 fn shown(verb: &'static str, report: &Report) -> String {
     let cli = Cli::parse_from(["rcm", "--partner", "acme", "--sandbox", verb]);
     let next = Next::of(&cli.globals);
-    let run = Run { verb, name: "acme/prod", took: Duration::from_secs(754), next: &next };
+    let record = json!({"domain": "a.com", "name": "_1.rcm.acme.com.", "type": "CNAME", "value": "_2.aws."});
+    let awaited = BTreeMap::from([(address("edge/certificate"), json!([record]))]);
+    let run = Run { verb, name: "acme/prod", took: Duration::from_secs(754), next: &next, awaited: &awaited };
     strip_str(&super::report(report, &run)).to_string()
 }
 
@@ -111,6 +114,9 @@ fn a_run_that_waits_says_for_whom_and_how_to_go_on() {
     insta::assert_snapshot!(shown("provision", &a_report(outcome)), @"
     acme/prod waits for somebody outside. Everything that does not need it is done, and stays.
       edge/certificate waits for DNS validation of rcm.acme.com
+      Add to DNS:
+        type   name              value
+        CNAME  _1.rcm.acme.com.  _2.aws.
       = next: see to it, then go on: rcm provision --partner acme --sandbox
     ");
 }
