@@ -115,10 +115,12 @@ impl CommandError {
             Error::Store(error) => store(error, next),
             Error::Aws(error) => fault(error, next),
             Error::WrongAccount { .. } => Self::from_error(Exit::Refused, error).hint(
-                "use credentials of the partner's account (AWS_PROFILE, or `aws_profile` or `aws_role_arn` in the partner file)",
+                "use credentials of the partner's account (AWS_PROFILE, or `aws_profile` or `aws_role_arn` in the partner \
+                 file)",
             ),
             Error::WrongState { .. } => Self::from_error(Exit::Refused, error).hint(
-                "the partner file has come to mean another place; put it back, or keep states of different places in different directories (--state-dir)",
+                "the partner file has come to mean another place; put it back, or keep states of different places in \
+                 different directories (--state-dir)",
             ),
             Error::Blocked(blocked) => self::blocked(blocked, next),
             Error::Stale(_) => {
@@ -146,9 +148,12 @@ fn store(error: &StoreError, next: &Next) -> CommandError {
     let is = |exit| CommandError::from_error(exit, error);
     match error {
         StoreError::Locked { .. } => is(Exit::Locked).hint(
-            "wait for it, or give --lock-timeout 10m to wait here; a lock ends with its process, so there is never one to break",
+            "wait for it, or give --lock-timeout 10m to wait here; a lock ends with its process, so there is never one \
+             to break",
         ),
-        StoreError::Newer { .. } => is(Exit::Damaged).hint("the file is as it was; use the rcm that wrote it, or a newer one"),
+        StoreError::Newer { .. } => {
+            is(Exit::Damaged).hint("the file is as it was; use the rcm that wrote it, or a newer one")
+        }
         StoreError::Corrupt { path, .. } => is(Exit::Damaged).hint(format!(
             "the file is as it was, and nothing was changed; put back a good copy of {} and run {} to see what differs",
             path.display(),

@@ -120,7 +120,8 @@ impl<'g> Picture<'g> {
         let (address, kind) = (escaped(address.as_str()), escaped(kind));
         format!(
             "<g><title>{address} ({kind})</title>\
-             <rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" rx=\"7\" fill=\"{fill}\" stroke=\"{line}\" stroke-width=\"1.2\"/>\
+             <rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" rx=\"7\" \
+             fill=\"{fill}\" stroke=\"{line}\" stroke-width=\"1.2\"/>\
              <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"12\" font-weight=\"600\" fill=\"#1c2733\">{address}</text>\
              <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10.5\" fill=\"{line}\">{kind}</text></g>\n",
             middle - HEIGHT / 2.0,
