@@ -268,9 +268,7 @@ where
 {
     move |error| match &error {
         SdkError::ServiceError(answer) => answered(service, operation, answer.err(), answer.raw()),
-        SdkError::ConstructionFailure(_) => {
-            unanswered(Invalid, service, operation, "InvalidRequest", chain(&error))
-        }
+        SdkError::ConstructionFailure(_) => unanswered(Invalid, service, operation, "InvalidRequest", chain(&error)),
         SdkError::ResponseError(answer) => unreadable(service, operation, answer.raw()),
         SdkError::TimeoutError(_) => {
             unanswered(Transient, service, operation, "Timeout", "no answer within the time limit".to_owned())

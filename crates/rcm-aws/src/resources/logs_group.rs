@@ -9,11 +9,10 @@
 //! allow `logs.<region>.amazonaws.com`, and a policy written seconds ago is not seen at once.
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as Group;
-use futures::future::try_join_all;
 use rcm_engine::model::{Actions, Fault, Id, Known, Observed, OnDestroy, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::{batch::{in_order, stems}, kms_key::Key};
+use super::{batch::in_order, kms_key::Key};
 use crate::{
     Aws,
     classify::{absent, fault},
@@ -88,9 +87,11 @@ impl Resource for LogGroup {
     async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
         let Some(Known { cx, .. }) = known.first() else { return Ok(Vec::new()) };
         let ids: Vec<_> = known.iter().map(|known| known.id).collect();
-        let stems = stems(ids.iter().map(|id| id.as_str()), &identity::prefix(cx.identity));
-        let groups = try_join_all(stems.into_iter().map(|stem| list(cx.cloud, stem))).await?;
-        Ok(observe(&ids, groups.into_iter().flatten().collect()))
+        // Names of several services' own spelling have nothing in common but the deployment's word somewhere inside.
+        let request = cx.cloud.logs.describe_log_groups().log_group_name_pattern(identity::prefix(cx.identity));
+        let pages = request.into_paginator().items().send();
+        let groups = pages.collect::<Result<_, _>>().await.map_err(fault("logs", "DescribeLogGroups"))?;
+        Ok(observe(&ids, groups))
     }
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
