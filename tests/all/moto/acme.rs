@@ -46,6 +46,10 @@ impl Stage {
     }
 }
 
+fn write(path: impl AsRef<Path>, text: &str) {
+    rcm::engine::store::write_atomically(path.as_ref(), text.as_bytes()).unwrap();
+}
+
 /// The one entry of `kind` in which `field` is `value`.
 fn one<'a>(inventory: &'a Value, kind: &str, field: &str, value: &str) -> &'a Value {
     let entries = inventory.pointer(kind).and_then(Value::as_array).unwrap_or_else(|| panic!("no {kind}"));
@@ -243,7 +247,7 @@ fn tagged(made: &Value) {
 fn change(stage: &Stage) {
     let file = stage.partners.path().join("acme.toml");
     let text = fs::read_to_string(&file).unwrap().replace("Acme Healthcare RCM", "Acme Health");
-    fs::write(&file, text + "\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\n").unwrap();
+    write(&file, &(text + "\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\n"));
     let planned = stage.rcm.run(["plan", "--partner", "acme", "--detailed-exitcode"]).expect_code(2);
     assert!(planned.stdout.contains("replace"), "{}", planned.transcript());
     stage.rcm("provision --partner acme --yes");
@@ -286,15 +290,15 @@ fn bad_surroundings_are_refused_before_anything_is_written() {
     };
     refused(3, "provision --partner nobody --yes", "nobody.toml");
     refused(6, "provision --partner acme", "--yes");
-    fs::write(stage.partners.path().join("broken.toml"), "project_prefix = [").unwrap();
+    write(stage.partners.path().join("broken.toml"), "project_prefix = [");
     refused(3, "validate --partner broken", "broken.toml");
     let elsewhere = fs::read_to_string(stage.partners.path().join("acme.toml")).unwrap();
-    fs::write(stage.partners.path().join("other.toml"), elsewhere.replace("123456789012", "210987654321")).unwrap();
+    write(stage.partners.path().join("other.toml"), &(elsewhere.replace("123456789012", "210987654321")));
     refused(7, "provision --partner other --yes", "210987654321");
     let state = stage.rcm.state_dir().join("acme");
     fs::create_dir_all(&state).unwrap();
     for (text, says) in [("{ not json", "prod.json"), ("{\"version\": 99}", "newer")] {
-        fs::write(state.join("prod.json"), text).unwrap();
+        write(state.join("prod.json"), text);
         let ran = stage.rcm.run(["provision", "--partner", "acme", "--yes"]);
         assert_ne!(ran.code, Some(0));
         assert!(ran.stderr.contains(says), "{}", ran.transcript());

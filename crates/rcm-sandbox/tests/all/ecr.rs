@@ -42,7 +42,7 @@ async fn a_repository_keeps_what_it_was_created_with() {
 
     let ecr = Client::new(&cloud.sdk());
     let read = ecr.describe_repositories().repository_names(name).send().await.unwrap().repositories.unwrap();
-    assert_eq!(read, [created.clone()]);
+    assert_eq!(read, std::slice::from_ref(&created));
     assert_eq!(created.repository_uri(), Some("123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api"));
     assert_eq!(created.encryption_configuration(), Some(&encryption));
     assert_eq!(created.image_tag_mutability(), Some(&ImageTagMutability::Immutable));

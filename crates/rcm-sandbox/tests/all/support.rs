@@ -122,7 +122,7 @@ pub(crate) fn refusal<T, E>(result: Result<T, SdkError<E>>) -> (String, String)
 where
     E: ProvideErrorMetadata,
 {
-    let error = result.err().expect("a refusal");
+    let error = result.err().unwrap();
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     (text(error.code()), text(error.message()))
 }

@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::try_join_all;
 use rcm_engine::{
-    model::{Address, EventKind, Graph, Id, Identity, Lookup, OnDestroy, Target},
+    model::{Address, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Target},
     plan::{Action, Plan, Wanted, make, refresh},
     run::{Engine, OnFailure, Options, Outcome, execute, recover},
     store::{Facts, Ledger, State},
@@ -83,11 +83,12 @@ impl Environment {
         let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
         let ledger = Arc::new(ledger);
         let result = self.run_locked(goal, approve, &ledger).await;
-        let ledger = Arc::into_inner(ledger);
-        let state = ledger.map(Ledger::checkpoint).transpose()?;
+        // All steps are over, so this is the last handle. Were it not, the journal would still have everything.
+        let ledger =
+            Arc::into_inner(ledger).ok_or_else(|| Fault::invalid("state", "a step outlived its run; run again"))?;
+        let saved = ledger.checkpoint();
         let (plan, outcome) = result?;
-        let state = state.unwrap_or_else(|| State::new(self.deployment.clone()));
-        Ok(self.report(plan, outcome, &state))
+        Ok(self.report(plan, outcome, &saved?))
     }
 
     async fn run_locked(
@@ -138,7 +139,7 @@ impl Environment {
         let unreported = &self.settings.unreported;
         let read = async { refresh(&self.registry, state, self.settings.depth, unreported).await.map_err(Error::from) };
         let (live, graph) = tokio::try_join!(read, self.wanted_graph(state, goal))?;
-        let found = self.find_retained(state, &graph).await?;
+        let found = self.find_kept(state, &graph).await?;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         events.run(EventKind::RefreshDone { elapsed_ms });
         let wanted = Wanted { graph, may_lose: goal.may_lose.clone(), destroy: goal.destroy, purge: goal.purge, found };
@@ -156,13 +157,13 @@ impl Environment {
         blueprint::graph(&self.config, &zones).map_err(Error::Graph)
     }
 
-    /// Looks for what an earlier `destroy` may have left although this state does not know it: a second one of these would be
-    /// a duplicate, or its name would be taken.
-    async fn find_retained(&self, state: &State, graph: &Graph) -> Result<BTreeMap<Address, Id>, Error> {
+    /// Looks for what an earlier `destroy` may have left although this state does not know it, and for anything else with data
+    /// (a secret in its recovery window): it is taken up and never mistaken for something that this run has made.
+    async fn find_kept(&self, state: &State, graph: &Graph) -> Result<BTreeMap<Address, Id>, Error> {
         let unknown = graph.nodes().filter(|node| !state.resources.contains_key(&node.address));
         let looks = unknown.filter_map(|node| {
             let resource = self.registry.get(node.kind).ok()?;
-            (resource.on_destroy() == OnDestroy::Retain).then_some((node, resource))
+            (resource.on_destroy() == OnDestroy::Retain || resource.holds_data()).then_some((node, resource))
         });
         let found = try_join_all(looks.map(|(node, resource)| async move {
             let identity = Identity {
