@@ -6,6 +6,7 @@ The port is in the log: werkzeug binds before it writes "Running on http://127.0
 import os
 import sys
 import threading
+import xml.etree.ElementTree
 
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.s3.responses import S3Response
@@ -27,6 +28,19 @@ def endpoint_filter(endpoint, filter_name, *rest):
     return filter_value(endpoint, filter_name, *rest)
 
 
+def bucket_with_tags(response, request, bucket_name, *rest):
+    """CreateBucket takes tags in its configuration; moto throws them away."""
+    answer = put_bucket(response, request, bucket_name, *rest)
+    if b"<CreateBucketConfiguration" in response.body:
+        configuration = xml.etree.ElementTree.fromstring(response.body)
+        tags = configuration.findall("{*}Tags/{*}Tag")
+        tags = {tag.findtext("{*}Key"): tag.findtext("{*}Value") for tag in tags}
+        response.backend.put_bucket_tagging(bucket_name, tags)
+    return answer
+
+
+put_bucket = S3Response._bucket_response_put
+S3Response._bucket_response_put = bucket_with_tags
 filter_value = VPCEndPoint.get_filter_value
 VPCEndPoint.get_filter_value = endpoint_filter
 S3Response.get_bucket_versioning = bucket_versioning

@@ -82,7 +82,7 @@ impl Resource for Key {
             request.send().await.map_err(fault("kms", "UpdateKeyDescription"))?;
         }
         if cx.changes("policy") {
-            let request = kms.put_key_policy().key_id(id.as_str()).policy(spec.policy.text(cx)?);
+            let request = kms.put_key_policy().policy_name("default").key_id(id.as_str()).policy(spec.policy.text(cx)?);
             request.send().await.map_err(fault("kms", "PutKeyPolicy"))?;
         }
         if cx.changes("rotation_days") {
