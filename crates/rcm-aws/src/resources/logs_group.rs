@@ -67,9 +67,11 @@ impl Resource for LogGroup {
     }
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
-        if cx.changes("kms_key") {
+        let key = cx.id(&spec.kms_key)?;
+        // The create has named the key already; another association would only be another call.
+        if cx.changes("kms_key") && live_key(cx, id).await?.as_deref() != Some(key.as_str()) {
             let request = cx.cloud.logs.associate_kms_key().log_group_name(id.as_str());
-            let request = request.kms_key_id(cx.id(&spec.kms_key)?.as_str());
+            let request = request.kms_key_id(key.as_str());
             request.send().await.map_err(fault("logs", "AssociateKmsKey"))?;
         }
         if cx.changes("retention_days") {
@@ -123,6 +125,12 @@ impl Resource for LogGroup {
 async fn list(aws: &Aws, stem: &str) -> Result<Vec<Group>, Fault> {
     let pages = aws.logs.describe_log_groups().log_group_name_prefix(stem).into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(fault("logs", "DescribeLogGroups"))
+}
+
+async fn live_key(cx: &Cx<'_>, id: &Id) -> Result<Option<String>, Fault> {
+    let groups = list(cx.cloud, id.as_str()).await?;
+    let group = groups.into_iter().find(|group| group.log_group_name() == Some(id.as_str()));
+    Ok(group.and_then(|group| group.kms_key_id))
 }
 
 fn observe(ids: &[&Id], groups: Vec<Group>) -> Vec<Option<Observed<Outputs>>> {
