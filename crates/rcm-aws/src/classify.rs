@@ -341,7 +341,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// The request did not get as far as an answer.
 fn not_sent(service: &'static str, operation: &'static str, message: String) -> Fault {
-    let no_credentials = ["no providers in chain provided credentials", "the credential provider was not enabled"]
+    let no_credentials = ["no providers in chain provided credentials", "while loading credentials"]
         .iter()
         .any(|fragment| message.contains(fragment))
         || message.contains("CredentialsNotLoaded");

@@ -257,6 +257,9 @@ impl Worker<'_> {
         let before = self.engine.0.ledger.state().record(self.address, self.generation).cloned();
         let before = before.ok_or_else(|| Fault::invalid("state", format!("{} is not in the state", self.address)))?;
         let id = before.id.clone().ok_or_else(|| Fault::invalid("state", format!("{} has no id", self.address)))?;
+        // What was not cut off in its create is not creating: then everything may differ, and every field is worth a look.
+        let everything = || step.spec.as_object().map(|spec| spec.keys().cloned().collect());
+        let changed = changed.or_else(|| (before.phase != Phase::Creating).then(everything).flatten());
         self.begin_update(step.spec.clone(), step.after.iter().cloned().collect()).await?;
         self.note_undo(Undo::Update { before: Box::new(before), changed: changed.clone() });
         minted();
