@@ -243,8 +243,8 @@ fn tagged(made: &Value) {
     }
 }
 
-/// A wider range for autoscaling: one update in place, nothing new. (A new task revision is tried in the sandbox: moto's
-/// services do not take one up.)
+/// A wider range for autoscaling: one update in place, nothing new. A new task revision is only tried in the sandbox: against
+/// moto the run goes on waiting for the service to take it up, and whether moto or rcm is at fault is not known yet.
 fn change(stage: &Stage) {
     let file = stage.partners.path().join("acme.toml");
     let shipped = fs::read_to_string(&file).unwrap();
