@@ -9,6 +9,7 @@ import threading
 import xml.etree.ElementTree
 
 from moto.ec2.models.vpcs import VPCEndPoint
+from moto.ecs.models import EC2ContainerServiceBackend
 from moto.s3.responses import S3Response
 from moto.server import main
 
@@ -39,6 +40,17 @@ def bucket_with_tags(response, request, bucket_name, *rest):
     return answer
 
 
+def service_with_deployment(backend, service_properties):
+    """A service that is given another revision gets a deployment of it; moto goes on naming the first one for ever."""
+    service = update_service(backend, service_properties)
+    for deployment in service.deployments:
+        deployment["taskDefinition"] = service.task_definition
+        deployment["desiredCount"] = service.desired_count
+    return service
+
+
+update_service = EC2ContainerServiceBackend.update_service
+EC2ContainerServiceBackend.update_service = service_with_deployment
 put_bucket = S3Response._bucket_response_put
 S3Response._bucket_response_put = bucket_with_tags
 filter_value = VPCEndPoint.get_filter_value

@@ -248,11 +248,23 @@ fn tagged(made: &Value) {
 fn change(stage: &Stage) {
     let file = stage.partners.path().join("acme.toml");
     let shipped = fs::read_to_string(&file).unwrap();
-    write(&file, &format!("{shipped}\necs_max_count = 12\n"));
+    let changed = shipped.replace("Acme Healthcare RCM", "Acme Health");
+    write(&file, &format!("{changed}\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\n"));
     let planned = stage.rcm.run(["plan", "--partner", "acme", "--detailed-exitcode"]).expect_code(2);
-    assert!(planned.stdout.contains("scalable-target"), "{}", planned.transcript());
+    for says in ["scalable-target", "task-definition", "replace"] {
+        assert!(planned.stdout.contains(says), "{}", planned.transcript());
+    }
     stage.rcm("provision --partner acme --yes");
     let changed = stage.inventory();
+    let definition = changed.pointer("/ecs/task_definitions/0").unwrap();
+    assert_eq!(
+        (&definition["cpu"], &definition["memory"], &definition["revision"]),
+        (&json!("2048"), &json!("4096"), &json!(2))
+    );
+    assert!(definition.to_string().contains("Acme Health\""), "{definition:#}");
+    assert_eq!(count(&changed, "/ecs/task_definitions"), 1, "the old revision is not active any more");
+    let service = one(&changed, "/ecs/services", "serviceName", &format!("{PREFIX}-api"));
+    assert_eq!(service["taskDefinition"], definition["taskDefinitionArn"]);
     let target = changed.pointer("/application_autoscaling/scalable_targets/0").unwrap();
     assert_eq!(target["MaxCapacity"], 12);
     write(&file, &shipped);
