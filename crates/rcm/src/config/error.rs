@@ -16,6 +16,15 @@ pub enum ConfigError {
         /// The name as it was asked for.
         name: String,
     },
+    /// There is no folder with partner files.
+    #[error(
+        "there is no directory `{}`, where the partner files are looked for\n  = help: run rcm where it is, or name it with --partners-dir DIR or RCM_PARTNERS_DIR=DIR",
+        path.display()
+    )]
+    NoDirectory {
+        /// The folder that was looked for.
+        path: PathBuf,
+    },
     /// There is no file for this partner.
     #[error("there is no partner `{name}`: {} does not exist{}", path.display(), Choices { what: "partner", names: partners, nearest: nearest.as_deref() })]
     NotFound {

@@ -94,6 +94,7 @@ impl PartnerConfig {
         let path = partners_dir.join(format!("{name}.toml"));
         match std::fs::read_to_string(&path) {
             Ok(text) => Self::parse(&path, &text, env),
+            Err(_) if !partners_dir.is_dir() => Err(ConfigError::NoDirectory { path: partners_dir.to_owned() }),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Err(not_found(partners_dir, name, path)),
             Err(source) => Err(ConfigError::Unreadable { path, source }),
         }
