@@ -44,7 +44,7 @@ pub enum PlanError {
 
 /// Makes the plan that turns `live` into `wanted`.
 pub fn make(registry: &Registry, state: &State, live: &Live, wanted: &Wanted) -> Result<Plan, PlanError> {
-    let mut planner = Planner { registry, state, live, wanted, unsettled: BTreeSet::new(), plan: empty(state) };
+    let mut planner = Planner { registry, state, live, wanted, unsettled: BTreeSet::new(), plan: empty(state, wanted) };
     for node in topological(&wanted.graph) {
         planner.node(node)?;
     }
@@ -53,11 +53,13 @@ pub fn make(registry: &Registry, state: &State, live: &Live, wanted: &Wanted) ->
     Ok(planner.plan)
 }
 
-fn empty(state: &State) -> Plan {
+fn empty(state: &State, wanted: &Wanted) -> Plan {
     Plan {
         deployment: state.deployment.clone(),
         lineage: state.lineage,
         serial: state.serial,
+        destroy: wanted.destroy,
+        purge: wanted.purge,
         forward: Vec::new(),
         cleanup: Vec::new(),
         retained: Vec::new(),

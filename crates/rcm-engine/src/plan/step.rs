@@ -18,6 +18,10 @@ pub struct Plan {
     pub lineage: Uuid,
     /// The serial of the state that it was made from.
     pub serial: u64,
+    /// Whether it takes everything away.
+    pub destroy: bool,
+    /// With `destroy`: whether also that goes which is usually kept.
+    pub purge: bool,
     /// Everything that can be undone, in the order of addresses; dependencies decide what runs when.
     pub forward: Vec<Step>,
     /// Everything that cannot be undone, begun only when all of `forward` has succeeded.
