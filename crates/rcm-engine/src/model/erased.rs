@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Actions, Cx, Fault, FaultKind, Id, Identity, Known, Lookup, Observed, OnDestroy, Pace, Readiness, Resource,
+    Actions, Cx, Fault, FaultKind, Id, Identity, Known, Lookup, Observed, OnDestroy, Pace, Readiness, Remnants,
+    Resource,
 };
 
 /// What an erased verb works on.
@@ -27,6 +28,8 @@ pub struct Target<'a> {
     pub full: bool,
     /// Whether a delete takes content with it.
     pub purge: bool,
+    /// Where a delete notes what it leaves on purpose.
+    pub remnants: Option<&'a Remnants>,
 }
 
 /// What was seen of one resource, untyped.
@@ -79,8 +82,8 @@ impl<R: Resource> Erased<R> {
     }
 
     fn cx<'a>(&'a self, target: Target<'a>) -> Cx<'a, R::Cloud> {
-        let Target { identity, lookup, changed, full, purge } = target;
-        Cx { cloud: &self.cloud, identity, lookup, changed, full, purge }
+        let Target { identity, lookup, changed, full, purge, remnants } = target;
+        Cx { cloud: &self.cloud, identity, lookup, changed, full, purge, remnants }
     }
 
     fn spec(value: &Value) -> Result<R::Spec, Fault> {

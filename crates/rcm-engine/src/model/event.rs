@@ -98,10 +98,12 @@ pub enum EventKind {
         /// What it waits for.
         what: String,
     },
-    /// `destroy` keeps this resource.
-    Retained {
-        /// Why.
-        reason: String,
+    /// The resource's delete leaves this in the cloud on purpose.
+    Left {
+        /// What it is, in a few words.
+        what: String,
+        /// What the cloud calls it.
+        id: String,
     },
     /// No new step starts; those in flight finish.
     Stopping {

@@ -6,6 +6,7 @@ mod event;
 mod fault;
 mod graph;
 mod reference;
+mod remnant;
 mod resource;
 
 pub use address::{Address, AddressError, Id};
@@ -14,4 +15,5 @@ pub use event::{Event, EventKind, Events, UndoOf};
 pub use fault::{Fault, FaultKind};
 pub use graph::{Graph, GraphError, Node};
 pub use reference::{Lookup, Ref, Reference, Resolved, references, resolve};
+pub use remnant::{Remnant, Remnants};
 pub use resource::{Actions, Cx, Deployment, Identity, Known, Observed, OnDestroy, Pace, Readiness, Resource};

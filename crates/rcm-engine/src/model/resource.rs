@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Address, Fault, FaultKind, Id, Lookup, Ref, resolve};
+use super::{Address, Fault, FaultKind, Id, Lookup, Ref, Remnant, Remnants, resolve};
 
 /// A kind of resource. One file a kind, one line in the registry.
 ///
@@ -68,6 +68,7 @@ pub trait Resource: Sized + Send + Sync + 'static {
     fn find(cx: &Cx<'_, Self::Cloud>, spec: &Self::Spec) -> impl Future<Output = Result<Option<Id>, Fault>> + Send;
 
     /// Takes it away, lifting protections that rcm itself set. May run twice; a `NotFound` is success, said once by the engine.
+    /// What it leaves on purpose, it says by [`Cx::leaves`] before it sends the call.
     fn delete(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// The permissions that the verbs need.
@@ -207,6 +208,7 @@ pub struct Cx<'a, C> {
     pub(crate) changed: Option<&'a BTreeSet<String>>,
     pub(crate) full: bool,
     pub(crate) purge: bool,
+    pub(crate) remnants: Option<&'a Remnants>,
 }
 
 impl<C> Cx<'_, C> {
@@ -250,6 +252,15 @@ impl<C> Cx<'_, C> {
     /// Whether content (images, objects, the right to a final snapshot) goes too.
     pub fn purges(&self) -> bool {
         self.purge
+    }
+
+    /// Notes what the delete call that is about to be sent leaves in the cloud on purpose: `what` in a few words for people,
+    /// `id` as the cloud calls it. Counts once the delete has succeeded; outside a delete it says nothing.
+    pub fn leaves(&self, what: &str, id: &str) {
+        if let Some(remnants) = self.remnants {
+            let address = self.identity.address.clone();
+            remnants.note(Remnant { address, what: what.to_owned(), id: id.to_owned() });
+        }
     }
 
     fn unknown(&self, target: &Address) -> Fault {

@@ -61,7 +61,8 @@ async fn read(
         .iter()
         .zip(&contexts)
         .filter_map(|(record, (identity, facts))| {
-            let target = Target { identity, lookup: facts, changed: None, full: depth == Depth::Full, purge: false };
+            let full = depth == Depth::Full;
+            let target = Target { identity, lookup: facts, changed: None, full, purge: false, remnants: None };
             Some(Refreshed { id: record.id.as_ref()?, target })
         })
         .collect();

@@ -13,7 +13,9 @@ use super::{
     stop::Cancel,
 };
 use crate::{
-    model::{Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, Readiness, Snapshot, Target, resolve},
+    model::{
+        Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, Readiness, Remnants, Snapshot, Target, resolve,
+    },
     plan::{Action, Step},
     store::{Entry, Facts, Intent, Phase, Record},
 };
@@ -46,12 +48,14 @@ struct Work {
     spec: Value,
     changed: Option<BTreeSet<String>>,
     purge: bool,
+    remnants: Remnants,
 }
 
 impl Work {
     fn target(&self) -> Target<'_> {
-        let Self { identity, facts, changed, purge, .. } = self;
-        Target { identity, lookup: facts, changed: changed.as_ref(), full: false, purge: *purge }
+        let Self { identity, facts, changed, purge, remnants, .. } = self;
+        let (changed, remnants) = (changed.as_ref(), Some(remnants));
+        Target { identity, lookup: facts, changed, full: false, purge: *purge, remnants }
     }
 
     /// The spec as it was applied. What is still a reference here was one to an output that the cloud has not given.
@@ -115,7 +119,8 @@ impl Worker<'_> {
         let facts =
             if self.undo { Facts::before(&state, record.needs()) } else { Facts::current(&state, record.needs()) };
         let purge = self.engine.0.options.purge || self.undo;
-        Ok(Work { identity: state.identity(record), facts, spec: record.spec.clone(), changed, purge })
+        let (identity, spec) = (state.identity(record), record.spec.clone());
+        Ok(Work { identity, facts, spec, changed, purge, remnants: Remnants::default() })
     }
 
     // ---- create
@@ -392,6 +397,10 @@ impl Worker<'_> {
         };
         if let Some(id) = id {
             self.sender().send(Verb::Delete, || self.resource.delete(work.target(), &id)).await?;
+            for remnant in work.remnants.take() {
+                self.append(Entry::Left { remnant: remnant.clone() }).await?;
+                self.tell(EventKind::Left { what: remnant.what, id: remnant.id });
+            }
             self.wait_gone(&work, &id).await?;
         }
         self.append(Entry::Gone { address: self.address.clone(), generation: self.generation }).await

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::state::Record;
-use crate::model::{Address, Fault, Id};
+use crate::model::{Address, Fault, Id, Remnant};
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +89,11 @@ pub enum Entry {
         address: Address,
         /// Its generation.
         generation: u32,
+    },
+    /// A delete has left this in the cloud on purpose.
+    Left {
+        /// What and whose.
+        remnant: Remnant,
     },
     /// The resource is known under another address from now on.
     Moved {

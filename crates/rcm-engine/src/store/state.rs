@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::journal::{Entry, Intent};
-use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, references};
+use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, references};
 
 /// The version of the state file's format that this rcm writes.
 pub const STATE_VERSION: u32 = 1;
@@ -31,6 +31,9 @@ pub struct State {
     /// Predecessors that have been replaced and not yet deleted.
     #[serde(default)]
     pub superseded: Vec<Record>,
+    /// What deletes have left in the cloud on purpose. rcm does not look at it again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remnants: Vec<Remnant>,
 }
 
 /// One resource that exists, may exist, or is on its way out.
@@ -88,6 +91,7 @@ impl State {
             deployment,
             resources: BTreeMap::new(),
             superseded: Vec::new(),
+            remnants: Vec::new(),
         }
     }
 
@@ -154,6 +158,11 @@ impl State {
             Entry::Retained { address, generation } => {
                 if let Some(record) = self.record_mut(address, *generation) {
                     record.retained = true;
+                }
+            }
+            Entry::Left { remnant } => {
+                if !self.remnants.contains(remnant) {
+                    self.remnants.push(remnant.clone());
                 }
             }
             Entry::Moved { from, to } => self.rename(from, to),

@@ -1,12 +1,14 @@
 //! Provision, nothing, change, replace, destroy.
 
+use std::collections::BTreeSet;
+
 use rcm_engine::{
-    model::Graph,
+    model::{Address, FaultKind, Graph, Remnant},
     plan::{Action, Wanted},
     run::Outcome,
 };
 
-use crate::cloud::{Bench, diamond};
+use crate::cloud::{Bench, Trick, diamond};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_wanted_exists_and_a_second_run_changes_nothing() {
@@ -107,4 +109,36 @@ async fn data_is_not_replaced_before_somebody_names_it() {
     let blocked = bench.run().await.0.blocked;
     assert_eq!(blocked.len(), 1);
     assert_eq!(blocked[0].address.as_str(), "vault");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_delete_leaves_on_purpose_is_remembered_once_it_has_succeeded() {
+    let mut bench = Bench::new();
+    bench.run().await;
+    let id = |address: &str| bench.state().resources[&Address::new(address).unwrap()].id.clone().unwrap();
+    let top = id("top");
+    bench.wanted = Wanted { graph: Graph::new(), destroy: true, ..Wanted::default() };
+    bench.trick("delete top", [Trick::LoseAnswer]);
+    bench.trick("delete right", [Trick::Refuse(FaultKind::Denied)]);
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    let left = |bench: &Bench| bench.state().remnants;
+    let of = |remnants: &[Remnant], address: &str| {
+        remnants.iter().filter(|remnant| remnant.address.as_str() == address).cloned().collect::<Vec<_>>()
+    };
+    let expected = Remnant {
+        address: Address::new("top").unwrap(),
+        what: "photograph".into(),
+        id: format!("photograph-of-{top}"),
+    };
+    assert_eq!(of(&left(&bench), "top"), [expected], "sent twice, left once");
+    assert!(of(&left(&bench), "right").is_empty(), "a delete that was refused leaves nothing");
+
+    bench.run().await;
+    let all: BTreeSet<String> = left(&bench).into_iter().map(|remnant| remnant.address.to_string()).collect();
+    assert_eq!(all.iter().collect::<Vec<_>>(), ["base", "left", "right", "top"], "of both runs");
+    bench.wanted.purge = true;
+    bench.purge = true;
+    bench.run().await;
+    assert!(of(&left(&bench), "vault").is_empty(), "a purge leaves nothing");
 }
