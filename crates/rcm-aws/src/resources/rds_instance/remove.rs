@@ -48,6 +48,7 @@ pub(super) async fn remove(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
     let request = match legacy {
         Legacy::Snapshot(name) => {
             tracing::info!(instance = %id, snapshot = %name, "taking a final snapshot");
+            cx.leaves("final snapshot", &name);
             request.skip_final_snapshot(false).final_db_snapshot_identifier(name)
         }
         Legacy::Backups | Legacy::Nothing => request.skip_final_snapshot(true),
