@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
 
+mod bench;
 mod moto;
+mod plans;
 mod sandbox;
 mod wiring;

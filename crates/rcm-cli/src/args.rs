@@ -105,7 +105,7 @@ pub(crate) struct Losses {
 /// Options of `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// Save the plan for `rcm provision --plan FILE`
+    /// Save the plan for `rcm provision --plan FILE`, or `rcm destroy --plan FILE`
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Exit with 2 when there is something to do
@@ -124,6 +124,9 @@ pub(crate) struct PlanArgs {
 /// Options of `destroy`.
 #[derive(Debug, Args)]
 pub(crate) struct Destroy {
+    /// Run this plan of `rcm plan --destroy --out`, if the state and AWS still are what it was made from
+    #[arg(long, value_name = "FILE", conflicts_with = "purge")]
+    pub(crate) plan: Option<PathBuf>,
     /// Delete also what is usually kept: log buckets, log groups, the key; and take no final snapshot
     #[arg(long)]
     pub(crate) purge: bool,

@@ -122,10 +122,8 @@ impl CommandError {
                 "the partner file has come to mean another place; put it back, or keep states of different places in \
                  different directories (--state-dir)",
             ),
-            Error::Blocked(blocked) => self::blocked(blocked, next),
-            Error::Stale(_) => {
-                Self::from_error(Exit::Refused, error).hint(format!("plan again: {}", next.command("plan --out FILE")))
-            }
+            Error::Blocked(plan) => blocked(&plan.blocked, next),
+            Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),
             Error::NotInState(_) => Self::from_error(Exit::Failed, error)
                 .hint(format!("what is in the state: {}", next.command("state list"))),
@@ -283,8 +281,8 @@ mod tests {
     #[test]
     fn a_loss_of_data_is_refused_with_the_flags_that_would_allow_it() {
         let blocked = |name: &str| Blocked { address: Address::new(name).unwrap(), why: "would be deleted".into() };
-        let error = Error::Blocked(vec![blocked("database/instance"), blocked("storage/bucket/logs")]);
-        let error = CommandError::of(&error, &next());
+        let two = [blocked("database/instance"), blocked("storage/bucket/logs")];
+        let error = super::blocked(&two, &next());
         assert_eq!(error.exit, Exit::Refused);
         insta::assert_snapshot!(error.to_string(), @"
         data would be lost, and nobody has said that it may be

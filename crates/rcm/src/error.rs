@@ -2,7 +2,7 @@
 
 use rcm_engine::{
     model::{Address, Fault, GraphError},
-    plan::{Blocked, PlanError},
+    plan::{Plan, PlanError},
     store::StoreError,
 };
 
@@ -47,9 +47,9 @@ pub enum Error {
         /// The partner file's.
         file: String,
     },
-    /// The plan would destroy data that nobody has named.
-    #[error("{}", .0.iter().map(|blocked| format!("{} {}", blocked.address, blocked.why)).collect::<Vec<_>>().join("; "))]
-    Blocked(Vec<Blocked>),
+    /// The plan would destroy data that nobody has named: see its `blocked`.
+    #[error("{}", .0.blocked.iter().map(|blocked| format!("{} {}", blocked.address, blocked.why)).collect::<Vec<_>>().join("; "))]
+    Blocked(Box<Plan>),
     /// A saved plan no longer says what would be done.
     #[error("the saved plan is out of date: {0}")]
     Stale(String),

@@ -7,6 +7,7 @@ mod plan;
 mod provision;
 mod run;
 mod sandbox;
+mod saved;
 mod state;
 mod validate;
 

@@ -31,7 +31,7 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<Exit, Comm
     }
     match globals.output {
         Format::Json => terminal::out(&json)?,
-        Format::Human => terminal::out(&(plan_text(&session, &plan, args.purge) + &advice(&session, args, &plan)))?,
+        Format::Human => terminal::out(&(plan_text(&session, &plan) + &advice(&session, args, &plan)))?,
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
@@ -49,9 +49,9 @@ fn advice(session: &Session, args: &PlanArgs, plan: &Plan) -> String {
         return String::new();
     }
     match &args.out {
-        Some(path) if !args.destroy => {
+        Some(path) => {
             format!("Saved. To run exactly this: {} --plan {}\n", session.next.command(verb), path.display())
         }
-        _ => format!("To do it: {}{purge}\n", session.next.command(verb)),
+        None => format!("To do it: {}{purge}\n", session.next.command(verb)),
     }
 }

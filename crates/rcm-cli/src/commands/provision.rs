@@ -1,6 +1,6 @@
 //! `rcm provision`: makes the environment what the partner file says.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use rcm::{
     Goal,
@@ -10,31 +10,29 @@ use rcm::{
     },
 };
 
-use super::run::{self, Consent, Job};
+use super::{
+    run::{self, Consent, Job},
+    saved,
+};
 use crate::{
     args::{Globals, Provision},
     error::{CommandError, Exit},
+    session::Next,
 };
 
 pub(super) async fn run(globals: &Globals, args: &Provision) -> Result<Exit, CommandError> {
-    let saved = args.plan.as_deref().map(load).transpose()?;
-    let mut may_lose: BTreeSet<Address> = args.losses.allow_destroy.iter().cloned().collect();
-    may_lose.extend(saved.iter().flat_map(reviewed));
-    let job = Job { verb: "provision", goal: Goal { may_lose, saved, ..Goal::provision() }, consent: Consent::Yes };
-    run::run(globals, &job, |settings| {
+    run::run(globals, job(globals, args), |settings| {
         settings.on_failure = args.on_failure.map(Into::into);
         settings.certificate_timeout = args.certificate_timeout;
     })
     .await
 }
 
-fn load(path: &Path) -> Result<Plan, CommandError> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| CommandError::new(Exit::Failed, format!("cannot read {}: {error}", path.display())))?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        CommandError::new(Exit::Failed, format!("{} is not a plan of this rcm: {error}", path.display()))
-            .hint("make it with: rcm plan --out FILE")
-    })
+fn job(globals: &Globals, args: &Provision) -> Result<Job, CommandError> {
+    let saved = args.plan.as_deref().map(|path| saved::load(path, "provision", &Next::of(globals))).transpose()?;
+    let mut may_lose: BTreeSet<Address> = args.losses.allow_destroy.iter().cloned().collect();
+    may_lose.extend(saved.iter().flat_map(reviewed));
+    Ok(Job { verb: "provision", goal: Goal { may_lose, saved, ..Goal::provision() }, consent: Consent::Yes })
 }
 
 /// What a saved plan replaces and deletes. Whoever runs it has seen it there; it would not have been without

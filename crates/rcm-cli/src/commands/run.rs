@@ -19,13 +19,14 @@ use rcm::{
 };
 use serde_json::Value;
 
+use super::saved;
 use crate::{
     args::{Format, Globals},
     error::{CommandError, Exit},
     render::{
         json,
         plain::{self, Lines},
-        plan::{self, About},
+        plan,
         progress::Progress,
         report,
     },
@@ -54,8 +55,15 @@ pub(super) enum Consent {
 }
 
 /// Runs it and tells how it went.
-pub(super) async fn run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)) -> Result<Exit, CommandError> {
-    let result = tell_run(globals, job, tune).await;
+pub(super) async fn run(
+    globals: &Globals,
+    job: Result<Job, CommandError>,
+    tune: impl FnOnce(&mut Settings),
+) -> Result<Exit, CommandError> {
+    let result = match job {
+        Ok(job) => tell_run(globals, &job, tune).await,
+        Err(error) => Err(error),
+    };
     if let Err(error) = &result
         && globals.output == Format::Json
     {
@@ -87,7 +95,13 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
         Ok(report) => report,
         Err(_) if cancel.is_cancelled() => return Err(stopped(&session, job)),
         Err(Error::Declined) if asked.nobody() => return Err(nobody_to_ask(&session, job)),
-        Err(error) => return Err(session.error(&error)),
+        Err(error) => {
+            // What is refused is shown too: a person sees what would go, and why.
+            if let Error::Blocked(plan) = &error {
+                show.plan(plan, &plan_text(&session, plan), true);
+            }
+            return Err(refused(&session, job, &error));
+        }
     };
     let exit = report::exit(&report.outcome);
     let (name, took, awaited) = (session.name(), begun.elapsed(), awaited.all());
@@ -134,7 +148,7 @@ impl Asked {
 }
 
 fn approve(globals: &Globals, job: &Job, session: &Session, show: &Show, asked: &Asked, plan: &Plan) -> bool {
-    show.plan(plan, &plan_text(session, plan, job.goal.purge), globals.yes);
+    show.plan(plan, &plan_text(session, plan), globals.yes);
     if globals.yes {
         return true;
     }
@@ -147,10 +161,10 @@ fn approve(globals: &Globals, job: &Job, session: &Session, show: &Show, asked: 
 }
 
 /// The plan as text, with what the environment's kinds of resources say about data.
-pub(super) fn plan_text(session: &Session, plan: &Plan, purge: bool) -> String {
+pub(super) fn plan_text(session: &Session, plan: &Plan) -> String {
     let registry = session.environment.registry();
     let holds_data = |kind: &str| registry.get(kind).is_ok_and(|resource| resource.holds_data());
-    plan::plan(plan, &About { holds_data: &holds_data, purge })
+    plan::plan(plan, &holds_data)
 }
 
 fn consent(consent: Consent, partner: &str) -> bool {
@@ -170,6 +184,18 @@ fn consent(consent: Consent, partner: &str) -> bool {
 fn nobody_to_ask(session: &Session, job: &Job) -> CommandError {
     CommandError::new(Exit::NotApproved, "there is no terminal to ask on; nothing was changed")
         .hint(format!("to go on without being asked: {} --yes", session.next.command(job.verb)))
+}
+
+/// The library's error. A saved plan that is out of date is made anew by the command that made it.
+fn refused(session: &Session, job: &Job, error: &Error) -> CommandError {
+    let told = session.error(error);
+    match error {
+        Error::Stale(_) => {
+            let again = saved::making(job.goal.destroy, job.goal.purge);
+            told.hint(format!("nothing was changed; plan again: {}", session.next.command(&again)))
+        }
+        _ => told,
+    }
 }
 
 fn stopped(session: &Session, job: &Job) -> CommandError {

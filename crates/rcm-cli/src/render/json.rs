@@ -56,6 +56,7 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
         "unchanged": report.plan.unchanged,
         "outputs": report.outputs.to_json(),
         "retained": report.retained,
+        "remnants": report.remnants,
         "notes": report.notes,
     });
     if let (Value::Object(result), Value::Object(more)) = (&mut result, more) {

@@ -9,7 +9,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use rcm::engine::model::{Address, Event, EventKind, Fault, UndoOf};
 
-use super::{DIM, RED, YELLOW, action_style, count, done, duration, outputs::dns_records, paint};
+use super::{BLUE, DIM, RED, YELLOW, action_style, count, done, duration, outputs::dns_records, paint};
 
 /// How wide the column of addresses is.
 const ADDRESS: usize = 40;
@@ -76,7 +76,7 @@ fn step(address: &Address, kind: &EventKind, detail: Detail, seen: &Seen) -> Opt
             let after = duration(Duration::from_millis(*after_ms));
             row(paint(DIM, &format!("again in {after}: {}", brief(fault))))
         }
-        EventKind::Retained { reason } => row(format!("kept       {reason}")),
+        EventKind::Left { what, id } => row(format!("{}  {what} {id}", paint(BLUE, "leaves   "))),
         EventKind::UndoDone => row(paint(YELLOW, "undone")),
         EventKind::UndoFailed { fault } => row(format!("{}  {}", paint(RED, "not undone"), brief(fault))),
         _ => return None,

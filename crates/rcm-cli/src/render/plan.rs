@@ -10,16 +10,8 @@ use rcm::engine::{
 
 use super::{BLUE, BOLD, DIM, GREEN, RED, YELLOW, count, layer_rank, paint, tail, value};
 
-/// What a plan alone does not say.
-pub(crate) struct About<'a> {
-    /// Whether a kind of resource holds what cannot be made again.
-    pub(crate) holds_data: &'a dyn Fn(&str) -> bool,
-    /// Whether the plan takes also what is usually kept.
-    pub(crate) purge: bool,
-}
-
-/// The plan as text.
-pub(crate) fn plan(plan: &Plan, about: &About<'_>) -> String {
+/// The plan as text. `holds_data` says whether a kind of resource holds what cannot be made again.
+pub(crate) fn plan(plan: &Plan, holds_data: &dyn Fn(&str) -> bool) -> String {
     if plan.is_empty() {
         return nothing_to_do(plan);
     }
@@ -29,7 +21,7 @@ pub(crate) fn plan(plan: &Plan, about: &About<'_>) -> String {
         let width = steps.iter().map(|step| tail(step.address.as_str()).len()).max().unwrap_or(0);
         steps.iter().for_each(|step| text.push_str(&self::step(step, width)));
     }
-    text.push_str(&section("Cannot be undone", RED, &final_steps(plan, about)));
+    text.push_str(&section("Cannot be undone", RED, &final_steps(plan, holds_data)));
     let kept: Vec<String> = plan.retained.iter().map(ToString::to_string).collect();
     text.push_str(&section("Kept", BLUE, &kept));
     text.push_str(&section("Not allowed", RED, &blocked(plan)));
@@ -130,12 +122,12 @@ fn change(change: &FieldChange) -> String {
 }
 
 /// What destroys data, one line each.
-fn final_steps(plan: &Plan, about: &About<'_>) -> Vec<String> {
-    let data = |step: &&Step| (about.holds_data)(&step.kind);
+fn final_steps(plan: &Plan, holds_data: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let data = |step: &&Step| holds_data(&step.kind);
     let deletes = plan.cleanup.iter().filter(|step| matches!(step.action, Action::Delete { .. }));
     let line = |step: &Step| {
         let how = if is_old_half(plan, step) { "is replaced by an empty one" } else { "is deleted with its data" };
-        format!("{} {how}{}", step.address, snapshot(step, about.purge))
+        format!("{} {how}{}", step.address, snapshot(step, plan.purge))
     };
     let lines: BTreeSet<String> = deletes.filter(data).map(line).collect();
     lines.into_iter().collect()

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use rcm::{
     Report,
     engine::{
-        model::{Address, Fault},
+        model::{Address, Fault, Remnant},
         run::{Aftermath, Outcome},
     },
 };
@@ -62,6 +62,7 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
         text.push_str(&format!("\n{}\n{}", paint(BOLD, "Outputs"), outputs::outputs(&report.outputs, Label::Title)));
     }
     text.push_str(&retained(report, run));
+    text.push_str(&remnants(report, run));
     if !report.notes.is_empty() {
         let notes: String = report.notes.iter().map(|note| format!("  {note}\n")).collect();
         text.push_str(&format!("\n{}\n{notes}", paint(BOLD, "Notes")));
@@ -171,6 +172,20 @@ fn retained(report: &Report, run: &Run<'_>) -> String {
         String::new()
     };
     format!("\n{}\n{lines}{note}", paint(BOLD, "Kept by design"))
+}
+
+/// What deletes have left on purpose. After a provision only where this one has replaced or deleted something.
+fn remnants(report: &Report, run: &Run<'_>) -> String {
+    let told = |remnant: &&Remnant| {
+        run.verb == "destroy" || report.plan.cleanup.iter().any(|step| step.address == remnant.address)
+    };
+    let line = |remnant: &Remnant| format!("  {}: {} {}\n", remnant.address, remnant.what, remnant.id);
+    let lines: String = report.remnants.iter().filter(told).map(line).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let note = "  rcm does not touch these again: to restore from them or to delete them is up to you\n";
+    format!("\n{}\n{lines}{note}", paint(BOLD, "Left of what was deleted"))
 }
 
 #[cfg(test)]

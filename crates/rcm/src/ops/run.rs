@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::try_join_all;
 use rcm_engine::{
-    model::{Address, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Target},
+    model::{Address, Deployment, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Remnant, Target},
     plan::{Action, Plan, Wanted, make, refresh},
     run::{Engine, OnFailure, Options, Outcome, execute, recover},
     store::{Facts, Ledger, State},
@@ -53,6 +53,8 @@ pub struct Report {
     pub outputs: Outputs,
     /// What still exists although it is not wanted any more: kept by design.
     pub retained: Vec<Address>,
+    /// What deletes have left in the cloud on purpose, such as final snapshots: of this run, and of earlier ones.
+    pub remnants: Vec<Remnant>,
     /// What a person should know, in sentences.
     pub notes: Vec<String>,
 }
@@ -108,10 +110,10 @@ impl Environment {
         recover(&engine).await?;
         let state = ledger.state().clone();
         let plan = self.make_plan(&state, goal).await?;
-        if !plan.blocked.is_empty() {
-            return Err(Error::Blocked(plan.blocked));
-        }
         check_saved(goal.saved.as_ref(), &plan)?;
+        if !plan.blocked.is_empty() {
+            return Err(Error::Blocked(Box::new(plan)));
+        }
         if plan.is_empty() {
             return Ok((plan, Outcome::Done));
         }
@@ -174,7 +176,8 @@ impl Environment {
             };
             let facts = Facts::current(state, node.dependencies().into_keys());
             let lookup: &(dyn Lookup + Sync) = &facts;
-            let target = Target { identity: &identity, lookup, changed: None, full: false, purge: false };
+            let target =
+                Target { identity: &identity, lookup, changed: None, full: false, purge: false, remnants: None };
             let id = resource.find(target, &node.spec).await?;
             Ok::<_, Error>(id.map(|id| (node.address.clone(), id)))
         }))
@@ -192,13 +195,23 @@ impl Environment {
         if !state.resources.is_empty() && plan.steps().next().is_none_or(|_| !plan.forward.is_empty()) {
             notes.extend(blueprint::notes(&self.config));
         }
-        Report { plan, outcome, outputs: Outputs::of(state), retained, notes }
+        let remnants = state.remnants.clone();
+        Report { plan, outcome, outputs: Outputs::of(state), retained, remnants, notes }
     }
 }
 
 /// A saved plan is run only if it is still what would be done.
 fn check_saved(saved: Option<&Plan>, plan: &Plan) -> Result<(), Error> {
     let Some(saved) = saved else { return Ok(()) };
+    if (saved.destroy, saved.purge) != (plan.destroy, plan.purge) {
+        return Err(Error::Stale("it was made for something else than what is to be done now".into()));
+    }
+    if saved.deployment != plan.deployment {
+        let place =
+            |at: &Deployment| format!("{}/{} in account {}, {}", at.partner, at.environment, at.account, at.region);
+        let (saved, now) = (place(&saved.deployment), place(&plan.deployment));
+        return Err(Error::Stale(format!("it was made for {saved}, and this is {now}")));
+    }
     if saved.lineage != plan.lineage && saved.serial != 0 {
         return Err(Error::Stale("it was made from the state of another deployment".into()));
     }

@@ -39,6 +39,8 @@ fn some_plan(forward: Vec<Step>, cleanup: Vec<Step>) -> Plan {
         },
         lineage: Default::default(),
         serial: 3,
+        destroy: false,
+        purge: false,
         forward,
         cleanup,
         retained: Vec::new(),
@@ -47,9 +49,9 @@ fn some_plan(forward: Vec<Step>, cleanup: Vec<Step>) -> Plan {
     }
 }
 
-fn shown(plan: &Plan, purge: bool) -> String {
+fn shown(plan: &Plan) -> String {
     let holds_data = |kind: &str| ["rds/instance", "s3/bucket"].contains(&kind);
-    strip_str(&super::plan(plan, &About { holds_data: &holds_data, purge })).to_string()
+    strip_str(&super::plan(plan, &holds_data)).to_string()
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn every_change_is_told_with_its_reason() {
         planned("storage/repository", "ecr/repository", Action::Complete),
     ];
     let cleanup = vec![planned("compute/target-group", "elb/target-group", Action::Delete { superseded: true })];
-    insta::assert_snapshot!(shown(&some_plan(forward, cleanup), false), @r#"
+    insta::assert_snapshot!(shown(&some_plan(forward, cleanup)), @r#"
     Plan for acme/prod (account 123456789012, us-east-1)
 
     network
@@ -108,7 +110,7 @@ fn what_cannot_be_undone_and_what_is_kept_are_named() {
         planned("storage/bucket/logs", "s3/bucket", Action::Retain),
     ];
     let plan = Plan { retained: vec![address("storage/bucket/logs")], unchanged: 0, ..some_plan(vec![], cleanup) };
-    insta::assert_snapshot!(shown(&plan, false), @"
+    insta::assert_snapshot!(shown(&plan), @"
     Plan for acme/prod (account 123456789012, us-east-1)
 
     network
@@ -128,7 +130,8 @@ fn what_cannot_be_undone_and_what_is_kept_are_named() {
 
     Plan: 2 to delete, 1 kept.
     ");
-    assert!(shown(&plan, true).contains("database/instance is deleted with its data; no final snapshot is taken"));
+    let plan = Plan { destroy: true, purge: true, ..plan };
+    assert!(shown(&plan).contains("database/instance is deleted with its data; no final snapshot is taken"));
 }
 
 #[test]
@@ -136,7 +139,7 @@ fn a_loss_that_nobody_allowed_says_how_to_allow_it() {
     let blocked = Blocked { address: address("database/instance"), why: "would be deleted".into() };
     let cleanup = vec![planned("database/instance", "rds/instance", Action::Delete { superseded: false })];
     let plan = Plan { blocked: vec![blocked], ..some_plan(vec![], cleanup) };
-    let text = shown(&plan, false);
+    let text = shown(&plan);
     assert!(
         text.contains("database/instance would be deleted: allow it by --allow-destroy database/instance"),
         "{text}"
@@ -145,5 +148,5 @@ fn a_loss_that_nobody_allowed_says_how_to_allow_it() {
 
 #[test]
 fn nothing_to_do_is_one_line() {
-    assert_eq!(shown(&some_plan(vec![], vec![]), false), "Nothing to do for acme/prod: 40 unchanged.\n");
+    assert_eq!(shown(&some_plan(vec![], vec![])), "Nothing to do for acme/prod: 40 unchanged.\n");
 }

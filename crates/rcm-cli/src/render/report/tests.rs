@@ -4,7 +4,7 @@ use rcm::{
     Outputs,
     engine::{
         model::{Deployment, FaultKind},
-        plan::Plan,
+        plan::{Action, Plan, Step},
     },
 };
 use serde_json::json;
@@ -29,13 +29,15 @@ fn a_report(outcome: Outcome) -> Report {
         deployment,
         lineage: Default::default(),
         serial: 0,
+        destroy: false,
+        purge: false,
         forward: Vec::new(),
         cleanup: Vec::new(),
         retained: Vec::new(),
         unchanged: 58,
         blocked: Vec::new(),
     };
-    Report { plan, outcome, outputs: Outputs::default(), retained: Vec::new(), notes: Vec::new() }
+    Report { plan, outcome, outputs: Outputs::default(), retained: Vec::new(), remnants: Vec::new(), notes: Vec::new() }
 }
 
 fn shown(verb: &'static str, report: &Report) -> String {
@@ -129,12 +131,33 @@ fn a_stopped_run_says_how_to_go_on() {
 
 #[test]
 fn what_a_destroy_keeps_is_listed_with_the_way_to_delete_it() {
-    let report = Report { retained: vec![address("security/key")], ..a_report(Outcome::Done) };
+    let snapshot = Remnant {
+        address: address("database/instance"),
+        what: "final snapshot".into(),
+        id: "acme-rcm-prod-db-final-abc123".into(),
+    };
+    let kept = vec![address("security/key")];
+    let mut report = Report { retained: kept, remnants: vec![snapshot], ..a_report(Outcome::Done) };
+    assert!(!shown("provision", &report).contains("final snapshot"), "not this run's");
     insta::assert_snapshot!(shown("destroy", &report), @"
     acme/prod has nothing left to destroy. Nothing was changed.
 
     Kept by design
       security/key
       A later provision takes them up again; to delete them too: rcm destroy --partner acme --sandbox --purge
+
+    Left of what was deleted
+      database/instance: final snapshot acme-rcm-prod-db-final-abc123
+      rcm does not touch these again: to restore from them or to delete them is up to you
     ");
+    report.plan.cleanup = vec![Step {
+        address: address("database/instance"),
+        kind: "rds/instance".into(),
+        generation: 1,
+        action: Action::Delete { superseded: true },
+        spec: Value::Null,
+        after: Default::default(),
+        waits_for: Default::default(),
+    }];
+    assert!(shown("provision", &report).contains("final snapshot"), "of what this run has replaced");
 }

@@ -1,0 +1,70 @@
+//! The built `rcm` with partner files of its own and the sandbox for an AWS.
+
+use std::{fs, path::PathBuf};
+
+use rcm::engine::store::write_atomically;
+use rcm_testkit::{Ran, Rcm, Running};
+use serde_json::Value;
+
+/// The partner file that comes with rcm.
+pub(crate) const ACME: &str = include_str!("../../partners/acme.toml");
+
+/// Acme's partner file in a directory, and an `rcm` that reads it.
+pub(crate) struct Bench {
+    pub(crate) rcm: Rcm,
+    partners: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        // With `--sandbox` nothing is sent anywhere; a test that forgets it is refused by this port.
+        Self::at("http://127.0.0.1:9")
+    }
+
+    /// One that sends its calls to `endpoint` unless it is told `--sandbox`.
+    pub(crate) fn at(endpoint: &str) -> Self {
+        let partners = tempfile::tempdir().unwrap();
+        let bench = Self { rcm: Rcm::new(endpoint, partners.path()), partners };
+        bench.partner("acme", ACME);
+        bench
+    }
+
+    /// Writes a partner file.
+    pub(crate) fn partner(&self, name: &str, text: &str) {
+        write_atomically(&self.partners.path().join(format!("{name}.toml")), text.as_bytes()).unwrap();
+    }
+
+    /// Runs `rcm` with these arguments, `acme` for the partner.
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
+        self.rcm.run(split(arguments))
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self, arguments: &str) -> Running {
+        self.rcm.start(split(arguments))
+    }
+
+    /// Acme's state directory in the sandbox.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.rcm.state_dir().join("sandbox/acme")
+    }
+
+    /// Acme's state file in the sandbox.
+    pub(crate) fn state_file(&self) -> String {
+        fs::read_to_string(self.state().join("prod.json")).unwrap()
+    }
+
+    /// A path for a file of the test's own.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.partners.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+fn split(arguments: &str) -> impl Iterator<Item = &str> {
+    arguments.split(' ').chain(["--partner", "acme"])
+}
+
+/// The JSON objects of an output, one a line.
+pub(crate) fn lines(output: &str) -> Vec<Value> {
+    output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
