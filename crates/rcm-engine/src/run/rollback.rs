@@ -68,6 +68,9 @@ impl Inner {
 /// Undoes everything that this run has begun in the forward part of `plan`.
 pub(super) async fn rollback(engine: &Engine, plan: &Plan) -> Aftermath {
     let undo = engine.0.take_undo();
+    // Not in the state: the create is known never to have happened.
+    let made = |undo: &Undo| engine.0.ledger.state().record(undo.key().0, undo.key().1).is_some();
+    let undo: Vec<Undo> = undo.into_iter().filter(made).collect();
     engine.0.events.run(EventKind::RollbackStarted { steps: undo.len() });
     let at: BTreeMap<&Address, usize> = undo.iter().enumerate().map(|(at, undo)| (undo.key().0, at)).collect();
     let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); undo.len()];
@@ -124,7 +127,6 @@ async fn one(engine: &Engine, undo: &Undo, stop: &Cancel) -> Ended {
 
 async fn reverse(engine: &Engine, undo: &Undo, address: &Address, generation: u32, stop: &Cancel) -> Result<(), Halt> {
     let kind = engine.0.ledger.state().record(address, generation).map(|record| record.kind.clone());
-    // Not in the state: the create is known never to have happened.
     let Some(kind) = kind else { return Ok(()) };
     let resource = engine.0.registry.get(&kind)?.clone();
     let worker = Worker { engine, resource, address, generation, stop, undo: true };
