@@ -52,7 +52,10 @@ pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + '
             std::process::exit(i32::from(Exit::Stopped.code()));
         }
         cancel.cancel();
-        say("stopping: nothing new is begun, what is under way is finished (Ctrl-C again to leave at once)");
+        say(
+            "stopping: nothing new is begun, what is under way is finished (Ctrl-C again to leave at once; the next run \
+             settles what was under way)",
+        );
         next(&mut interrupt, &mut terminate).await;
         std::process::exit(i32::from(Exit::Stopped.code()));
     });

@@ -6,6 +6,7 @@ use rcm::{
     Report,
     engine::{
         model::{Address, Fault, Remnant},
+        plan::{Action, Step},
         run::{Aftermath, Outcome},
     },
 };
@@ -53,7 +54,7 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
         Outcome::Done => succeeded(report, run),
         Outcome::Parked(steps) => parked(steps, run),
         Outcome::Cancelled => cancelled(run),
-        Outcome::Failed { failures, aftermath } => failed(failures, aftermath, run),
+        Outcome::Failed { failures, aftermath } => failed(report, failures, aftermath, run),
     };
     if !matches!(report.outcome, Outcome::Done | Outcome::Parked(_)) {
         return text;
@@ -106,11 +107,14 @@ fn cancelled(run: &Run<'_>) -> String {
     format!("{} Nothing was lost; to go on: {go_on}\n", paint(YELLOW.bold(), &format!("Stopped {}.", run.name)))
 }
 
-fn failed(failures: &[(Address, Fault)], aftermath: &Aftermath, run: &Run<'_>) -> String {
+fn failed(report: &Report, failures: &[(Address, Fault)], aftermath: &Aftermath, run: &Run<'_>) -> String {
     let Run { verb, name, took, next, .. } = run;
     let title = paint(RED.bold(), &format!("{verb} of {name} failed after {}", duration(*took)));
     let failures_text: String = failures.iter().map(|(address, fault)| failure(address, fault)).collect();
     let mut text = format!("{title}\n{failures_text}\n{}\n", happened(aftermath, verb));
+    if let Aftermath::RolledBack = aftermath {
+        text.push_str(lingering(report));
+    }
     if let Aftermath::Stuck(left) = aftermath {
         left.iter().for_each(|(address, fault)| text.push_str(&failure(address, fault)));
     }
@@ -140,6 +144,18 @@ fn happened(aftermath: &Aftermath, verb: &str) -> &'static str {
         (Aftermath::Stuck(_), _) => {
             "What this run had done was undone, but for these, which still exist and are known:"
         }
+    }
+}
+
+/// What AWS keeps for a while of what has been deleted again.
+fn lingering(report: &Report) -> &'static str {
+    let made = |kind: &str| {
+        let creates = |step: &&Step| step.kind == kind && matches!(step.action, Action::Create { .. });
+        report.plan.forward.iter().any(|step| creates(&step))
+    };
+    match made("kms/key") {
+        true => "(A key is deleted by AWS only after a waiting period; until then it is disabled and costs nothing.)\n",
+        false => "",
     }
 }
 

@@ -4,7 +4,7 @@ use rcm::{
     Outputs,
     engine::{
         model::{Deployment, FaultKind},
-        plan::{Action, Plan, Step},
+        plan::Plan,
     },
 };
 use serde_json::json;
