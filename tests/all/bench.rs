@@ -1,8 +1,8 @@
 //! The built `rcm` with partner files of its own and the sandbox for an AWS.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
-use rcm::engine::store::write_atomically;
+use rcm::engine::store::{State, Store, write_atomically};
 use rcm_testkit::{Ran, Rcm, Running};
 use serde_json::Value;
 
@@ -44,6 +44,26 @@ impl Bench {
         self.rcm.start(split(arguments))
     }
 
+    /// The command with these arguments.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        self.rcm.command(split(arguments))
+    }
+
+    /// The same with one environment variable more, or another value for it.
+    pub(crate) fn env(self, name: &str, value: &str) -> Self {
+        Self { rcm: self.rcm.env(name, value), ..self }
+    }
+
+    /// Where Acme's state outside the sandbox is.
+    pub(crate) fn store(&self) -> Store {
+        Store::new(&self.rcm.state_dir(), "acme", "prod")
+    }
+
+    /// What rcm knows of Acme outside the sandbox.
+    pub(crate) fn rcm_state(&self) -> State {
+        self.store().load().unwrap().unwrap()
+    }
+
     /// Acme's state directory in the sandbox.
     pub(crate) fn state(&self) -> PathBuf {
         self.rcm.state_dir().join("sandbox/acme")
@@ -67,4 +87,19 @@ fn split(arguments: &str) -> impl Iterator<Item = &str> {
 /// The JSON objects of an output, one a line.
 pub(crate) fn lines(output: &str) -> Vec<Value> {
     output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// No two things in an inventory are the same resource of rcm's.
+#[track_caller]
+pub(crate) fn assert_nothing_is_double(inventory: &Value) {
+    for (service, kinds) in inventory.as_object().unwrap() {
+        for (kind, entries) in kinds.as_object().unwrap() {
+            let mut seen = BTreeSet::new();
+            // A key that awaits its end has been deleted.
+            let live = entries.as_array().unwrap().iter().filter(|entry| entry["KeyState"] != "PendingDeletion");
+            for address in live.filter_map(|entry| entry["tags"]["rcm:address"].as_str()) {
+                assert!(seen.insert(address), "{service}.{kind} has two of {address}: {entries:#}");
+            }
+        }
+    }
 }

@@ -70,11 +70,17 @@ impl Rcm {
     /// Starts and does not wait, for tests that kill, signal or race it.
     #[track_caller]
     pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Running {
+        Running::start(&mut self.command(arguments))
+    }
+
+    /// The command, for tests that start it in a way of their own.
+    #[must_use]
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(project::rcm_binary());
         command.env_clear().env("HOME", self.scratch.path()).envs(self.environment.iter().cloned());
         command.current_dir(self.scratch.path()).args(arguments);
         command.arg("--state-dir").arg(self.state_dir()).arg("--partners-dir").arg(&self.partners);
-        Running::start(&mut command)
+        command
     }
 }
 
@@ -104,6 +110,26 @@ impl Running {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal by its short name, such as `INT`.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIG{name} cannot be sent to {}", self.what);
+    }
+
+    /// Waits until it has printed `text` to standard error.
+    ///
+    /// # Panics
+    /// When it has not after a minute, showing what it has printed.
+    #[track_caller]
+    pub fn wait_until_it_says(&self, text: &str) {
+        let said = poll(Duration::from_secs(60), || self.stderr().contains(text).then_some(()));
+        assert!(said.is_some(), "never said {text:?}: {}", self.ran(None).transcript());
     }
 
     /// Ends it as `kill -9` does, and gives what it had printed until then.

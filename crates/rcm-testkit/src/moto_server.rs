@@ -35,10 +35,19 @@ impl Moto {
     /// When moto is not installed, naming the command that does it, or when the server does not start within a minute.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_issuing_after(1)
+    }
+
+    /// The same, but a certificate waits for so many seconds before it is issued.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_issuing_after(seconds: u32) -> Self {
         let scratch = TempDir::new().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let log = File::create(scratch.path().join("moto.log")).and_then(|log| Ok((log.try_clone()?, log)));
         let (stdout, stderr) = log.unwrap_or_else(|error| panic!("no log for moto: {error}"));
-        let child = command().stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn();
+        let child = command(seconds).stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn();
         let child = child.unwrap_or_else(|error| panic!("moto does not start: {error}"));
         let mut moto = Self { child, port: 0, scratch: Some(scratch) };
         moto.port = moto.wait_for_port();
@@ -120,17 +129,17 @@ fn port_in(log: &str) -> Option<u16> {
     port.trim().parse().ok()
 }
 
-fn command() -> Command {
+fn command(validation: u32) -> Command {
     let mut command = Command::new(project::python());
     command.arg(project::root().join("tests/moto/serve.py")).env_clear().envs([
         ("MOTO_ACCOUNT_ID", Moto::ACCOUNT),
         // AWS's own policies can be attached, as on AWS.
         ("MOTO_IAM_LOAD_MANAGED_POLICIES", "true"),
-        // Seconds until a certificate is ISSUED, so that it is PENDING_VALIDATION first.
-        ("MOTO_ACM_VALIDATION_WAIT", "1"),
         // Describes until a service is stable; without it none ever is.
         ("MOTO_ECS_SERVICE_RUNNING", "2"),
         ("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"),
     ]);
+    // Seconds until a certificate is ISSUED, so that it is PENDING_VALIDATION first.
+    command.env("MOTO_ACM_VALIDATION_WAIT", validation.to_string());
     command
 }
