@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
 
 mod moto;
+mod reliability;
 mod sandbox;
 mod wiring;

@@ -64,6 +64,18 @@ impl Cloud {
         response
     }
 
+    /// A long time passes: everything that is on its way arrives, and is saved.
+    pub(crate) async fn settle(&self) -> Result<(), SandboxError> {
+        for service in self.context.services.iter() {
+            let unreadable = |reason| SandboxError::Unreadable { path: self.store.path(service.name()), reason };
+            let held = service.save(&self.context).await.map_err(unreadable)?;
+            service.load(&self.context, held).await.map_err(unreadable)?;
+            let arrived = service.save(&self.context).await.map_err(unreadable)?;
+            self.store.save(service.name(), &arrived)?;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, service: &dyn Service, arrival: &Arrival) -> ApiResponse {
         let response = service.handle(&self.context, arrival.request.clone()).await;
         tracing::debug!(service = service.name(), operation = %arrival.operation, status = response.status, "answered");

@@ -89,6 +89,14 @@ impl Sandbox {
         serve::serve(Arc::clone(&self.cloud), listener, shutdown).await
     }
 
+    /// A long time passes: everything that is on its way arrives. Not while requests are under way.
+    ///
+    /// # Errors
+    /// [`SandboxError::Io`] when the directory cannot be written to.
+    pub async fn settle(&self) -> Result<(), SandboxError> {
+        self.cloud.settle().await
+    }
+
     /// Deletes the cloud kept in `dir`; nothing else in the directory is touched.
     ///
     /// # Errors
