@@ -16,13 +16,12 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::emulator::Emulated;
-use crate::json::{self, Answer, Input, Tags};
-use crate::service::{ApiRequest, ApiResponse, Context, Hold};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, Answer, Input, without_nulls};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold, Tags};
 use crate::wire::Fault;
 
 mod cluster;
@@ -49,27 +48,31 @@ pub(crate) struct Ecs {
 impl Emulated for Ecs {
     const NAME: &'static str = "ecs";
 
-    fn ask_others<'a>(cx: &'a Context, request: &'a ApiRequest) -> BoxFuture<'a, Result<(), ApiResponse>> {
-        Box::pin(async move {
-            let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
-            if !["CreateService", "UpdateService"].contains(&operation.as_str()) {
-                return Ok(());
-            }
-            service::check_target_groups(cx, &input).await.map_err(|fault| fault.json())
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        json::reply(operation(emulator, cx, request).await)
     }
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
-        json::respond(request, |operation, input| self.answer(cx, operation, input))
+    fn holds(&mut self) -> Vec<Hold> {
+        self.services.values_mut().flat_map(Service::polled_holds).collect()
     }
 
-    fn holds(&self) -> Vec<Hold> {
-        self.services.values().flat_map(Service::holds).collect()
+    fn arrive(&mut self) {
+        self.services.values_mut().for_each(Service::arrive);
     }
 }
 
+async fn operation(emulator: &Emulator<Ecs>, cx: &Context, request: &ApiRequest) -> Answer {
+    let (operation, input) = Input::of(request)?;
+    match operation.as_str() {
+        "CreateService" | "UpdateService" => service::check_target_groups(cx, &input).await?,
+        "RegisterTaskDefinition" => task_definition::check_roles(cx, &input).await?,
+        _ => {}
+    }
+    emulator.lock().operate(cx, &operation, &input)
+}
+
 impl Ecs {
-    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+    fn operate(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
         match operation {
             "CreateCluster" => self.create_cluster(cx, input),
             "DescribeClusters" => Ok(self.describe_clusters(cx, input)),
@@ -162,15 +165,9 @@ fn fill_members(members: &mut Map<String, Value>, defaults: Map<String, Value>) 
     }
 }
 
-/// One page of a list, in the order given: the token is the position of the next page.
+/// One page of a list, in the order given.
 fn page(input: &Input, member: &str, items: Vec<String>, default_size: usize) -> Value {
-    let start = input.text("nextToken").and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
     let size = input.number("maxResults").and_then(|size| usize::try_from(size).ok()).unwrap_or(default_size);
-    let next = start.saturating_add(size.clamp(1, 100));
-    let shown: Vec<&String> = items.iter().skip(start).take(next - start).collect();
-    let mut answer = json!({member: shown});
-    if next < items.len() {
-        answer["nextToken"] = json!(next.to_string());
-    }
-    answer
+    let (shown, next) = crate::page::page(items, input.text("nextToken"), Some(size.clamp(1, 100)));
+    without_nulls(json!({member: shown, "nextToken": next}))
 }

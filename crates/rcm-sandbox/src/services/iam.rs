@@ -16,9 +16,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::emulator::Emulated;
-use crate::json::Tags;
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::emulator::{Emulated, Emulator};
+use crate::service::{ApiRequest, ApiResponse, Context, Tags};
 use crate::wire::{Fault, Params, Xml, query_reply};
 
 mod document;
@@ -42,12 +41,9 @@ pub(crate) struct Iam {
 impl Emulated for Iam {
     const NAME: &'static str = "iam";
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
         let params = Params::parse(&request.body);
-        match self.answer(cx, &params) {
-            Ok(xml) => query_reply(params.action(), NAMESPACE, &xml),
-            Err(fault) => fault.query(),
-        }
+        query_reply(params.action(), NAMESPACE, emulator.lock().operate(cx, &params))
     }
 }
 
@@ -55,7 +51,7 @@ impl Emulated for Iam {
 type Answer = Result<Xml, Fault>;
 
 impl Iam {
-    fn answer(&mut self, cx: &Context, params: &Params) -> Answer {
+    fn operate(&mut self, cx: &Context, params: &Params) -> Answer {
         match params.action() {
             "CreateRole" => self.create_role(cx, params),
             "GetRole" => self.get_role(params),

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::emulator::Emulated;
+use crate::emulator::{Emulated, Emulator};
 use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
@@ -43,9 +43,9 @@ type Answer = Result<ApiResponse, Fault>;
 impl Emulated for S3 {
     const NAME: &'static str = "s3";
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
         let call = Call::of(request);
-        let mut response = self.answer(cx, &call).unwrap_or_else(|fault| fault.s3());
+        let mut response = emulator.lock().operate(cx, &call).unwrap_or_else(|fault| fault.s3());
         if call.method == "HEAD" && response.status >= 400 {
             // The SDK tells a missing bucket or object by the status, and only when there is no body.
             response.body = Default::default();
@@ -97,7 +97,7 @@ impl<'a> Call<'a> {
 }
 
 impl S3 {
-    fn answer(&mut self, cx: &Context, call: &Call<'_>) -> Answer {
+    fn operate(&mut self, cx: &Context, call: &Call<'_>) -> Answer {
         match (call.method, call.bucket.is_empty(), call.key.is_empty()) {
             ("GET", true, _) => self.list_buckets(cx, call),
             (_, true, _) => Err(not_allowed()),
@@ -206,8 +206,4 @@ fn http_date(milliseconds: i64) -> String {
 
 fn at(milliseconds: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default()
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }

@@ -11,8 +11,9 @@ use super::{Rds, catalogue, combination, identifier, invalid, tags};
 use crate::arn::{arn, random_hex};
 use crate::countdown::Countdown;
 use crate::neighbours;
-use crate::own::{Tags, page, timestamp};
-use crate::service::{Context, Hold};
+use crate::page::page;
+use crate::service::{Context, Hold, Tags};
+use crate::time::timestamp;
 use crate::wire::{Fault, Params, Xml};
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -173,7 +174,7 @@ impl Instance {
         let subnets = group.into_iter().flat_map(|group| &group.subnets).filter(|subnet| lives(&subnet.zone));
         let vpc = group.map(|group| group.vpc().to_owned()).filter(|_| self.public);
         let mut resources: Vec<String> = subnets.map(|subnet| subnet.id.clone()).collect();
-        resources.extend(self.security_groups.iter().cloned().chain(self.key.clone()).chain(vpc));
+        resources.extend(self.security_groups.iter().cloned().chain(vpc));
         resources.into_iter().map(|resource| Hold { holder: self.arn.clone(), resource }).collect()
     }
 }
