@@ -15,7 +15,7 @@
 //! Not there: other engines, clusters, restores, managed master passwords, maintenance windows that come round (what waits
 //! for one waits until a modification with `ApplyImmediately`).
 //!
-//! A master password is checked and forgotten: nothing here keeps it.
+//! A master password is checked and forgotten; its digest is kept, so that a secret can be compared with it.
 //!
 //! API: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html>.
 
