@@ -41,6 +41,15 @@ pub(crate) fn without_nulls(value: Value) -> Value {
     }
 }
 
+/// A member of a policy document: one value, or a list of them.
+pub(crate) fn one_or_many(value: Option<&Value>) -> Vec<&Value> {
+    match value {
+        Some(Value::Array(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    }
+}
+
 /// Tags as a list of objects, with the member names of the service.
 pub(crate) fn tag_list(tags: &Tags, key: &str, value: &str) -> Value {
     tags.iter().map(|(name, content)| json!({key: name, value: content})).collect()

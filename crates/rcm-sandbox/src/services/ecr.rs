@@ -1,13 +1,11 @@
 //! ECR: repositories, their policies, tags and images. Layers are not kept.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | tags given to `CreateRepository` were lost | kept |
-//! | exclusion filters of tag immutability were lost | kept |
-//! | a KMS repository without a key named none | it names the account's own key for ECR |
-//! | one account per process | ARNs and URIs name the account of the sandbox |
+//! | repositories | mutability with its exclusions, scanning, policies, tags; one under KMS without a key of its own names the account's key for ECR; one with images goes only by force |
+//! | images | manifests by their digest; an immutable tag stays where it is |
+//!
+//! Not there: layers, scans, lifecycle policies that do anything.
 
 use std::collections::BTreeMap;
 

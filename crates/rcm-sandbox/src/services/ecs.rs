@@ -1,18 +1,14 @@
 //! ECS: clusters, task definitions, services and the tasks that services keep running. No containers run.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | network configuration, circuit breaker, secrets, health checks, log options, cluster settings and tags were lost | requests are kept whole, and AWS's defaults are filled in around them |
-//! | no deployment ids or rollout states, never a steady state | a deployment is `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
-//! | a cluster went with its services, a service with its tasks | `ClusterContainsServicesException`, `InvalidParameterException` |
-//! | a deleted service was gone at once | `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
-//! | any target group was accepted | one without a load balancer is refused |
-//! | any task size was registered | only what Fargate sells |
-//! | one account per process | the account of the sandbox |
+//! | clusters | stay while they have services, and as `INACTIVE` afterwards |
+//! | task definitions | revisions; only sizes that Fargate sells, and roles that exist |
+//! | services | a target group must have a load balancer; none goes with tasks or under a deployment; `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
+//! | deployments | `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
+//! | tasks | as many as are running; their network interfaces hold subnets and security groups until the service is `INACTIVE` |
 //!
-//! A request is kept as it came, so that no field is lost because nobody thought of it here.
+//! A request is kept as it came, with AWS's defaults around it, so that no field is missing because nobody thought of it here.
 
 use std::collections::BTreeMap;
 

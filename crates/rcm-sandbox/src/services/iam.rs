@@ -1,14 +1,10 @@
 //! IAM: roles, their inline and attached policies, customer-managed policies, service-linked roles.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | `GetRole` omitted Description and Tags | given back |
-//! | AWS-managed policies were absent | those that this kind of stack attaches are there |
-//! | documents that are no policies were accepted | `MalformedPolicyDocument`, also for a principal that does not exist |
-//! | the roles of services could be changed and deleted | `UnmodifiableEntity` |
-//! | one account per process | ARNs name the account of the sandbox |
+//! | documents | `MalformedPolicyDocument` for what is no policy, and for a principal of this account that does not exist |
+//! | roles | `DeleteConflict` while a policy hangs on it; those of services are `UnmodifiableEntity` |
+//! | policies of AWS | those that this kind of stack attaches |
 //!
 //! The sandbox enforces no permission: its caller may do everything, and `SimulatePrincipalPolicy` says so.
 

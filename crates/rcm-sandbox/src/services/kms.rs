@@ -1,13 +1,11 @@
 //! KMS: customer keys, their policies, rotation, aliases and tags. No cryptography: nothing here is encrypted.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | the policy given to `CreateKey` was ignored | kept, and refused where it locks the account out |
-//! | `RotationPeriodInDays` was unknown | kept, with the next rotation's date |
-//! | a second `ScheduleKeyDeletion` was accepted | `KMSInvalidStateException`, as for every change of a key that is pending deletion |
-//! | one account per process | the account of the sandbox |
+//! | policies | refused where they lock the account out |
+//! | rotation | with its period, and the date of the next one |
+//! | deletion | `PendingDeletion` for 7 to 30 days, in which every change is a `KMSInvalidStateException` but the policy's, and `CancelKeyDeletion` takes it back |
+//! | aliases | one key each, gone with it |
 //!
 //! Key states: <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>.
 
@@ -17,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::emulator::{Emulated, Emulator};
-use crate::json::{self, Answer, Input, without_nulls};
+use crate::json::{self, Answer, Input, one_or_many, without_nulls};
 use crate::service::{ApiRequest, ApiResponse, Context, Tags};
 use crate::time;
 use crate::wire::Fault;
@@ -412,13 +410,4 @@ fn lets_account_change_policy(cx: &Context, statement: &Value) -> bool {
     let actions = one_or_many(statement.get("Action"));
     let changes = |action: &str| ["*", "kms:*", "kms:Put*", "kms:PutKeyPolicy"].contains(&action);
     allows && ours && actions.iter().filter_map(|it| it.as_str()).any(changes)
-}
-
-/// A policy's members may be one value or a list of them.
-pub(crate) fn one_or_many(value: Option<&Value>) -> Vec<&Value> {
-    match value {
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(one) => vec![one],
-        None => Vec::new(),
-    }
 }

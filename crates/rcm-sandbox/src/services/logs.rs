@@ -1,23 +1,18 @@
 //! CloudWatch Logs: log groups, their key, retention, protection and tags. Events are not kept.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | `kmsKeyId` was not given back | kept |
-//! | any key was accepted | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
-//! | no deletion protection | kept, and heeded |
-//! | any number of days was a retention | those that AWS has |
-//! | one account per process | the account of the sandbox |
+//! | keys | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
+//! | retention | the numbers of days that AWS has |
+//! | deletion | refused under deletion protection |
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::kms::one_or_many;
 use crate::emulator::{Emulated, Emulator};
-use crate::json::{self, Answer, Input, without_nulls};
+use crate::json::{self, Answer, Input, one_or_many, without_nulls};
 use crate::neighbours;
 use crate::service::{ApiRequest, ApiResponse, Context, Tags};
 use crate::time;

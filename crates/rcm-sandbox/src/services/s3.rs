@@ -1,14 +1,11 @@
 //! S3: buckets and their settings, objects and their versions, multipart uploads.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | bucket logging was not given back | kept |
-//! | `ListBuckets` ignored its prefix | it filters |
-//! | bodies of objects and multipart uploads were lost with the process | saved with the state |
-//! | new buckets were those of before 2023 | SSE-S3, all public access blocked, owner enforced |
-//! | any document was a setting, also a policy for another bucket | `MalformedXML`, `MalformedPolicy`, `AccessDenied` for a public policy |
+//! | new buckets | SSE-S3, all public access blocked, owner enforced |
+//! | settings | `MalformedXML` for what is no such document, `MalformedPolicy` for a policy that speaks of another bucket, `AccessDenied` for a public one |
+//! | objects | versions and delete markers, conditional writes, tags, multipart uploads |
+//! | deletion | `BucketNotEmpty` while there is any version or delete marker |
 //!
 //! Settings are kept as the documents that came. Bodies are kept with the state, so this is no place for large objects.
 //! Uploads that are not complete do not keep a bucket from being deleted, as on AWS.

@@ -1,14 +1,12 @@
 //! Secrets Manager: secrets, their versions, stages, tags, policies and scheduled deletion.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | `KmsKeyId` and binary values were lost | kept |
-//! | `ClientRequestToken` of a create was ignored | it is the version's id, and makes create and put idempotent |
-//! | the deletion date was the day of the call | the end of the recovery window |
-//! | `ListSecrets` ignored its filters | they filter, negations included |
-//! | one account per process | the account of the sandbox |
+//! | versions | `ClientRequestToken` is the version's id, and makes create and put idempotent; `AWSPREVIOUS` follows `AWSCURRENT` |
+//! | deletion | the name is taken until the end of the recovery window, unless the secret is restored or deleted by force |
+//! | `ListSecrets` | its filters, negations included |
+//!
+//! Not there: rotation, replication, a look at the key that a secret names.
 //!
 //! Values are kept in clear in the sandbox's own file: they are fake. No type here that holds one can be printed.
 

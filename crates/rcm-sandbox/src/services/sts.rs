@@ -1,12 +1,8 @@
 //! STS: who is calling.
 //!
-//! | What emulators get wrong | How AWS does it |
-//! |---|---|
-//! | the account of GetCallerIdentity was a process-wide default | the account of the credentials |
-//! | the credentials of AssumeRole were forgotten | GetCallerIdentity with them names the assumed role and *its* account |
-//!
-//! Any credentials are those of a user of the sandbox's account, and any role can be assumed, also one of another account:
-//! the sandbox checks no permissions.
+//! `AssumeRole` gives credentials with which `GetCallerIdentity` names the assumed role and *its* account. Any other
+//! credentials are those of a user of the sandbox's account, and any role can be assumed, also one of another account: the
+//! sandbox checks no permissions.
 //!
 //! API: <https://docs.aws.amazon.com/STS/latest/APIReference/>
 

@@ -1,15 +1,15 @@
 //! EC2: the network of an account.
 //!
-//! | What emulators get wrong | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | everything was there at once | NAT gateways and interface endpoints are `pending`, then `available`; a deleted NAT gateway stays visible as `deleted` for an hour |
-//! | anything could be deleted | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table; `InvalidIPAddress.InUse` for the address of a NAT gateway |
-//! | a deleted id gave an empty list | `InvalidVpcID.NotFound` and its like; filters that match nothing give an empty list, unknown filters an error |
-//! | duplicates were accepted | `InvalidPermission.Duplicate`, `RouteAlreadyExists`, `InvalidSubnet.Conflict`, `InvalidGroup.Duplicate`; equal client tokens give the same resource |
-//! | NAT routes named a `GatewayId` | `NatGatewayId`, and `blackhole` once the target is gone |
-//! | rule ids and descriptions were lost | kept, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
-//! | endpoints lost route tables, subnets, groups, policy, tags | kept; a gateway endpoint shows as a route in its tables |
-//! | tags only where given at create | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
+//! | states | NAT gateways and interface endpoints are `pending`, then `available`; a deleted NAT gateway stays visible as `deleted` for an hour |
+//! | deletion | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table; `InvalidIPAddress.InUse` for the address of a NAT gateway |
+//! | ids and filters | `InvalidVpcID.NotFound` and its like; filters that match nothing give an empty list, unknown filters an error |
+//! | duplicates | `InvalidPermission.Duplicate`, `RouteAlreadyExists`, `InvalidSubnet.Conflict`, `InvalidGroup.Duplicate`; equal client tokens give the same resource |
+//! | routes | `blackhole` once the target is gone |
+//! | rules | with ids and descriptions, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
+//! | endpoints | a gateway endpoint shows as a route in its tables |
+//! | tags | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
 //!
 //! Not played: pages (a Describe gives everything), IPv6 addresses, network ACLs, instances and their interfaces.
 //!
