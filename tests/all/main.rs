@@ -5,5 +5,6 @@
 mod bench;
 mod moto;
 mod plans;
+mod reliability;
 mod sandbox;
 mod wiring;

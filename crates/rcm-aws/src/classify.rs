@@ -93,6 +93,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "InvalidRouteTableID.NotFound",
             "InvalidSecurityGroupRuleId.NotFound",
             "InvalidSubnetID.NotFound",
+            "InvalidVpcEndpoint.NotFound",
             "InvalidVpcEndpointId.NotFound",
             "InvalidVpcID.NotFound",
             "InvalidPermission.NotFound",

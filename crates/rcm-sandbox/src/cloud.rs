@@ -31,15 +31,17 @@ struct Saves {
 }
 
 impl Cloud {
-    /// The cloud as `store` has it.
-    pub(crate) async fn load(store: Store, account: &str, region: &str) -> Result<Self, SandboxError> {
+    /// The cloud as `store` has it. What has arrived since is saved, so that it has arrived once and for all.
+    pub(crate) fn load(store: Store, account: &str, region: &str) -> Result<Self, SandboxError> {
         let context = Context::new(account, region, services());
         for service in context.services.iter() {
             if let Some(saved) = store.load(service.name())? {
-                service
-                    .load(&context, saved)
-                    .await
-                    .map_err(|reason| SandboxError::Unreadable { path: store.path(service.name()), reason })?;
+                let unreadable = |reason| SandboxError::Unreadable { path: store.path(service.name()), reason };
+                service.load(saved.clone()).map_err(unreadable)?;
+                let state = service.save().map_err(unreadable)?;
+                if state != saved {
+                    store.save(service.name(), &state)?;
+                }
             }
         }
         let saves = context.services.iter().map(|service| (service.name(), Saves::default())).collect();
@@ -64,8 +66,20 @@ impl Cloud {
         response
     }
 
+    /// A long time passes: everything that is on its way arrives, and is saved.
+    pub(crate) async fn settle(&self) -> Result<(), SandboxError> {
+        for service in self.context.services.iter() {
+            let unreadable = |reason| SandboxError::Unreadable { path: self.store.path(service.name()), reason };
+            let held = service.save(&self.context).await.map_err(unreadable)?;
+            service.load(&self.context, held).await.map_err(unreadable)?;
+            let arrived = service.save(&self.context).await.map_err(unreadable)?;
+            self.store.save(service.name(), &arrived)?;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, service: &dyn Service, arrival: &Arrival) -> ApiResponse {
-        let response = service.handle(&self.context, arrival.request.clone()).await;
+        let response = service.handle(&self.context, &arrival.request).await;
         tracing::debug!(service = service.name(), operation = %arrival.operation, status = response.status, "answered");
         if !arrival.mutates {
             return response;
@@ -89,7 +103,7 @@ impl Cloud {
             return Ok(());
         }
         let upto = saves.answered.load(Ordering::SeqCst);
-        let state = service.save(&self.context).await?;
+        let state = service.save()?;
         let (store, name) = (Arc::clone(&self.store), service.name());
         let saved = tokio::task::spawn_blocking(move || store.save(name, &state)).await;
         saved.map_err(|error| error.to_string())?.map_err(|error| explain(&error))?;

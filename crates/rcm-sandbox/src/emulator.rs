@@ -1,32 +1,34 @@
-//! What the emulators that are wholly ours have in common: one typed, serialisable state behind one lock.
+//! What every service is made of: a typed state behind one lock, saved and loaded as JSON.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use crate::service::{ApiRequest, ApiResponse, Context, Hold, Service};
 
 /// The state of one service, and what requests do to it.
-///
-/// A request is answered under the service's lock, so operations are atomic, and must not wait; what has to be learnt from
-/// other services is learnt in [`ask_others`](Emulated::ask_others), before the lock is taken.
 pub(crate) trait Emulated: Default + Serialize + DeserializeOwned + Send + 'static {
     /// See [`Service::name`].
     const NAME: &'static str;
 
-    /// Refuses what the other services of the cloud forbid.
-    fn ask_others<'a>(_cx: &'a Context, _request: &'a ApiRequest) -> BoxFuture<'a, Result<(), ApiResponse>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    /// Answers one request.
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse;
+    /// See [`Service::handle`]. Other services are asked first, then the state is locked and changed in one go. They may ask
+    /// back, so nobody asks under the lock: a future that holds it while it waits is not `Send`, and does not compile here.
+    fn answer(
+        emulator: &Emulator<Self>,
+        cx: &Context,
+        request: &ApiRequest,
+    ) -> impl Future<Output = ApiResponse> + Send;
 
     /// See [`Service::holds`].
-    fn holds(&self) -> Vec<Hold> {
+    fn holds(&mut self) -> Vec<Hold> {
         Vec::new()
     }
+
+    /// Everything that is on its way arrives: AWS goes on while no process looks at it. Polls are not saved, so what a
+    /// Describe has already shown as arrived must not be on its way again in the next process.
+    fn arrive(&mut self) {}
 }
 
 /// Makes a [`Service`] of a state.
@@ -35,33 +37,34 @@ pub(crate) struct Emulator<S> {
     state: Mutex<S>,
 }
 
+impl<S> Emulator<S> {
+    /// The state, for as long as it takes to answer without waiting.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, S> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<S: Emulated> Service for Emulator<S> {
     fn name(&self) -> &'static str {
         S::NAME
     }
 
-    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-        Box::pin(async move {
-            if let Err(refusal) = S::ask_others(cx, &request).await {
-                return refusal;
-            }
-            self.state.lock().await.respond(cx, &request)
-        })
+    fn handle<'a>(&'a self, cx: &'a Context, request: &'a ApiRequest) -> BoxFuture<'a, ApiResponse> {
+        Box::pin(S::answer(self, cx, request))
     }
 
-    fn save<'a>(&'a self, _cx: &'a Context) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move { serde_json::to_value(&*self.state.lock().await).map_err(|error| error.to_string()) })
+    fn save(&self) -> Result<Value, String> {
+        serde_json::to_value(&*self.lock()).map_err(|error| error.to_string())
     }
 
-    fn load<'a>(&'a self, _cx: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async move {
-            let state = serde_json::from_value(saved).map_err(|error| error.to_string())?;
-            *self.state.lock().await = state;
-            Ok(())
-        })
+    fn load(&self, saved: Value) -> Result<(), String> {
+        let mut state: S = serde_json::from_value(saved).map_err(|error| error.to_string())?;
+        state.arrive();
+        *self.lock() = state;
+        Ok(())
     }
 
-    fn holds<'a>(&'a self, _cx: &'a Context) -> BoxFuture<'a, Vec<Hold>> {
-        Box::pin(async move { self.state.lock().await.holds() })
+    fn holds(&self) -> Vec<Hold> {
+        self.lock().holds()
     }
 }

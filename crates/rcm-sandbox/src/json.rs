@@ -1,54 +1,36 @@
-//! What the emulators of awsJson services share: reading an input, asking a neighbour, tags and times.
+//! What awsJson services share: reading an input, tags, and answers.
 
-use std::collections::BTreeMap;
-
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::service::{ApiRequest, ApiResponse, Tags};
 use crate::wire::{self, Fault};
-
-/// Tags of a resource, however the service spells them.
-pub(crate) type Tags = BTreeMap<String, String>;
 
 /// What an operation gives: its output, or the refusal that AWS words so.
 pub(crate) type Answer = Result<Value, Fault>;
 
 /// Reads the operation and its input, and puts the answer on the wire.
 pub(crate) fn respond(request: &ApiRequest, answer: impl FnOnce(&str, &Input) -> Answer) -> ApiResponse {
-    let answer = Input::of(request).and_then(|(operation, input)| answer(&operation, &input));
+    reply(Input::of(request).and_then(|(operation, input)| answer(&operation, &input)))
+}
+
+/// An answer on the wire.
+pub(crate) fn reply(answer: Answer) -> ApiResponse {
     match answer {
         Ok(output) => wire::json_reply(&output),
         Err(fault) => fault.json(),
     }
 }
 
+/// The input of an operation as a type of its own. What the type does not know is refused, not dropped.
+pub(crate) fn input<T: DeserializeOwned>(body: Value) -> Result<T, Fault> {
+    serde_json::from_value(body)
+        .map_err(|error| Fault::new("ValidationException", format!("The input is invalid: {error}.")))
+}
+
 /// The refusal of an operation that we do not emulate.
 pub(crate) fn unknown_operation(operation: &str) -> Answer {
     Err(Fault::new("UnknownOperationException", format!("The sandbox does not play {operation}.")))
-}
-
-/// Calls an operation of a neighbour in the same cloud. `None` when there is no such service or it refuses.
-pub(crate) async fn ask(cx: &Context, service: &str, operation: &str, input: Value) -> Option<Value> {
-    let neighbour = cx.services.iter().find(|candidate| candidate.name() == service)?;
-    let mut headers = http::HeaderMap::new();
-    headers.insert("x-amz-target", http::HeaderValue::from_str(&format!("{service}.{operation}")).ok()?);
-    let uri = format!("https://{service}.{}.amazonaws.com/", cx.region);
-    let request = ApiRequest { method: "POST".into(), uri, headers, body: input.to_string().into() };
-    let response = neighbour.handle(cx, request).await;
-    if response.status != 200 {
-        return None;
-    }
-    serde_json::from_slice(&response.body).ok()
-}
-
-/// Seconds since 1970, as the awsJson protocols write times.
-pub(crate) fn now() -> f64 {
-    jiff::Timestamp::now().as_millisecond() as f64 / 1000.0
-}
-
-/// Seconds in that many days.
-pub(crate) fn days(days: i64) -> f64 {
-    days as f64 * 86_400.0
 }
 
 /// An object without the members that have no value, as AWS leaves them out.
@@ -59,12 +41,21 @@ pub(crate) fn without_nulls(value: Value) -> Value {
     }
 }
 
+/// A member of a policy document: one value, or a list of them.
+pub(crate) fn one_or_many(value: Option<&Value>) -> Vec<&Value> {
+    match value {
+        Some(Value::Array(items)) => items.iter().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    }
+}
+
 /// Tags as a list of objects, with the member names of the service.
 pub(crate) fn tag_list(tags: &Tags, key: &str, value: &str) -> Value {
     tags.iter().map(|(name, content)| json!({key: name, value: content})).collect()
 }
 
-/// The input of an operation.
+/// The input of an operation, member by member.
 #[derive(Debug, Default)]
 pub(crate) struct Input(pub(crate) Map<String, Value>);
 

@@ -13,9 +13,10 @@
 //! # Map
 //! - [`Sandbox`]: the front door, this file; `cloud` answers requests and saves; `route` knows whose request it is;
 //!   `store` owns the directory; `client` and `serve` are the two ways in.
-//! - `service`: the seam that every service implements; `wire`: AWS's wire formats; `countdown`: polls.
-//! - `own`, `emulator`: a typed state as a service; `neighbours`: what one service asks another; `arn`: names.
-//! - `services`: a file for each service; each says in its doc comment what it mends.
+//! - `service`: a service as the cloud sees it; `emulator`: the one way to make one, of a typed state.
+//! - `services`: a file for each service; each says in its doc comment what it plays.
+//! - What services share: `wire` and `json` are AWS's wire formats, `neighbours` is what one service asks another, `countdown`
+//!   counts polls, `arn`, `time` and `page` are names, times and lists.
 
 mod arn;
 mod client;
@@ -24,12 +25,13 @@ mod countdown;
 mod emulator;
 mod json;
 mod neighbours;
-mod own;
+mod page;
 mod route;
 mod serve;
 mod service;
 mod services;
 mod store;
+mod time;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -57,7 +59,7 @@ impl Sandbox {
     /// another account or region, [`SandboxError::Unreadable`] for files this version cannot read: they are left as they are.
     pub async fn open(dir: &Path, account: &str, region: &str) -> Result<Self, SandboxError> {
         let store = Store::open(dir, account, region)?;
-        let cloud = Cloud::load(store, account, region).await?;
+        let cloud = Cloud::load(store, account, region)?;
         Ok(Self { cloud: Arc::new(cloud) })
     }
 
@@ -87,6 +89,14 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), SandboxError> {
         serve::serve(Arc::clone(&self.cloud), listener, shutdown).await
+    }
+
+    /// A long time passes: everything that is on its way arrives. Not while requests are under way.
+    ///
+    /// # Errors
+    /// [`SandboxError::Io`] when the directory cannot be written to.
+    pub async fn settle(&self) -> Result<(), SandboxError> {
+        self.cloud.settle().await
     }
 
     /// Deletes the cloud kept in `dir`; nothing else in the directory is touched.

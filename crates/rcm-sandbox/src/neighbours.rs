@@ -87,6 +87,26 @@ pub(crate) async fn certificate_status(cx: &Context, arn: &str) -> Option<String
     certificate["Status"].as_str().map(str::to_owned)
 }
 
+/// Whether IAM knows a role of that name.
+pub(crate) async fn role_exists(cx: &Context, name: &str) -> bool {
+    ask_form(cx, "iam", "2010-05-08", &[("Action", "GetRole".to_owned()), ("RoleName", name.to_owned())])
+        .await
+        .is_some()
+}
+
+/// The load balancers that send requests to a target group; `None` if there is no such group.
+pub(crate) async fn load_balancers_of(cx: &Context, group: &str) -> Option<Vec<String>> {
+    let form = [("Action", "DescribeTargetGroups".to_owned()), ("TargetGroupArns.member.1", group.to_owned())];
+    let found = ask_form(cx, "elasticloadbalancing", "2015-12-01", &form).await?;
+    Some(items(&found, "LoadBalancerArns").map(|arn| arn.text.clone()).collect())
+}
+
+/// The policy of a key, named by id or ARN.
+pub(crate) async fn key_policy(cx: &Context, key: &str) -> Option<Value> {
+    let answer = ask_json(cx, "kms", "GetKeyPolicy", json!({"KeyId": key})).await?;
+    serde_json::from_str(answer.get("Policy")?.as_str()?).ok()
+}
+
 /// The ARN of the KMS key that an id, alias or ARN names, if there is one that can encrypt.
 pub(crate) async fn key_arn(cx: &Context, key: &str) -> Option<String> {
     let answer = ask_json(cx, "kms", "DescribeKey", json!({"KeyId": key})).await?;
@@ -111,17 +131,20 @@ pub(crate) async fn bucket(cx: &Context, bucket: &str, subresource: &str) -> Opt
 }
 
 async fn ec2(cx: &Context, form: &[(&str, String)]) -> Element {
+    ask_form(cx, "ec2", "2016-11-15", form).await.unwrap_or_default()
+}
+
+/// An operation of a neighbour that takes a form and gives XML; `None` when it refuses.
+async fn ask_form(cx: &Context, service: &str, version: &str, form: &[(&str, String)]) -> Option<Element> {
     let encoded = form.iter().map(|(name, value)| format!("{name}={}", urlencoding::encode(value)));
-    let body = format!("{}&Version=2016-11-15", encoded.collect::<Vec<_>>().join("&"));
+    let body = format!("{}&Version={version}", encoded.collect::<Vec<_>>().join("&"));
     let mut headers = http::HeaderMap::new();
     let form_type = http::HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(http::header::CONTENT_TYPE, form_type);
-    let uri = format!("https://ec2.{}.amazonaws.com/", cx.region);
+    let uri = format!("https://{service}.{}.amazonaws.com/", cx.region);
     let request = ApiRequest { method: "POST".into(), uri, headers, body: body.into() };
-    match ask(cx, "ec2", request).await {
-        Some(response) if response.status == 200 => parsed(&response.body),
-        _ => Element::default(),
-    }
+    let response = ask(cx, service, request).await.filter(|response| response.status == 200)?;
+    Some(parsed(&response.body))
 }
 
 /// An awsJson operation of a neighbour; `None` when it refuses.
@@ -150,7 +173,7 @@ async fn ask(cx: &Context, service: &str, mut request: ApiRequest) -> Option<Api
     let scope = format!("{}/20260101/{}/{service}/aws4_request", cx.account, cx.region);
     let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
     request.headers.insert(http::header::AUTHORIZATION, http::HeaderValue::from_str(&signed).ok()?);
-    Some(neighbour.handle(cx, request).await)
+    Some(neighbour.handle(cx, &request).await)
 }
 
 /// An XML element: its text, or its children.
@@ -166,11 +189,20 @@ impl Element {
         let found = self.children.iter().find(|candidate| candidate.name == child)?;
         Some(found.text.clone()).filter(|text| !text.is_empty())
     }
+
+    /// Everything of that name below it, at any depth.
+    fn all<'a>(&'a self, name: &str) -> Vec<&'a Element> {
+        let below = self.children.iter().flat_map(|child| {
+            let own = (child.name == name).then_some(child);
+            own.into_iter().chain(child.all(name))
+        });
+        below.collect()
+    }
 }
 
-fn items<'a>(root: &'a Element, set: &'a str) -> impl Iterator<Item = &'a Element> {
-    let sets = root.children.iter().flat_map(|answer| &answer.children).filter(move |child| child.name == set);
-    sets.flat_map(|set| &set.children)
+/// What is in the sets of that name.
+fn items<'a>(root: &'a Element, set: &str) -> impl Iterator<Item = &'a Element> {
+    root.all(set).into_iter().flat_map(|set| &set.children)
 }
 
 fn parsed(body: &[u8]) -> Element {

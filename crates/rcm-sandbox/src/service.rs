@@ -1,5 +1,6 @@
 //! The seam between the sandbox and the services behind it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,6 +8,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use serde_json::Value;
+
+/// Tags of a resource, however the service spells them.
+pub(crate) type Tags = BTreeMap<String, String>;
 
 /// One request as a service sees it, whichever way it came in.
 #[derive(Debug, Clone)]
@@ -41,20 +45,17 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Answers one request in the service's own wire format, errors included.
-    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse>;
+    fn handle<'a>(&'a self, cx: &'a Context, request: &'a ApiRequest) -> BoxFuture<'a, ApiResponse>;
 
-    /// Everything the service holds, as JSON. `load` of it in a new process gives the same service.
-    fn save<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Value, String>>;
+    /// Everything the service has, as JSON. `load` of it in a new process gives the same service.
+    fn save(&self) -> Result<Value, String>;
 
-    /// Replaces what the service holds with what [`save`](Service::save) gave.
-    fn load<'a>(&'a self, cx: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>>;
+    /// Replaces what the service has with what [`save`](Service::save) gave, after everything on its way has arrived.
+    fn load(&self, saved: Value) -> Result<(), String>;
 
     /// What this service's resources hold on to in other services, for the refusals that real AWS makes: deleting a security
-    /// group that a database uses is a `DependencyViolation`.
-    fn holds<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Vec<Hold>> {
-        let _ = cx;
-        Box::pin(async { Vec::new() })
-    }
+    /// group that a database uses is a `DependencyViolation`. The question is a poll for what is about to let go.
+    fn holds(&self) -> Vec<Hold>;
 }
 
 /// `holder` (an ARN or id a person can recognise) uses `resource` (`sg-…`, `subnet-…`, an ARN, a name).
@@ -103,13 +104,15 @@ impl Context {
         self.polls.store(polls, Ordering::Relaxed);
     }
 
+    /// What all services of the cloud hold. It locks one after the other, the asking one included; it is `async`, though it
+    /// never waits, so that it cannot be asked under a lock.
+    pub(crate) async fn holds(&self) -> Vec<Hold> {
+        self.services.iter().flat_map(|service| service.holds()).collect()
+    }
+
     /// Everything in the cloud that uses `resource`.
     pub(crate) async fn holders_of(&self, resource: &str) -> Vec<String> {
-        let mut holders = Vec::new();
-        for service in self.services.iter() {
-            let holds = service.holds(self).await;
-            holders.extend(holds.into_iter().filter(|hold| hold.resource == resource).map(|hold| hold.holder));
-        }
-        holders
+        let holds = self.holds().await.into_iter();
+        holds.filter(|hold| hold.resource == resource).map(|hold| hold.holder).collect()
     }
 }

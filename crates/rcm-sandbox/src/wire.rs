@@ -7,7 +7,7 @@
 //!
 //! let mut xml = Xml::default();
 //! xml.node("vpc", |vpc| { vpc.text("vpcId", &id).opt("ownerId", owner).list("tagSet", "item", tags, |item, tag| …); });
-//! ec2_reply("CreateVpc", &xml)   or   query_reply("CreateDBInstance", RDS_NAMESPACE, &xml)   or   json_reply(&value)
+//! ec2_reply("CreateVpc", &xml)   or   query_reply("CreateDBInstance", RDS_NAMESPACE, Ok(xml))   or   json_reply(&value)
 //!
 //! Err(Fault::new("DBInstanceNotFound", "DBInstance acme not found.").status(404))   →   .ec2()  .query()  .json()  .s3()
 //! ```
@@ -110,13 +110,17 @@ pub(crate) fn ec2_reply(action: &str, content: &Xml) -> ApiResponse {
     xml_response(200, xml.document(), &id)
 }
 
-/// `<{action}Response><{action}Result>` with `content` in it, as awsQuery services answer.
-pub(crate) fn query_reply(action: &str, namespace: &str, content: &Xml) -> ApiResponse {
+/// `<{action}Response><{action}Result>` with the content in it, or the refusal, as awsQuery services answer.
+pub(crate) fn query_reply(action: &str, namespace: &str, answer: Result<Xml, Fault>) -> ApiResponse {
+    let content = match answer {
+        Ok(content) => content,
+        Err(fault) => return fault.query(),
+    };
     let id = request_id();
     let mut xml = Xml::default();
     xml.root(&format!("{action}Response"), namespace, |response| {
         response.node(&format!("{action}Result"), |result| {
-            result.append(content);
+            result.append(&content);
         });
         response.node("ResponseMetadata", |metadata| {
             metadata.text("RequestId", &id);

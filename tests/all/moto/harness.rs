@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use rcm_testkit::calls::{Fault, Outcome, Recorder};
+use rcm_testkit::calls::{Fault, Outcome, Recorder, Rule};
 use rcm_testkit::{Moto, Rcm, Running, boto3, inventory};
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ fn a_hook_sees_a_mutating_call_before_the_cloud_does() {
 fn a_cut_answer_leaves_the_caller_without_it_and_the_cloud_with_the_change() {
     let moto = Moto::start();
     let recorder = Recorder::start(&moto.endpoint());
-    recorder.fault("CreateKey", 2, Fault::Cut);
+    recorder.trouble(Rule::new(Fault::Cut).operation("CreateKey").nth(2));
     let heard = boto3(
         &recorder.endpoint(),
         "
@@ -148,7 +148,7 @@ fn a_refusal_reaches_the_caller_in_its_protocol_and_nothing_reaches_the_cloud() 
         ("CreateBucket", "SlowDown"),
         ("CreateKey", "ThrottlingException"),
     ] {
-        recorder.fault(operation, 1, Fault::refuse(400, code));
+        recorder.trouble(Rule::new(Fault::refuse(400, code)).operation(operation).nth(1));
     }
     let heard = boto3(
         &recorder.endpoint(),

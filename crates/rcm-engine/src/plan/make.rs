@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    diff::{FieldChange, Sides, difference},
+    diff::{FieldChange, Origin, Sides, difference},
     refresh::Live,
     step::{Action, Blocked, Plan, Step},
 };
@@ -139,16 +139,14 @@ impl<'a> Planner<'a> {
 
     fn existing(&mut self, node: &Node, record: &Record, snapshot: &Snapshot) -> Result<(), PlanError> {
         let changes = self.changes(node, record, &snapshot.fields)?;
-        let replaces = changes.iter().any(|change| change.forces_replacement);
+        // A create that was cut off has fields that nobody has set yet: completing it sets them.
+        let unset = |change: &&FieldChange| record.phase == Phase::Creating && change.origin == Origin::Drift;
+        let replaces = changes.iter().filter(|change| !unset(change)).any(|change| change.forces_replacement);
         if replaces {
             self.guard(&node.address, node.kind, "would be replaced by an empty one")?;
             self.unsettled.insert(node.address.clone());
             self.forward(node, record.generation + 1, Action::Replace { changes });
         } else if record.phase != Phase::Ready {
-            // Its outputs may not be recorded yet.
-            if record.phase == Phase::Creating {
-                self.unsettled.insert(node.address.clone());
-            }
             self.forward(node, record.generation, Action::Complete);
         } else if changes.is_empty() {
             self.plan.unchanged += 1;

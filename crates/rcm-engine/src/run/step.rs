@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     model::{
-        Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, Readiness, Remnants, Snapshot, Target, resolve,
+        Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, Readiness, Remnants, Snapshot, Target,
+        references, resolve,
     },
     plan::{Action, Step},
     store::{Entry, Facts, Intent, Phase, Record},
@@ -142,6 +143,9 @@ impl Worker<'_> {
         let state = self.engine.0.ledger.state();
         let pending = state.resources.get(self.address).filter(|record| record.id.is_none());
         let token = pending.map(|record| record.token.clone());
+        // What the create is about to be sent: a run that finds it half made has nothing else to compare unseen fields with.
+        let needs = references(&step.spec).into_iter().map(|reference| reference.address);
+        let inputs = resolve(&step.spec, &Facts::current(&state, needs)).value;
         Record {
             address: self.address.clone(),
             kind: step.kind.clone(),
@@ -150,7 +154,7 @@ impl Worker<'_> {
             id: None,
             phase: Phase::Creating,
             spec: step.spec.clone(),
-            inputs: Value::Null,
+            inputs,
             outputs: Value::Null,
             dependencies: step.after.iter().cloned().collect(),
             retained: false,

@@ -4,14 +4,12 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::mpsc,
-    thread::JoinHandle,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::state::Record;
@@ -146,43 +144,81 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>, (usize, String)> {
     lines.map(|(at, line)| serde_json::from_slice(line).map_err(|error| (at + 1, error.to_string()))).collect()
 }
 
-type Request = (Vec<u8>, oneshot::Sender<Result<(), String>>);
-
-/// Appends to the journal from a thread of its own. Entries that come together share one fsync.
+/// Appends to the journal. Entries that come together share one write and one fsync.
 #[derive(Debug)]
-pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Request>>,
-    thread: Option<JoinHandle<()>>,
+pub(super) struct Writer(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    tail: Mutex<Tail>,
+}
+
+/// Lines that are not in the file yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// How many lines have ever waited.
+    lines: u64,
+}
+
+#[derive(Debug)]
+struct Tail {
+    file: File,
+    /// How many lines are durable.
+    durable: u64,
+    /// Why nothing may follow any more: after a failed write the file may end in half a line.
+    broken: Option<String>,
 }
 
 impl Writer {
     /// Goes on at the end of the last whole line of `path`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = prepare(path)?;
-        let (queue, requests) = mpsc::channel();
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || serve(file, &requests))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        let tail = Tail { file: prepare(path)?, durable: 0, broken: None };
+        Ok(Self(Arc::new(Shared { waiting: Mutex::default(), tail: Mutex::new(tail) })))
     }
 
     /// Returns when the entry is on disk.
     pub(super) async fn append(&self, entry: &Entry) -> Result<(), String> {
         let mut line = serde_json::to_vec(entry).map_err(|error| error.to_string())?;
         line.push(b'\n');
-        let (answer, written) = oneshot::channel();
-        let queue = self.queue.as_ref().ok_or("the journal is closed")?;
-        queue.send((line, answer)).map_err(|_| "the journal's thread is gone")?;
-        written.await.map_err(|_| "the journal's thread is gone".to_owned())?
+        let mine = {
+            let mut waiting = lock(&self.0.waiting);
+            waiting.bytes.extend_from_slice(&line);
+            waiting.lines += 1;
+            waiting.lines
+        };
+        let shared = Arc::clone(&self.0);
+        let written = tokio::task::spawn_blocking(move || shared.write(mine)).await;
+        written.map_err(|error| error.to_string())?
     }
 }
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has already failed every append that waited for it.
-            let _ = thread.join();
+impl Shared {
+    /// Makes everything durable that waits, unless line `mine` is so already.
+    fn write(&self, mine: u64) -> Result<(), String> {
+        let mut tail = lock(&self.tail);
+        if tail.durable >= mine {
+            return Ok(());
         }
+        if let Some(broken) = &tail.broken {
+            return Err(broken.clone());
+        }
+        let Waiting { bytes, lines } = {
+            let mut waiting = lock(&self.waiting);
+            Waiting { bytes: std::mem::take(&mut waiting.bytes), lines: waiting.lines }
+        };
+        if let Err(error) = tail.file.write_all(&bytes).and_then(|()| tail.file.sync_data()) {
+            tail.broken = Some(error.to_string());
+            return Err(error.to_string());
+        }
+        tail.durable = lines;
+        Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn prepare(path: &Path) -> io::Result<File> {
@@ -201,22 +237,6 @@ fn prepare(path: &Path) -> io::Result<File> {
         super::atomic::sync_dir(&directory)?;
     }
     Ok(file)
-}
-
-fn serve(mut file: File, requests: &mpsc::Receiver<Request>) {
-    let mut broken: Option<String> = None;
-    while let Ok(first) = requests.recv() {
-        let batch: Vec<Request> = std::iter::once(first).chain(requests.try_iter()).collect();
-        if broken.is_none() {
-            let bytes: Vec<u8> = batch.iter().flat_map(|(line, _)| line).copied().collect();
-            broken = file.write_all(&bytes).and_then(|()| file.sync_data()).err().map(|error| error.to_string());
-        }
-        // After a failed write the file may end in half a line: nothing more may follow it.
-        let result = broken.clone().map_or(Ok(()), Err);
-        for (_, answer) in batch {
-            let _ = answer.send(result.clone());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -17,15 +17,17 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::arn::arn;
 use crate::countdown::Countdown;
-use crate::own::{Own, Stateful, Tags, input, now, page, without_nulls};
-use crate::service::{ApiRequest, ApiResponse, Context, Hold};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, input, without_nulls};
+use crate::page::page;
+use crate::service::{ApiRequest, ApiResponse, Context, Hold, Tags};
+use crate::time::now;
 use crate::wire::{self, Fault};
 
 /// For how long, in seconds, an idempotency token is remembered.
@@ -139,16 +141,13 @@ struct Includes {
     extended_key_usage: Vec<String>,
 }
 
-impl Stateful for Acm {
+impl Emulated for Acm {
     const NAME: &'static str = "acm";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-        Box::pin(async move {
-            let users = users(cx).await;
-            let answer = wire::json_request(&request)
-                .and_then(|(operation, body)| own.lock().operation(cx, &users, &operation, body));
-            answer.map_or_else(|fault| fault.json(), |output| wire::json_reply(&output))
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        let users = users(cx).await;
+        let operate = |(operation, body): (String, _)| emulator.lock().operation(cx, &users, &operation, body);
+        json::reply(wire::json_request(request).and_then(operate))
     }
 
     fn arrive(&mut self) {
@@ -160,13 +159,11 @@ impl Stateful for Acm {
     }
 }
 
-/// Everything that any service of the cloud holds on to.
+/// What uses any certificate.
 async fn users(cx: &Context) -> Vec<Hold> {
-    let mut users = Vec::new();
-    for service in cx.services.iter().filter(|service| service.name() != Acm::NAME) {
-        users.extend(service.holds(cx).await.into_iter().filter(|hold| hold.resource.contains(":certificate/")));
-    }
-    users
+    let mut holds = cx.holds().await;
+    holds.retain(|hold| hold.resource.contains(":certificate/"));
+    holds
 }
 
 fn users_of(users: &[Hold], arn: &str) -> Vec<String> {

@@ -13,14 +13,16 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::arn::{arn, random_hex};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, input, without_nulls};
 use crate::neighbours;
-use crate::own::{Own, Stateful, Tags, input, now, page, without_nulls};
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::page::page;
+use crate::service::{ApiRequest, ApiResponse, Context, Tags};
+use crate::time::now;
 use crate::wire::{self, Fault};
 
 /// All scalable targets of the account, and what hangs on them.
@@ -111,29 +113,30 @@ struct Input {
     next_token: Option<String>,
 }
 
-impl Stateful for ApplicationAutoScaling {
+impl Emulated for ApplicationAutoScaling {
     const NAME: &'static str = "application-autoscaling";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-        Box::pin(async move {
-            let answer = operation(own, cx, &request).await;
-            answer.map_or_else(|fault| fault.json(), |output| wire::json_reply(&output))
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        json::reply(operation(emulator, cx, request).await)
     }
 }
 
-async fn operation(own: &Own<ApplicationAutoScaling>, cx: &Context, request: &ApiRequest) -> Result<Value, Fault> {
+async fn operation(
+    emulator: &Emulator<ApplicationAutoScaling>,
+    cx: &Context,
+    request: &ApiRequest,
+) -> Result<Value, Fault> {
     let (operation, body) = wire::json_request(request)?;
     let input: Input = input(body)?;
     if operation == "RegisterScalableTarget" {
-        refuse_missing_service(own, cx, &Scalable::named(&input)?).await?;
+        refuse_missing_service(emulator, cx, &Scalable::named(&input)?).await?;
     }
-    own.lock().operation(cx, &operation, &input)
+    emulator.lock().operation(cx, &operation, &input)
 }
 
 /// A target can be registered only for an ECS service that exists.
 async fn refuse_missing_service(
-    own: &Own<ApplicationAutoScaling>,
+    emulator: &Emulator<ApplicationAutoScaling>,
     cx: &Context,
     scalable: &Scalable,
 ) -> Result<(), Fault> {
@@ -141,7 +144,7 @@ async fn refuse_missing_service(
     let (Some("service"), Some(cluster), Some(service)) = (parts.next(), parts.next(), parts.next()) else {
         return Ok(());
     };
-    let registered = own.lock().targets.iter().any(|target| target.scalable == *scalable);
+    let registered = emulator.lock().targets.iter().any(|target| target.scalable == *scalable);
     if registered || neighbours::ecs_service_exists(cx, cluster, service).await {
         return Ok(());
     }

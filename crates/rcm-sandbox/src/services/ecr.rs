@@ -1,13 +1,11 @@
 //! ECR: repositories, their policies, tags and images. Layers are not kept.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | tags given to `CreateRepository` were lost | kept |
-//! | exclusion filters of tag immutability were lost | kept |
-//! | a KMS repository without a key named none | it names the account's own key for ECR |
-//! | one account per process | ARNs and URIs name the account of the sandbox |
+//! | repositories | mutability with its exclusions, scanning, policies, tags; one under KMS without a key of its own names the account's key for ECR; one with images goes only by force |
+//! | images | manifests by their digest; an immutable tag stays where it is |
+//!
+//! Not there: layers, scans, lifecycle policies that do anything.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +13,10 @@ use base64::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::emulator::Emulated;
-use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, Answer, Input, without_nulls};
+use crate::service::{ApiRequest, ApiResponse, Context, Tags};
+use crate::time;
 use crate::wire::Fault;
 
 mod images;
@@ -47,13 +46,13 @@ struct Repository {
 impl Emulated for Ecr {
     const NAME: &'static str = "ecr";
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
-        json::respond(request, |operation, input| self.answer(cx, operation, input))
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        json::respond(request, |operation, input| emulator.lock().operate(cx, operation, input))
     }
 }
 
 impl Ecr {
-    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+    fn operate(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
         match operation {
             "CreateRepository" => self.create(cx, input),
             "DescribeRepositories" => self.describe(cx, input),
@@ -112,7 +111,7 @@ impl Ecr {
         let scan = input.value("imageScanningConfiguration");
         let repository = Repository {
             name: name.to_owned(),
-            created: json::now(),
+            created: time::now(),
             mutability: input.string("imageTagMutability").unwrap_or_else(|| "MUTABLE".into()),
             mutability_exclusions: input.value("imageTagMutabilityExclusionFilters").cloned(),
             scan_on_push: scan.and_then(|scan| scan.get("scanOnPush")?.as_bool()).unwrap_or(false),
@@ -281,7 +280,7 @@ fn authorization(cx: &Context) -> Value {
     let token = base64::engine::general_purpose::STANDARD.encode("AWS:sandbox");
     json!({"authorizationData": [{
         "authorizationToken": token,
-        "expiresAt": json::now() + 12.0 * 3600.0,
+        "expiresAt": time::now() + 12.0 * 3600.0,
         "proxyEndpoint": format!("https://{}.dkr.ecr.{}.amazonaws.com", cx.account, cx.region),
     }]})
 }

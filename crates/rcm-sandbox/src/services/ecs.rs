@@ -1,28 +1,23 @@
 //! ECS: clusters, task definitions, services and the tasks that services keep running. No containers run.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | network configuration, circuit breaker, secrets, health checks, log options, cluster settings and tags were lost | requests are kept whole, and AWS's defaults are filled in around them |
-//! | no deployment ids or rollout states, never a steady state | a deployment is `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
-//! | a cluster went with its services, a service with its tasks | `ClusterContainsServicesException`, `InvalidParameterException` |
-//! | a deleted service was gone at once | `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
-//! | any target group was accepted | one without a load balancer is refused |
-//! | any task size was registered | only what Fargate sells |
-//! | one account per process | the account of the sandbox |
+//! | clusters | stay while they have services, and as `INACTIVE` afterwards |
+//! | task definitions | revisions; only sizes that Fargate sells, and roles that exist |
+//! | services | a target group must have a load balancer; none goes with tasks or under a deployment; `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
+//! | deployments | `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
+//! | tasks | as many as are running; their network interfaces hold subnets and security groups until the service is `INACTIVE` |
 //!
-//! A request is kept as it came, so that no field is lost because nobody thought of it here.
+//! A request is kept as it came, with AWS's defaults around it, so that no field is missing because nobody thought of it here.
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::emulator::Emulated;
-use crate::json::{self, Answer, Input, Tags};
-use crate::service::{ApiRequest, ApiResponse, Context, Hold};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, Answer, Input, without_nulls};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold, Tags};
 use crate::wire::Fault;
 
 mod cluster;
@@ -49,27 +44,31 @@ pub(crate) struct Ecs {
 impl Emulated for Ecs {
     const NAME: &'static str = "ecs";
 
-    fn ask_others<'a>(cx: &'a Context, request: &'a ApiRequest) -> BoxFuture<'a, Result<(), ApiResponse>> {
-        Box::pin(async move {
-            let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
-            if !["CreateService", "UpdateService"].contains(&operation.as_str()) {
-                return Ok(());
-            }
-            service::check_target_groups(cx, &input).await.map_err(|fault| fault.json())
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        json::reply(operation(emulator, cx, request).await)
     }
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
-        json::respond(request, |operation, input| self.answer(cx, operation, input))
+    fn holds(&mut self) -> Vec<Hold> {
+        self.services.values_mut().flat_map(Service::polled_holds).collect()
     }
 
-    fn holds(&self) -> Vec<Hold> {
-        self.services.values().flat_map(Service::holds).collect()
+    fn arrive(&mut self) {
+        self.services.values_mut().for_each(Service::arrive);
     }
 }
 
+async fn operation(emulator: &Emulator<Ecs>, cx: &Context, request: &ApiRequest) -> Answer {
+    let (operation, input) = Input::of(request)?;
+    match operation.as_str() {
+        "CreateService" | "UpdateService" => service::check_target_groups(cx, &input).await?,
+        "RegisterTaskDefinition" => task_definition::check_roles(cx, &input).await?,
+        _ => {}
+    }
+    emulator.lock().operate(cx, &operation, &input)
+}
+
 impl Ecs {
-    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+    fn operate(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
         match operation {
             "CreateCluster" => self.create_cluster(cx, input),
             "DescribeClusters" => Ok(self.describe_clusters(cx, input)),
@@ -162,15 +161,9 @@ fn fill_members(members: &mut Map<String, Value>, defaults: Map<String, Value>) 
     }
 }
 
-/// One page of a list, in the order given: the token is the position of the next page.
+/// One page of a list, in the order given.
 fn page(input: &Input, member: &str, items: Vec<String>, default_size: usize) -> Value {
-    let start = input.text("nextToken").and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
     let size = input.number("maxResults").and_then(|size| usize::try_from(size).ok()).unwrap_or(default_size);
-    let next = start.saturating_add(size.clamp(1, 100));
-    let shown: Vec<&String> = items.iter().skip(start).take(next - start).collect();
-    let mut answer = json!({member: shown});
-    if next < items.len() {
-        answer["nextToken"] = json!(next.to_string());
-    }
-    answer
+    let (shown, next) = crate::page::page(items, input.text("nextToken"), Some(size.clamp(1, 100)));
+    without_nulls(json!({member: shown, "nextToken": next}))
 }

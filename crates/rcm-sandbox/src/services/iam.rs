@@ -1,14 +1,10 @@
 //! IAM: roles, their inline and attached policies, customer-managed policies, service-linked roles.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | `GetRole` omitted Description and Tags | given back |
-//! | AWS-managed policies were absent | those that this kind of stack attaches are there |
-//! | documents that are no policies were accepted | `MalformedPolicyDocument`, also for a principal that does not exist |
-//! | the roles of services could be changed and deleted | `UnmodifiableEntity` |
-//! | one account per process | ARNs name the account of the sandbox |
+//! | documents | `MalformedPolicyDocument` for what is no policy, and for a principal of this account that does not exist |
+//! | roles | `DeleteConflict` while a policy hangs on it; those of services are `UnmodifiableEntity` |
+//! | policies of AWS | those that this kind of stack attaches |
 //!
 //! The sandbox enforces no permission: its caller may do everything, and `SimulatePrincipalPolicy` says so.
 
@@ -16,9 +12,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::emulator::Emulated;
-use crate::json::Tags;
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::emulator::{Emulated, Emulator};
+use crate::service::{ApiRequest, ApiResponse, Context, Tags};
 use crate::wire::{Fault, Params, Xml, query_reply};
 
 mod document;
@@ -42,12 +37,9 @@ pub(crate) struct Iam {
 impl Emulated for Iam {
     const NAME: &'static str = "iam";
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
         let params = Params::parse(&request.body);
-        match self.answer(cx, &params) {
-            Ok(xml) => query_reply(params.action(), NAMESPACE, &xml),
-            Err(fault) => fault.query(),
-        }
+        query_reply(params.action(), NAMESPACE, emulator.lock().operate(cx, &params))
     }
 }
 
@@ -55,7 +47,7 @@ impl Emulated for Iam {
 type Answer = Result<Xml, Fault>;
 
 impl Iam {
-    fn answer(&mut self, cx: &Context, params: &Params) -> Answer {
+    fn operate(&mut self, cx: &Context, params: &Params) -> Answer {
         match params.action() {
             "CreateRole" => self.create_role(cx, params),
             "GetRole" => self.get_role(params),

@@ -1,13 +1,11 @@
 //! KMS: customer keys, their policies, rotation, aliases and tags. No cryptography: nothing here is encrypted.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | the policy given to `CreateKey` was ignored | kept, and refused where it locks the account out |
-//! | `RotationPeriodInDays` was unknown | kept, with the next rotation's date |
-//! | a second `ScheduleKeyDeletion` was accepted | `KMSInvalidStateException`, as for every change of a key that is pending deletion |
-//! | one account per process | the account of the sandbox |
+//! | policies | refused where they lock the account out |
+//! | rotation | with its period, and the date of the next one |
+//! | deletion | `PendingDeletion` for 7 to 30 days, in which every change is a `KMSInvalidStateException` but the policy's, and `CancelKeyDeletion` takes it back |
+//! | aliases | one key each, gone with it |
 //!
 //! Key states: <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>.
 
@@ -16,9 +14,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::emulator::Emulated;
-use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, Answer, Input, one_or_many, without_nulls};
+use crate::service::{ApiRequest, ApiResponse, Context, Tags};
+use crate::time;
 use crate::wire::Fault;
 
 /// All keys and aliases of the account.
@@ -62,14 +61,15 @@ struct Alias {
 impl Emulated for Kms {
     const NAME: &'static str = "kms";
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
-        self.bury(json::now());
-        json::respond(request, |operation, input| self.answer(cx, operation, input))
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        let mut kms = emulator.lock();
+        kms.bury(time::now());
+        json::respond(request, |operation, input| kms.operate(cx, operation, input))
     }
 }
 
 impl Kms {
-    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+    fn operate(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
         match operation {
             "CreateKey" => self.create_key(cx, input),
             "DescribeKey" => self.describe_key(cx, input),
@@ -133,7 +133,7 @@ impl Kms {
         let key = Key {
             arn: format!("arn:aws:kms:{}:{}:key/{id}", cx.region, cx.account),
             id: id.clone(),
-            created: json::now(),
+            created: time::now(),
             description: input.string("Description").unwrap_or_default(),
             usage: input.string("KeyUsage").unwrap_or_else(|| "ENCRYPT_DECRYPT".into()),
             spec: spec.to_owned(),
@@ -179,7 +179,7 @@ impl Kms {
             return Err(Fault::new("ValidationException", "PendingWindowInDays must be between 7 and 30 days."));
         }
         let key = self.living(input)?;
-        let date = json::now() + json::days(window);
+        let date = time::now() + time::days(window);
         key.deletion = Some(date);
         Ok(json!({
             "KeyId": key.arn,
@@ -208,7 +208,7 @@ impl Kms {
         if key.spec != "SYMMETRIC_DEFAULT" {
             return Err(Fault::new("UnsupportedOperationException", "Only symmetric encryption keys are rotated."));
         }
-        key.rotation = Some(Rotation { days, since: json::now() });
+        key.rotation = Some(Rotation { days, since: time::now() });
         Ok(json!({}))
     }
 
@@ -226,7 +226,7 @@ impl Kms {
             "KeyId": key.arn,
             "KeyRotationEnabled": rotation.is_some(),
             "RotationPeriodInDays": rotation.map(|rotation| rotation.days),
-            "NextRotationDate": rotation.map(|rotation| rotation.since + json::days(rotation.days)),
+            "NextRotationDate": rotation.map(|rotation| rotation.since + time::days(rotation.days)),
         })))
     }
 
@@ -285,7 +285,7 @@ impl Kms {
             let message = format!("An alias with the name {} already exists", alias_arn(cx, name));
             return Err(Fault::new("AlreadyExistsException", message));
         }
-        let now = json::now();
+        let now = time::now();
         self.aliases.insert(name.to_owned(), Alias { target, created: now, updated: now });
         Ok(json!({}))
     }
@@ -296,7 +296,7 @@ impl Kms {
         let target = self.target(input)?;
         let alias = self.alias(cx, name)?;
         alias.target = target;
-        alias.updated = json::now();
+        alias.updated = time::now();
         Ok(json!({}))
     }
 
@@ -410,13 +410,4 @@ fn lets_account_change_policy(cx: &Context, statement: &Value) -> bool {
     let actions = one_or_many(statement.get("Action"));
     let changes = |action: &str| ["*", "kms:*", "kms:Put*", "kms:PutKeyPolicy"].contains(&action);
     allows && ours && actions.iter().filter_map(|it| it.as_str()).any(changes)
-}
-
-/// A policy's members may be one value or a list of them.
-pub(crate) fn one_or_many(value: Option<&Value>) -> Vec<&Value> {
-    match value {
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(one) => vec![one],
-        None => Vec::new(),
-    }
 }

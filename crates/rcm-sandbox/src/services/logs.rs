@@ -1,25 +1,21 @@
 //! CloudWatch Logs: log groups, their key, retention, protection and tags. Events are not kept.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | `kmsKeyId` was not given back | kept |
-//! | any key was accepted | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
-//! | no deletion protection | kept, and heeded |
-//! | any number of days was a retention | those that AWS has |
-//! | one account per process | the account of the sandbox |
+//! | keys | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
+//! | retention | the numbers of days that AWS has |
+//! | deletion | refused under deletion protection |
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::kms::one_or_many;
-use crate::emulator::Emulated;
-use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, Answer, Input, one_or_many, without_nulls};
+use crate::neighbours;
+use crate::service::{ApiRequest, ApiResponse, Context, Tags};
+use crate::time;
 use crate::wire::Fault;
 
 /// All log groups of the account, by name.
@@ -46,32 +42,26 @@ const RETENTIONS: [i64; 22] =
 impl Emulated for Logs {
     const NAME: &'static str = "logs";
 
-    fn ask_others<'a>(cx: &'a Context, request: &'a ApiRequest) -> BoxFuture<'a, Result<(), ApiResponse>> {
-        Box::pin(async move {
-            let (operation, input) = Input::of(request).map_err(|fault| fault.json())?;
-            let key =
-                input.text("kmsKeyId").filter(|_| ["CreateLogGroup", "AssociateKmsKey"].contains(&operation.as_str()));
-            let Some(key) = key else { return Ok(()) };
-            if key_lets_logs_in(cx, key).await {
-                return Ok(());
-            }
-            let message = "The specified KMS key does not exist or is not allowed to be used with Arn";
-            Err(Fault::new("AccessDeniedException", message).json())
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        json::reply(operation(emulator, cx, request).await)
     }
+}
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
-        json::respond(request, |operation, input| self.answer(cx, operation, input))
+async fn operation(emulator: &Emulator<Logs>, cx: &Context, request: &ApiRequest) -> Answer {
+    let (operation, input) = Input::of(request)?;
+    let takes_key = ["CreateLogGroup", "AssociateKmsKey"].contains(&operation.as_str());
+    if let Some(key) = input.text("kmsKeyId").filter(|_| takes_key)
+        && !key_lets_logs_in(cx, key).await
+    {
+        let message = "The specified KMS key does not exist or is not allowed to be used with Arn";
+        return Err(Fault::new("AccessDeniedException", message));
     }
+    emulator.lock().operate(cx, &operation, &input)
 }
 
 /// Whether the key exists and its policy names the CloudWatch Logs service of this region.
 async fn key_lets_logs_in(cx: &Context, key: &str) -> bool {
-    let Some(answer) = json::ask(cx, "kms", "GetKeyPolicy", json!({"KeyId": key})).await else {
-        return false;
-    };
-    let policy = answer.get("Policy").and_then(Value::as_str).unwrap_or_default();
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
+    let Some(policy) = neighbours::key_policy(cx, key).await else { return false };
     let regional = format!("logs.{}.amazonaws.com", cx.region);
     let names_us = |statement: &Value| {
         let services = one_or_many(statement.pointer("/Principal/Service"));
@@ -82,7 +72,7 @@ async fn key_lets_logs_in(cx: &Context, key: &str) -> bool {
 }
 
 impl Logs {
-    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+    fn operate(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
         match operation {
             "CreateLogGroup" => self.create(input),
             "DescribeLogGroups" => self.describe(cx, input),
@@ -132,7 +122,7 @@ impl Logs {
             return Err(Fault::new("ResourceAlreadyExistsException", "The specified log group already exists"));
         }
         let group = Group {
-            created: jiff::Timestamp::now().as_millisecond(),
+            created: time::milliseconds(),
             class: input.string("logGroupClass").unwrap_or_else(|| "STANDARD".into()),
             retention_days: None,
             kms_key: input.string("kmsKeyId"),

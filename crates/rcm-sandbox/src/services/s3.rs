@@ -1,14 +1,11 @@
 //! S3: buckets and their settings, objects and their versions, multipart uploads.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | bucket logging was not given back | kept |
-//! | `ListBuckets` ignored its prefix | it filters |
-//! | bodies of objects and multipart uploads were lost with the process | saved with the state |
-//! | new buckets were those of before 2023 | SSE-S3, all public access blocked, owner enforced |
-//! | any document was a setting, also a policy for another bucket | `MalformedXML`, `MalformedPolicy`, `AccessDenied` for a public policy |
+//! | new buckets | SSE-S3, all public access blocked, owner enforced |
+//! | settings | `MalformedXML` for what is no such document, `MalformedPolicy` for a policy that speaks of another bucket, `AccessDenied` for a public one |
+//! | objects | versions and delete markers, conditional writes, tags, multipart uploads |
+//! | deletion | `BucketNotEmpty` while there is any version or delete marker |
 //!
 //! Settings are kept as the documents that came. Bodies are kept with the state, so this is no place for large objects.
 //! Uploads that are not complete do not keep a bucket from being deleted, as on AWS.
@@ -18,7 +15,7 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::emulator::Emulated;
+use crate::emulator::{Emulated, Emulator};
 use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
@@ -43,9 +40,9 @@ type Answer = Result<ApiResponse, Fault>;
 impl Emulated for S3 {
     const NAME: &'static str = "s3";
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
         let call = Call::of(request);
-        let mut response = self.answer(cx, &call).unwrap_or_else(|fault| fault.s3());
+        let mut response = emulator.lock().operate(cx, &call).unwrap_or_else(|fault| fault.s3());
         if call.method == "HEAD" && response.status >= 400 {
             // The SDK tells a missing bucket or object by the status, and only when there is no body.
             response.body = Default::default();
@@ -97,7 +94,7 @@ impl<'a> Call<'a> {
 }
 
 impl S3 {
-    fn answer(&mut self, cx: &Context, call: &Call<'_>) -> Answer {
+    fn operate(&mut self, cx: &Context, call: &Call<'_>) -> Answer {
         match (call.method, call.bucket.is_empty(), call.key.is_empty()) {
             ("GET", true, _) => self.list_buckets(cx, call),
             (_, true, _) => Err(not_allowed()),
@@ -206,8 +203,4 @@ fn http_date(milliseconds: i64) -> String {
 
 fn at(milliseconds: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default()
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }

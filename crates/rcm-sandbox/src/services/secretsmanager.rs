@@ -1,14 +1,12 @@
 //! Secrets Manager: secrets, their versions, stages, tags, policies and scheduled deletion.
 //!
-//! Our own.
-//!
-//! | Mended | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | `KmsKeyId` and binary values were lost | kept |
-//! | `ClientRequestToken` of a create was ignored | it is the version's id, and makes create and put idempotent |
-//! | the deletion date was the day of the call | the end of the recovery window |
-//! | `ListSecrets` ignored its filters | they filter, negations included |
-//! | one account per process | the account of the sandbox |
+//! | versions | `ClientRequestToken` is the version's id, and makes create and put idempotent; `AWSPREVIOUS` follows `AWSCURRENT` |
+//! | deletion | the name is taken until the end of the recovery window, unless the secret is restored or deleted by force |
+//! | `ListSecrets` | its filters, negations included |
+//!
+//! Not there: rotation, replication, a look at the key that a secret names.
 //!
 //! Values are kept in clear in the sandbox's own file: they are fake. No type here that holds one can be printed.
 
@@ -17,9 +15,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::emulator::Emulated;
-use crate::json::{self, Answer, Input, Tags, without_nulls};
-use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::emulator::{Emulated, Emulator};
+use crate::json::{self, Answer, Input, without_nulls};
+use crate::service::{ApiRequest, ApiResponse, Context, Tags};
+use crate::time;
 use crate::wire::Fault;
 
 mod filter;
@@ -73,15 +72,16 @@ impl Content {
 impl Emulated for SecretsManager {
     const NAME: &'static str = "secretsmanager";
 
-    fn respond(&mut self, cx: &Context, request: &ApiRequest) -> ApiResponse {
-        let now = json::now();
-        self.secrets.retain(|_, secret| secret.deletion.is_none_or(|date| date > now));
-        json::respond(request, |operation, input| self.answer(cx, operation, input))
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        let now = time::now();
+        let mut state = emulator.lock();
+        state.secrets.retain(|_, secret| secret.deletion.is_none_or(|date| date > now));
+        json::respond(request, |operation, input| state.operate(cx, operation, input))
     }
 }
 
 impl SecretsManager {
-    fn answer(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
+    fn operate(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
         match operation {
             "CreateSecret" => self.create(cx, input),
             "DescribeSecret" => Ok(self.secret(input)?.described()),
@@ -147,7 +147,7 @@ impl SecretsManager {
         if let Some(existing) = self.secrets.get(name) {
             return existing.answer_to_second_create(input);
         }
-        let now = json::now();
+        let now = time::now();
         let mut secret = Secret {
             arn: format!("arn:aws:secretsmanager:{}:{}:secret:{name}-{}", cx.region, cx.account, six_characters()),
             name: name.to_owned(),
@@ -236,7 +236,7 @@ impl SecretsManager {
         if let Some(key) = input.string("KmsKeyId") {
             secret.kms_key = Some(key).filter(|key| !key.is_empty());
         }
-        secret.changed = json::now();
+        secret.changed = time::now();
         let mut answer = secret.named();
         if let Some(version) = version {
             answer["VersionId"] = json!(version);
@@ -295,7 +295,7 @@ impl SecretsManager {
                 "You can't perform this operation on the secret because it was already scheduled for deletion.";
             return Err(Fault::new("InvalidRequestException", message));
         }
-        secret.deletion = Some(json::now() + json::days(window.unwrap_or(30)));
+        secret.deletion = Some(time::now() + time::days(window.unwrap_or(30)));
         let mut answer = secret.named();
         answer["DeletionDate"] = json!(secret.deletion);
         Ok(answer)
@@ -308,7 +308,7 @@ impl SecretsManager {
             Err(_) => (format!("arn:aws:secretsmanager:{}:{}:secret:{id}", cx.region, cx.account), id.to_owned()),
         };
         self.secrets.remove(&name);
-        json!({"ARN": arn, "Name": name, "DeletionDate": json::now()})
+        json!({"ARN": arn, "Name": name, "DeletionDate": time::now()})
     }
 
     fn put_policy(&mut self, input: &Input) -> Answer {
@@ -364,7 +364,7 @@ impl Secret {
             );
             return Err(Fault::new("ResourceExistsException", message));
         }
-        let now = json::now();
+        let now = time::now();
         self.versions.insert(token.clone(), Version { created: now, stages: Vec::new(), content });
         for stage in stages {
             self.attach(stage, &token);

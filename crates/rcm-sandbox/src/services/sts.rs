@@ -1,37 +1,32 @@
 //! STS: who is calling.
 //!
-//! | What emulators get wrong | How AWS does it |
-//! |---|---|
-//! | the account of GetCallerIdentity was a process-wide default | the account of the credentials |
-//! | the credentials of AssumeRole were forgotten | GetCallerIdentity with them names the assumed role and *its* account |
-//!
-//! Any credentials are those of a user of the sandbox's account, and any role can be assumed, also one of another account:
-//! the sandbox checks no permissions.
+//! `AssumeRole` gives credentials with which `GetCallerIdentity` names the assumed role and *its* account. Any other
+//! credentials are those of a user of the sandbox's account, and any role can be assumed, also one of another account: the
+//! sandbox checks no permissions.
 //!
 //! API: <https://docs.aws.amazon.com/STS/latest/APIReference/>
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
-use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::service::{ApiRequest, ApiResponse, Context, Service};
+use crate::emulator::{Emulated, Emulator};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// The sessions of assumed roles.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Sts {
     /// By access key id. The secret half is never kept: no signature is checked.
-    sessions: Mutex<BTreeMap<String, Session>>,
+    sessions: BTreeMap<String, Session>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Session {
     account: String,
     role: String,
@@ -50,20 +45,18 @@ impl Session {
 }
 
 impl Sts {
-    fn answer(&self, cx: &Context, request: &ApiRequest) -> Result<ApiResponse, Fault> {
-        let params = Params::parse(&request.body);
-        let content = match params.action() {
-            "GetCallerIdentity" => self.caller(cx, request),
-            "AssumeRole" => self.assume(&params)?,
-            other => return Err(Fault::new("InvalidAction", format!("the sandbox does not play sts:{other}"))),
-        };
-        Ok(wire::query_reply(params.action(), NAMESPACE, &content))
+    fn operate(&mut self, cx: &Context, request: &ApiRequest, params: &Params) -> Result<Xml, Fault> {
+        match params.action() {
+            "GetCallerIdentity" => Ok(self.caller(cx, request)),
+            "AssumeRole" => self.assume(params),
+            other => Err(Fault::new("InvalidAction", format!("the sandbox does not play sts:{other}"))),
+        }
     }
 
     fn caller(&self, cx: &Context, request: &ApiRequest) -> Xml {
-        let session = access_key(request).and_then(|key| self.sessions().get(key).cloned());
+        let session = access_key(request).and_then(|key| self.sessions.get(key));
         let (arn, user, account) = match session {
-            Some(session) => (session.arn(), session.user_id(), session.account),
+            Some(session) => (session.arn(), session.user_id(), session.account.clone()),
             None => {
                 (format!("arn:aws:iam::{}:user/sandbox", cx.account), "AIDASANDBOXUSER00001".into(), cx.account.clone())
             }
@@ -73,7 +66,7 @@ impl Sts {
         xml
     }
 
-    fn assume(&self, params: &Params) -> Result<Xml, Fault> {
+    fn assume(&mut self, params: &Params) -> Result<Xml, Fault> {
         let (role_arn, name) = (params.require("RoleArn")?, params.require("RoleSessionName")?);
         let seconds: i64 = params.parsed("DurationSeconds")?.unwrap_or(3600);
         let (account, role) =
@@ -91,33 +84,17 @@ impl Sts {
                 .text("SessionToken", letters(32));
             credentials.text("Expiration", Timestamp::now() + SignedDuration::from_secs(seconds));
         });
-        self.sessions().insert(key, session);
+        self.sessions.insert(key, session);
         Ok(xml)
-    }
-
-    fn sessions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Session>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Service for Sts {
-    fn name(&self) -> &'static str {
-        "sts"
-    }
+impl Emulated for Sts {
+    const NAME: &'static str = "sts";
 
-    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-        Box::pin(async move { self.answer(cx, &request).unwrap_or_else(|fault| fault.query()) })
-    }
-
-    fn save<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async { serde_json::to_value(&*self.sessions()).map_err(|error| error.to_string()) })
-    }
-
-    fn load<'a>(&'a self, _: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async {
-            *self.sessions() = serde_json::from_value(saved).map_err(|error| error.to_string())?;
-            Ok(())
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        let params = Params::parse(&request.body);
+        wire::query_reply(params.action(), NAMESPACE, emulator.lock().operate(cx, request, &params))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::support::Cloud;
 
 const SERVICE: &str = "service/acme-cluster/acme-api";
 
-async fn ecs_service(cloud: &Cloud) {
+pub(crate) async fn ecs_service(cloud: &Cloud) {
     let ecs = aws_sdk_ecs::Client::new(&cloud.sdk());
     ecs.create_cluster().cluster_name("acme-cluster").send().await.unwrap();
     let container = ContainerDefinition::builder().name("api").image("api:1").memory(128).build();
@@ -21,7 +21,7 @@ async fn ecs_service(cloud: &Cloud) {
     service.desired_count(0).send().await.unwrap();
 }
 
-async fn register(scaling: &Client, minimum: i32, maximum: i32) -> Result<String, Option<String>> {
+pub(crate) async fn register(scaling: &Client, minimum: i32, maximum: i32) -> Result<String, Option<String>> {
     let request = scaling
         .register_scalable_target()
         .service_namespace(ServiceNamespace::Ecs)
@@ -36,7 +36,7 @@ async fn register(scaling: &Client, minimum: i32, maximum: i32) -> Result<String
     }
 }
 
-async fn put_policy(scaling: &Client, target: f64) -> Option<String> {
+pub(crate) async fn put_policy(scaling: &Client, target: f64) -> Option<String> {
     let cpu = MetricType::EcsServiceAverageCpuUtilization;
     let metric = PredefinedMetricSpecification::builder().predefined_metric_type(cpu).build().unwrap();
     let configuration = TargetTrackingScalingPolicyConfiguration::builder()

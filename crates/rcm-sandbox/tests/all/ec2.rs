@@ -72,7 +72,7 @@ async fn address(ec2: &Client) -> String {
 }
 
 /// A NAT gateway with all it needs; a new VPC for it.
-struct Nat {
+pub(crate) struct Nat {
     vpc: String,
     subnet: String,
     internet: String,
@@ -81,7 +81,7 @@ struct Nat {
 }
 
 impl Nat {
-    async fn new(ec2: &Client) -> Self {
+    pub(crate) async fn new(ec2: &Client) -> Self {
         let vpc = vpc(ec2).await;
         let subnet = subnet(ec2, &vpc, "10.20.0.0/24").await;
         let internet = internet(ec2, &vpc).await;

@@ -1,6 +1,7 @@
 //! Clusters, task definitions and services.
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::create_service::builders::CreateServiceFluentBuilder;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, ClusterField, ClusterSetting, ClusterSettingName, Compatibility,
     ContainerDefinition, CpuArchitecture, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState,
@@ -9,6 +10,8 @@ use aws_sdk_ecs::types::{
     ServiceField, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus,
 };
 
+use crate::load_balancing;
+use crate::network::Network;
 use crate::support::{Cloud, code, refusal};
 
 const CLUSTER: &str = "acme-rcm-prod-cluster";
@@ -18,11 +21,16 @@ fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
-async fn with_cluster(cloud: &Cloud) -> Client {
+pub(crate) async fn with_cluster(cloud: &Cloud) -> Client {
     let ecs = Client::new(&cloud.sdk());
     let insights = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value("enabled").build();
     let cluster = ecs.create_cluster().cluster_name(CLUSTER).settings(insights).tags(tag("rcm:partner", "acme"));
     cluster.send().await.unwrap();
+    let iam = aws_sdk_iam::Client::new(&cloud.sdk());
+    for role in ["execution", "task"] {
+        let trust = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"}}}"#;
+        iam.create_role().role_name(role).assume_role_policy_document(trust).send().await.unwrap();
+    }
     ecs
 }
 
@@ -48,7 +56,7 @@ fn container() -> ContainerDefinition {
         .build()
 }
 
-async fn register(ecs: &Client) -> TaskDefinition {
+pub(crate) async fn register(ecs: &Client) -> TaskDefinition {
     let arm =
         RuntimePlatform::builder().cpu_architecture(CpuArchitecture::Arm64).operating_system_family(OsFamily::Linux);
     let registered = ecs
@@ -71,17 +79,21 @@ async fn register(ecs: &Client) -> TaskDefinition {
 }
 
 fn network() -> NetworkConfiguration {
+    within(&["subnet-1", "subnet-2"], "sg-1")
+}
+
+fn within(subnets: &[&str], group: &str) -> NetworkConfiguration {
+    let subnets = subnets.iter().map(|subnet| (*subnet).to_owned()).collect();
     let vpc = AwsVpcConfiguration::builder()
-        .subnets("subnet-1")
-        .subnets("subnet-2")
-        .security_groups("sg-1")
+        .set_subnets(Some(subnets))
+        .security_groups(group)
         .assign_public_ip(AssignPublicIp::Disabled)
         .build()
         .unwrap();
     NetworkConfiguration::builder().awsvpc_configuration(vpc).build()
 }
 
-fn create(ecs: &Client, desired: i32) -> aws_sdk_ecs::operation::create_service::builders::CreateServiceFluentBuilder {
+pub(crate) fn create(ecs: &Client, desired: i32) -> CreateServiceFluentBuilder {
     let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
     let rollout = DeploymentConfiguration::builder()
         .deployment_circuit_breaker(breaker)
@@ -297,6 +309,127 @@ async fn a_service_drains_before_its_name_is_free() {
     assert_eq!(code(update.send().await), "ServiceNotFoundException");
     let anew = create(&ecs, 1).send().await.unwrap().service.unwrap();
     assert_eq!(anew.status(), Some("ACTIVE"));
+}
+
+#[tokio::test]
+async fn tasks_hold_subnets_and_groups_until_their_service_is_inactive() {
+    let cloud = Cloud::with_polls(2).await;
+    let (ecs, net) = (with_cluster(&cloud).await, Network::new(&cloud).await);
+    register(&ecs).await;
+    let subnets: Vec<&str> = net.subnets.iter().map(String::as_str).collect();
+    let network = within(&subnets, &net.security_group);
+    create(&ecs, 1).network_configuration(network).send().await.unwrap();
+    let ec2 = aws_sdk_ec2::Client::new(&cloud.sdk());
+    let delete_subnet = || ec2.delete_subnet().subnet_id(&net.subnets[1]).send();
+    let delete_group = || ec2.delete_security_group().group_id(&net.security_group).send();
+
+    assert_eq!(code(delete_subnet().await), "DependencyViolation", "a task starts");
+    for _ in 0..3 {
+        describe(&ecs).await;
+    }
+    assert_eq!(describe(&ecs).await.running_count(), 1);
+    assert_eq!(code(delete_subnet().await), "DependencyViolation", "a task runs");
+    assert_eq!(code(delete_group().await), "DependencyViolation", "a task runs");
+
+    let deleted = ecs.delete_service().cluster(CLUSTER).service(SERVICE).force(true).send().await.unwrap();
+    assert_eq!(deleted.service().unwrap().status(), Some("DRAINING"));
+    assert_eq!(code(delete_subnet().await), "DependencyViolation", "a task stops");
+    assert_eq!(code(delete_group().await), "DependencyViolation", "a task stops");
+    assert_eq!(describe(&ecs).await.status(), Some("INACTIVE"));
+    delete_subnet().await.unwrap();
+    delete_group().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_without_tasks_holds_nothing() {
+    let cloud = Cloud::with_polls(1).await;
+    let (ecs, net) = (with_cluster(&cloud).await, Network::new(&cloud).await);
+    register(&ecs).await;
+    let network = within(&[&net.subnets[0], &net.subnets[1]], &net.security_group);
+    create(&ecs, 1).network_configuration(network).send().await.unwrap();
+    ecs.update_service().cluster(CLUSTER).service(SERVICE).desired_count(0).send().await.unwrap();
+    describe(&ecs).await;
+    assert_eq!(describe(&ecs).await.running_count(), 0);
+    let ec2 = aws_sdk_ec2::Client::new(&cloud.sdk());
+    ec2.delete_security_group().group_id(&net.security_group).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_target_group_that_no_listener_sends_to_is_refused() {
+    let cloud = Cloud::new().await;
+    let (ecs, net) = (with_cluster(&cloud).await, Network::new(&cloud).await);
+    register(&ecs).await;
+    let elb = load_balancing::client(&cloud);
+    let group = load_balancing::target_group(&elb, &net).await;
+    let arn = group.target_group_arn().unwrap();
+    let create = |arn: &str| {
+        let balancer = LoadBalancer::builder().target_group_arn(arn).container_name("api").container_port(8080).build();
+        create(&ecs, 1).load_balancers(balancer).send()
+    };
+
+    let (refused, message) = refusal(create(arn).await);
+    assert_eq!(refused, "InvalidParameterException");
+    let expected = format!("The target group with targetGroupArn {arn} does not have an associated load balancer.");
+    assert_eq!(message, expected);
+    let (refused, message) = refusal(create(&format!("{arn}0")).await);
+    assert_eq!(refused, "InvalidParameterException");
+    assert!(message.contains("Unable to assume role and validate the specified targetGroupArn"), "{message}");
+
+    load_balancing::send_to(&elb, &net, &group).await;
+    assert_eq!(create(arn).await.unwrap().service().unwrap().status(), Some("ACTIVE"));
+}
+
+#[tokio::test]
+async fn the_roles_of_a_task_definition_must_exist() {
+    let cloud = Cloud::new().await;
+    let ecs = with_cluster(&cloud).await;
+    let register = |execution: &str, task: &str| {
+        let request = ecs.register_task_definition().family(SERVICE).container_definitions(container());
+        request.execution_role_arn(execution).task_role_arn(task).send()
+    };
+    let ours = "arn:aws:iam::123456789012:role/execution";
+    for task in ["arn:aws:iam::123456789012:role/nobody", "arn:aws:iam::999999999999:role/task", "nobody"] {
+        let (refused, message) = refusal(register(ours, task).await);
+        assert_eq!((refused.as_str(), message.as_str()), ("ClientException", "Role is not valid"), "{task}");
+    }
+    register(ours, "task").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_arrives_while_no_process_looks() {
+    let cloud = Cloud::with_polls(2).await;
+    let ecs = with_cluster(&cloud).await;
+    register(&ecs).await;
+    create(&ecs, 1).send().await.unwrap();
+    drop(ecs);
+    let cloud = cloud.reopen().await;
+    let ecs = Client::new(&cloud.sdk());
+    let tasks = ecs.list_tasks().cluster(CLUSTER).service_name(SERVICE).send().await.unwrap();
+    assert_eq!(tasks.task_arns().len(), 1);
+    assert_eq!(describe(&ecs).await.deployments()[0].rollout_state(), Some(&DeploymentRolloutState::Completed));
+
+    ecs.delete_service().cluster(CLUSTER).service(SERVICE).force(true).send().await.unwrap();
+    drop(ecs);
+    let cloud = cloud.reopen().await;
+    assert_eq!(describe(&Client::new(&cloud.sdk())).await.status(), Some("INACTIVE"));
+}
+
+#[tokio::test]
+async fn a_service_stays_while_a_deployment_is_under_way_and_does_not_change_while_it_drains() {
+    let cloud = Cloud::with_polls(1).await;
+    let ecs = with_cluster(&cloud).await;
+    register(&ecs).await;
+    create(&ecs, 0).send().await.unwrap();
+    let update = || ecs.update_service().cluster(CLUSTER).service(SERVICE).force_new_deployment(true).send();
+    let delete = || ecs.delete_service().cluster(CLUSTER).service(SERVICE).send();
+    update().await.unwrap();
+    let (refused, message) = refusal(delete().await);
+    assert_eq!(refused, "InvalidParameterException");
+    assert!(message.contains("cannot be stopped while deployments are active"), "{message}");
+    describe(&ecs).await;
+    assert_eq!(describe(&ecs).await.deployments().len(), 1);
+    delete().await.unwrap();
+    assert_eq!(code(update().await), "ServiceNotActiveException");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
+use aws_sdk_elasticloadbalancingv2::operation::create_target_group::builders::CreateTargetGroupFluentBuilder;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, LoadBalancer, LoadBalancerAttribute, LoadBalancerStateEnum, Matcher,
     ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum, Tag, TargetDescription, TargetGroup,
@@ -9,11 +10,11 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 
 use crate::network::Network;
-use crate::support::Cloud;
+use crate::support::{Cloud, code, refusal};
 
 const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 
-fn client(cloud: &Cloud) -> Client {
+pub(crate) fn client(cloud: &Cloud) -> Client {
     Client::new(&cloud.sdk())
 }
 
@@ -27,10 +28,13 @@ async fn load_balancer(elb: &Client, network: &Network) -> LoadBalancer {
     created.load_balancers.unwrap().remove(0)
 }
 
-async fn target_group(elb: &Client, network: &Network) -> TargetGroup {
-    let request = elb
-        .create_target_group()
-        .name("acme-tg")
+pub(crate) async fn target_group(elb: &Client, network: &Network) -> TargetGroup {
+    named_group(elb, network, "acme-tg").send().await.unwrap().target_groups.unwrap().remove(0)
+}
+
+fn named_group(elb: &Client, network: &Network, name: &str) -> CreateTargetGroupFluentBuilder {
+    elb.create_target_group()
+        .name(name)
         .protocol(ProtocolEnum::Http)
         .port(8080)
         .vpc_id(&network.vpc)
@@ -40,8 +44,14 @@ async fn target_group(elb: &Client, network: &Network) -> TargetGroup {
         .healthy_threshold_count(3)
         .unhealthy_threshold_count(4)
         .matcher(Matcher::builder().http_code("200-299").build())
-        .tags(tag());
-    request.send().await.unwrap().target_groups.unwrap().remove(0)
+        .tags(tag())
+}
+
+/// A load balancer with an HTTP listener that forwards to the group.
+pub(crate) async fn send_to(elb: &Client, network: &Network, group: &TargetGroup) {
+    let balancer = load_balancer(elb, network).await;
+    let listener = elb.create_listener().load_balancer_arn(balancer.load_balancer_arn().unwrap());
+    listener.protocol(ProtocolEnum::Http).port(80).default_actions(forward(group)).send().await.unwrap();
 }
 
 fn forward(group: &TargetGroup) -> Action {
@@ -64,7 +74,7 @@ async fn state(elb: &Client, arn: &str) -> LoadBalancerStateEnum {
     described.load_balancers()[0].state().unwrap().code().unwrap().clone()
 }
 
-async fn certificate(cloud: &Cloud, domain: &str) -> String {
+pub(crate) async fn certificate(cloud: &Cloud, domain: &str) -> String {
     let acm = aws_sdk_acm::Client::new(&cloud.sdk());
     let request = acm.request_certificate().domain_name(domain);
     let request = request.validation_method(aws_sdk_acm::types::ValidationMethod::Dns);
@@ -156,6 +166,10 @@ async fn what_a_load_balancer_uses_stays_until_its_interfaces_are_gone() {
     assert_eq!(refused.code(), Some("DependencyViolation"));
     let refused = ec2.delete_subnet().subnet_id(&network.subnets[0]).send().await.unwrap_err();
     assert_eq!(refused.code(), Some("DependencyViolation"));
+    let detach = ec2.detach_internet_gateway().internet_gateway_id(&network.gateway).vpc_id(&network.vpc);
+    let (refused, message) = refusal(detach.send().await);
+    assert_eq!(refused, "DependencyViolation");
+    assert!(message.contains("has some mapped public address(es)"), "{message}");
     elb.delete_load_balancer().load_balancer_arn(balancer.load_balancer_arn().unwrap()).send().await.unwrap();
     assert_eq!(delete_group().await.unwrap_err().code(), Some("DependencyViolation"), "an interface is left");
     assert_eq!(delete_group().await.unwrap_err().code(), Some("DependencyViolation"), "an interface is left");
@@ -227,6 +241,23 @@ async fn a_target_group_keeps_every_setting_and_stays_while_it_is_used() {
     elb.delete_target_group().target_group_arn(arn).send().await.unwrap();
     let gone = elb.describe_target_groups().target_group_arns(arn).send().await.unwrap_err();
     assert_eq!(gone.code(), Some("TargetGroupNotFound"));
+}
+
+#[tokio::test]
+async fn a_target_group_has_a_name_of_its_own_and_one_load_balancer() {
+    let cloud = Cloud::new().await;
+    let (elb, network) = (client(&cloud), Network::new(&cloud).await);
+    let group = target_group(&elb, &network).await;
+    assert_eq!(target_group(&elb, &network).await.target_group_arn, group.target_group_arn);
+    let other = named_group(&elb, &network, "acme-tg").port(9090).send().await;
+    assert_eq!(code(other), "DuplicateTargetGroupName");
+
+    send_to(&elb, &network, &group).await;
+    let second = elb.create_load_balancer().name("acme-second").set_subnets(Some(network.subnets.clone()));
+    let second = second.send().await.unwrap().load_balancers.unwrap().remove(0);
+    let listener = elb.create_listener().load_balancer_arn(second.load_balancer_arn().unwrap());
+    let listener = listener.protocol(ProtocolEnum::Http).port(80).default_actions(forward(&group)).send().await;
+    assert_eq!(code(listener), "TargetGroupAssociationLimit");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod application_autoscaling;
 mod ec2;
 mod ecr;
 mod ecs;
+mod files;
 mod frame;
 mod iam;
 mod kms;

@@ -6,7 +6,7 @@ use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluent
 use aws_sdk_rds::types::{ApplyMethod, CloudwatchLogsExportConfiguration, DbInstance, Parameter, Tag};
 
 use crate::network::Network;
-use crate::support::Cloud;
+use crate::support::{Cloud, code, refusal};
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -18,14 +18,14 @@ fn tag() -> Tag {
     Tag::builder().key("rcm:partner").value("acme").build()
 }
 
-async fn groups(rds: &Client, network: &Network) {
+pub(crate) async fn groups(rds: &Client, network: &Network) {
     let group = rds.create_db_subnet_group().db_subnet_group_name("acme-db").db_subnet_group_description("acme");
     group.set_subnet_ids(Some(network.subnets.clone())).tags(tag()).send().await.unwrap();
     let group = rds.create_db_parameter_group().db_parameter_group_name("acme-pg").description("acme");
     group.db_parameter_group_family("postgres16").tags(tag()).send().await.unwrap();
 }
 
-fn instance(rds: &Client, network: &Network) -> CreateDBInstanceFluentBuilder {
+pub(crate) fn instance(rds: &Client, network: &Network) -> CreateDBInstanceFluentBuilder {
     rds.create_db_instance()
         .db_instance_identifier("acme-db")
         .engine("postgres")
@@ -135,6 +135,37 @@ async fn the_master_password_is_nowhere() {
 }
 
 #[tokio::test]
+async fn which_master_password_an_instance_has_can_be_told_from_its_digest() {
+    let cloud = Cloud::new().await;
+    let (rds, network) = (client(&cloud), Network::new(&cloud).await);
+    groups(&rds, &network).await;
+    let digest = || {
+        let saved = std::fs::read_to_string(cloud.dir().join("rds.json")).unwrap();
+        let saved: serde_json::Value = serde_json::from_str(&saved).unwrap();
+        saved["instances"]["acme-db"]["password_sha256"].as_str().unwrap().to_owned()
+    };
+    instance(&rds, &network).send().await.unwrap();
+    assert_eq!(digest(), "62249369389075490555a758353aec61500c6218fa597252d52dc4bd0148f12d");
+    let modify = rds.modify_db_instance().db_instance_identifier("acme-db").master_user_password("battery-horse");
+    modify.apply_immediately(true).send().await.unwrap();
+    assert_eq!(digest(), "5985ace65fc62dc4da2f87d4fc03e1178ae9126d64a6d94cc2a4e36905adf5aa");
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_encrypt_is_refused() {
+    let cloud = Cloud::new().await;
+    let (rds, network) = (client(&cloud), Network::new(&cloud).await);
+    groups(&rds, &network).await;
+    let kms = aws_sdk_kms::Client::new(&cloud.sdk());
+    let key = kms.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
+    kms.schedule_key_deletion().key_id(&key).send().await.unwrap();
+    for key in [key.as_str(), "alias/nothing"] {
+        let refused = instance(&rds, &network).storage_encrypted(true).kms_key_id(key).send().await;
+        assert_eq!(code(refused), "KMSKeyNotAccessibleFault", "{key}");
+    }
+}
+
+#[tokio::test]
 async fn an_instance_is_created_changed_and_deleted_in_its_own_time() {
     let cloud = Cloud::with_polls(2).await;
     let (rds, network) = (client(&cloud), Network::new(&cloud).await);
@@ -148,7 +179,10 @@ async fn an_instance_is_created_changed_and_deleted_in_its_own_time() {
     let modify = rds.modify_db_instance().db_instance_identifier("acme-db").apply_immediately(true);
     let modified = modify.db_instance_class("db.t3.large").send().await.unwrap().db_instance.unwrap();
     assert_eq!(modified.pending_modified_values().unwrap().db_instance_class(), Some("db.t3.large"));
-    assert_eq!(statuses(&rds, 4).await, ["available", "modifying", "modifying", "available"]);
+    assert_eq!(statuses(&rds, 2).await, ["available", "modifying"]);
+    let again = rds.modify_db_instance().db_instance_identifier("acme-db").multi_az(true).send().await;
+    assert_eq!(code(again), "InvalidDBInstanceState");
+    assert_eq!(statuses(&rds, 2).await, ["modifying", "available"]);
     let found = describe(&rds, "acme-db").await.unwrap();
     assert_eq!(found.db_instance_class(), Some("db.t3.large"));
     assert_eq!(found.pending_modified_values().unwrap().db_instance_class(), None);
@@ -156,8 +190,16 @@ async fn an_instance_is_created_changed_and_deleted_in_its_own_time() {
     let ec2 = aws_sdk_ec2::Client::new(&cloud.sdk());
     let refused = ec2.delete_security_group().group_id(&network.security_group).send().await.unwrap_err();
     assert_eq!(refused.code(), Some("DependencyViolation"));
-    let delete = rds.delete_db_instance().db_instance_identifier("acme-db");
-    delete.final_db_snapshot_identifier("acme-final").send().await.unwrap();
+    let refused = ec2.delete_subnet().subnet_id(&network.subnets[0]).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("DependencyViolation"));
+    let delete = |snapshot: &str| {
+        let delete = rds.delete_db_instance().db_instance_identifier("acme-db");
+        delete.final_db_snapshot_identifier(snapshot).send()
+    };
+    delete("acme-final").await.unwrap();
+    let (refused, message) = refusal(delete("acme-final-2").await);
+    assert_eq!(refused, "InvalidDBInstanceState");
+    assert!(message.contains("is already being deleted"), "{message}");
     let refused = rds.delete_db_subnet_group().db_subnet_group_name("acme-db").send().await.unwrap_err();
     assert_eq!(refused.code(), Some("InvalidDBSubnetGroupStateFault"));
     assert_eq!(statuses(&rds, 3).await, ["deleting", "deleting", "DBInstanceNotFound"]);
@@ -205,7 +247,8 @@ async fn deletion_is_refused_until_everything_has_been_decided() {
     rds.modify_db_instance().db_instance_identifier("acme-db").deletion_protection(false).send().await.unwrap();
     assert_eq!(delete().send().await.unwrap_err().code(), Some("InvalidParameterCombination"));
     let snapshot = rds.create_db_snapshot().db_instance_identifier("acme-db").db_snapshot_identifier("acme-final");
-    let arn = snapshot.send().await.unwrap().db_snapshot.unwrap().db_snapshot_arn.unwrap();
+    let arn = snapshot.clone().send().await.unwrap().db_snapshot.unwrap().db_snapshot_arn.unwrap();
+    assert_eq!(code(snapshot.send().await), "DBSnapshotAlreadyExists");
     let refused = delete().final_db_snapshot_identifier("acme-final").send().await.unwrap_err();
     assert_eq!(refused.code(), Some("DBSnapshotAlreadyExists"));
     let refused = rds.delete_db_parameter_group().db_parameter_group_name("acme-pg").send().await.unwrap_err();

@@ -1,12 +1,15 @@
 //! Every call that goes to a cloud, as the cloud sees it.
 //!
-//! A [`Recorder`] stands between an SDK and an endpoint and keeps a [`Call`] for each request: so a test can say "the second run
-//! made no mutating call", and look at the disk at the moment a mutating call arrives.
+//! A [`Recorder`] stands between an SDK and an endpoint, a [`Wire`] between an SDK and a cloud inside this process. Both keep a
+//! [`Call`] for each request: so a test can say "the second run made no mutating call", and look at the disk at the moment a
+//! call arrives. Both let calls meet [`Trouble`]: refusals, throttling, lost answers, resets, delays.
 
+mod book;
 mod operation;
 mod recorder;
 mod reply;
 mod rule;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +17,8 @@ use std::time::Duration;
 
 pub use operation::Operation;
 pub use recorder::Recorder;
-pub use rule::Fault;
+pub use rule::{Fault, Rule, Trouble, next};
+pub use wire::Wire;
 
 /// One request, and what became of it. A retry is a call of its own.
 #[derive(Debug, Clone)]
@@ -31,6 +35,15 @@ pub struct Call {
     pub body: String,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+/// Where a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The caller has sent it, the cloud has not got it.
+    Arrived,
+    /// The cloud has executed it, the caller does not know.
+    Executed,
 }
 
 /// How a call ended.

@@ -2,9 +2,8 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -16,13 +15,14 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::book::Book;
 use super::reply::{error_code, refusal};
-use super::rule::Rule;
-use super::{Call, Calls, Fault, Operation, Outcome};
+use super::rule::Trouble;
+use super::wire::pass_time;
+use super::{Call, Calls, Fault, Outcome};
 
 /// Why a connection ends without an answer.
 type Broken = Box<dyn std::error::Error + Send + Sync>;
-type Hook = Arc<dyn Fn(&Call) -> Result<(), String> + Send + Sync>;
 
 /// An HTTP proxy on a free loopback port that passes every request on to one endpoint and keeps what it saw.
 ///
@@ -36,16 +36,7 @@ pub struct Recorder {
 
 struct Shared {
     upstream: String,
-    started: Instant,
-    book: Mutex<Book>,
-}
-
-#[derive(Default)]
-struct Book {
-    calls: Vec<Call>,
-    rules: Vec<Rule>,
-    hook: Option<Hook>,
-    objections: Vec<String>,
+    book: Book,
 }
 
 impl Recorder {
@@ -56,7 +47,7 @@ impl Recorder {
     #[must_use]
     pub fn start(upstream: &str) -> Self {
         let upstream = upstream.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let shared = Arc::new(Shared { upstream, started: Instant::now(), book: Mutex::default() });
+        let shared = Arc::new(Shared { upstream, book: Book::new() });
         let (stop, stopped) = oneshot::channel();
         let (port, thread) =
             listen(Arc::clone(&shared), stopped).unwrap_or_else(|error| panic!("no recorder: {error}"));
@@ -72,29 +63,29 @@ impl Recorder {
     /// Everything recorded so far.
     #[must_use]
     pub fn calls(&self) -> Calls {
-        Calls(self.shared.book().calls.clone())
+        self.shared.book.calls()
     }
 
     /// Forgets the calls, so that the next run is counted alone. Rules and hook stay.
     pub fn clear(&self) {
-        self.shared.book().calls.clear();
+        self.shared.book.clear();
     }
 
     /// From now on `look` sees every mutating call when it has arrived and before the endpoint gets it; the call waits for it.
     /// What it objects to is kept for [`objections`](Self::objections), and the call goes on.
     pub fn before_mutation(&self, look: impl Fn(&Call) -> Result<(), String> + Send + Sync + 'static) {
-        self.shared.book().hook = Some(Arc::new(look));
+        self.shared.book.set_objector(Arc::new(look));
     }
 
     /// What the hook objected to, each with its call.
     #[must_use]
     pub fn objections(&self) -> Vec<String> {
-        self.shared.book().objections.clone()
+        self.shared.book.objections()
     }
 
-    /// From now on the `nth` call (counted from 1) of `operation`, such as `CreateKey`, meets `fault`.
-    pub fn fault(&self, operation: &str, nth: usize, fault: Fault) {
-        self.shared.book().rules.push(Rule::new(operation, nth, fault));
+    /// From now on calls may meet `trouble`.
+    pub fn trouble(&self, trouble: impl Trouble + 'static) {
+        self.shared.book.trouble(trouble);
     }
 }
 
@@ -104,46 +95,6 @@ impl Drop for Recorder {
         if let Some(thread) = self.thread.take() {
             // It panics nowhere, and a panic of a task of its is that connection's end.
             let _ = thread.join();
-        }
-    }
-}
-
-impl Shared {
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Enters a request in the book; its number, what was asked, and the fault that it shall meet.
-    fn enter(&self, head: &Parts, body: &Bytes) -> (Call, Option<Fault>) {
-        let body = String::from_utf8_lossy(body).into_owned();
-        let operation = Operation::of(head, &body);
-        let target = head.uri.to_string();
-        let arrived = self.started.elapsed();
-        let mut book = self.book();
-        let faults = book.rules.iter_mut().filter_map(|rule| rule.apply(&operation.name)).collect::<Vec<_>>();
-        let sequence = book.calls.len();
-        let call = Call { sequence, arrived, operation, target, body, outcome: Outcome::Pending };
-        book.calls.push(call.clone());
-        (call, faults.into_iter().next())
-    }
-
-    /// Shows a mutating call to the hook, with the book open to it.
-    fn inspect(&self, call: &Call) {
-        let hook = self.book().hook.clone();
-        if let Some(hook) = hook.filter(|_| call.operation.mutating)
-            && let Err(objection) = hook(call)
-        {
-            self.book().objections.push(format!("{}: {objection}", call.operation));
-        }
-    }
-
-    fn note(&self, call: &Call, outcome: Outcome) {
-        // Found by arrival, because `clear` may have taken it.
-        let mut book = self.book();
-        if let Some(entry) =
-            book.calls.iter_mut().find(|entry| entry.arrived == call.arrived && entry.sequence == call.sequence)
-        {
-            entry.outcome = outcome;
         }
     }
 }
@@ -176,22 +127,31 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Broken> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let (call, fault) = shared.enter(&head, &body);
-    shared.inspect(&call);
-    if let Some(Fault::Refuse { status, code }) = fault {
-        let reply = refusal(call.operation.protocol, status, &code);
-        shared.note(&call, Outcome::Refused { code });
-        return Ok(reply);
+    let (call, fault) = shared.book.enter(&head, &body);
+    let note = |outcome| shared.book.note(&call, outcome);
+    match fault {
+        Some(Fault::Refuse { status, code, message }) => {
+            let reply = refusal(call.operation.protocol, status, &code, &message);
+            note(Outcome::Refused { code });
+            return Ok(reply.map(Full::new));
+        }
+        Some(Fault::Reset | Fault::Timeout) => {
+            note(Outcome::Unreachable { reason: "reset by a rule of the test".to_owned() });
+            return Err("reset by a rule of the test".into());
+        }
+        Some(Fault::Delay(delay)) => pass_time(delay).await,
+        Some(Fault::Cut) | None => {}
     }
-    let reply = forward(&shared.upstream, head, body).await.inspect_err(|error| {
-        shared.note(&call, Outcome::Unreachable { reason: error.to_string() });
-    })?;
+    let reply = forward(&shared.upstream, head, body).await;
+    let reply = reply.inspect_err(|error| note(Outcome::Unreachable { reason: error.to_string() }))?;
+    let status = reply.status().as_u16();
+    shared.book.executed(&call, status < 400, reply.body());
     if fault == Some(Fault::Cut) {
-        shared.note(&call, Outcome::Cut);
+        note(Outcome::Cut);
         return Err("the answer is cut off".into());
     }
-    let code = error_code(reply.status(), reply.headers(), reply.body());
-    shared.note(&call, Outcome::Answered { status: reply.status().as_u16(), code });
+    let type_header = reply.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+    note(Outcome::Answered { status, code: error_code(status, type_header, reply.body()) });
     Ok(reply.map(Full::new))
 }
 

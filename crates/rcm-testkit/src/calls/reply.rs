@@ -1,21 +1,19 @@
 //! AWS errors on the wire: read from an endpoint's answer, written in an endpoint's place.
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
-use http_body_util::Full;
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::operation::Protocol;
 
-const MESSAGE: &str = "refused by a rule of the test";
-
 /// The error code of an answer, in whichever of the places the service's protocol puts it.
-pub(super) fn error_code(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    if !status.is_client_error() && !status.is_server_error() {
+///
+/// `type_header` is the value of `x-amzn-errortype`.
+pub(super) fn error_code(status: u16, type_header: Option<&str>, body: &[u8]) -> Option<String> {
+    if status < 400 {
         return None;
     }
-    let header = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let code = header.or_else(|| json_code(body)).or_else(|| xml_code(body))?;
+    let code = type_header.map(str::to_owned).or_else(|| json_code(body)).or_else(|| xml_code(body))?;
     // "com.amazonaws.ecs#ClientException:http://…" says no more than "ClientException".
     let code = code.split(':').next().unwrap_or_default();
     Some(code.rsplit('#').next().unwrap_or_default().to_owned())
@@ -33,10 +31,10 @@ fn xml_code(body: &[u8]) -> Option<String> {
 }
 
 /// An error as a service of this protocol sends it.
-pub(super) fn refusal(protocol: Protocol, status: u16, code: &str) -> Response<Full<Bytes>> {
-    let error = format!("<Code>{code}</Code><Message>{MESSAGE}</Message>");
+pub(super) fn refusal(protocol: Protocol, status: u16, code: &str, message: &str) -> Response<Bytes> {
+    let error = format!("<Code>{code}</Code><Message>{}</Message>", message.replace('&', "&amp;").replace('<', "&lt;"));
     let (content_type, body) = match protocol {
-        Protocol::Json => ("application/x-amz-json-1.1", json!({ "__type": code, "message": MESSAGE }).to_string()),
+        Protocol::Json => ("application/x-amz-json-1.1", json!({ "__type": code, "message": message }).to_string()),
         Protocol::Query => (
             "text/xml",
             format!(
@@ -49,7 +47,7 @@ pub(super) fn refusal(protocol: Protocol, status: u16, code: &str) -> Response<F
         ),
         Protocol::RestXml => ("application/xml", format!("<Error>{error}<RequestId>rule</RequestId></Error>")),
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     response.headers_mut().insert("content-type", http::HeaderValue::from_static(content_type));
     response

@@ -1,16 +1,28 @@
-//! What a recorder does to a call instead of passing it on and its answer back.
+//! What is done to a call instead of passing it on and its answer back, and to which calls.
+
+use std::time::Duration;
+
+use super::Call;
 
 /// A fault of the network or of AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The cloud executes the call, and the connection ends before the answer: the caller cannot know.
     Cut,
+    /// The connection ends before the cloud has the call: the caller cannot know either.
+    Reset,
+    /// The cloud never gets the call, and nobody says so.
+    Timeout,
+    /// The cloud gets the call this much later.
+    Delay(Duration),
     /// AWS refuses, and executes nothing.
     Refuse {
         /// The HTTP status.
         status: u16,
         /// The AWS error code, such as `ThrottlingException`.
         code: String,
+        /// The message beside it.
+        message: String,
     },
 }
 
@@ -18,30 +30,126 @@ impl Fault {
     /// A refusal with this status and AWS error code.
     #[must_use]
     pub fn refuse(status: u16, code: &str) -> Self {
-        Self::Refuse { status, code: code.to_owned() }
+        Self::refuse_saying(status, code, "refused by a rule of the test")
+    }
+
+    /// A refusal with this status, AWS error code and message.
+    #[must_use]
+    pub fn refuse_saying(status: u16, code: &str, message: &str) -> Self {
+        Self::Refuse { status, code: code.to_owned(), message: message.to_owned() }
     }
 }
 
-/// A fault for the `nth` call of an operation, counted from 1 when the rule was made.
-#[derive(Debug)]
-pub(super) struct Rule {
-    operation: String,
-    nth: usize,
+/// Something that looks at every call and may have a fault for it. A [`Rule`] looks at one call at a time; what depends on
+/// earlier calls (a role is not assumable for a while after its create) implements this itself.
+pub trait Trouble: Send {
+    /// The fault that `call` shall meet, if any. Asked once for each call, in the order of arrival.
+    fn meet(&mut self, call: &Call) -> Option<Fault>;
+
+    /// `call` was executed and `answer` is the body of the endpoint's answer; `accepted` when that is not an error.
+    fn answered(&mut self, call: &Call, accepted: bool, answer: &str) {
+        let _ = (call, accepted, answer);
+    }
+}
+
+/// A fault for some calls, told by what they ask for.
+#[derive(Debug, Clone)]
+pub struct Rule {
     fault: Fault,
+    service: Option<String>,
+    operation: Option<String>,
+    mutating: Option<bool>,
+    turn: Turn,
     seen: usize,
 }
 
+/// Which of the calls that a rule is for.
+#[derive(Debug, Clone)]
+enum Turn {
+    Always,
+    Nth(usize),
+    First(usize),
+    Chance { per_mille: u64, random: u64 },
+}
+
 impl Rule {
-    pub(super) fn new(operation: &str, nth: usize, fault: Fault) -> Self {
-        Self { operation: operation.to_owned(), nth, fault, seen: 0 }
+    /// `fault` for every call, until something narrower is said.
+    #[must_use]
+    pub fn new(fault: Fault) -> Self {
+        Self { fault, service: None, operation: None, mutating: None, turn: Turn::Always, seen: 0 }
     }
 
-    /// Counts a call, and gives the fault if it is this one's turn.
-    pub(super) fn apply(&mut self, operation: &str) -> Option<Fault> {
-        if self.operation != operation {
+    /// Only for this service, as signatures name it.
+    #[must_use]
+    pub fn service(mut self, service: &str) -> Self {
+        self.service = Some(service.to_owned());
+        self
+    }
+
+    /// Only for this operation, such as `CreateKey`.
+    #[must_use]
+    pub fn operation(mut self, operation: &str) -> Self {
+        self.operation = Some(operation.to_owned());
+        self
+    }
+
+    /// Only for calls that change something (`true`), or only for those that read.
+    #[must_use]
+    pub fn mutating(mut self, mutating: bool) -> Self {
+        self.mutating = Some(mutating);
+        self
+    }
+
+    /// Only for the `nth` of them, counted from 1 when the rule is made.
+    #[must_use]
+    pub fn nth(mut self, nth: usize) -> Self {
+        self.turn = Turn::Nth(nth);
+        self
+    }
+
+    /// Only for the first `count` of them.
+    #[must_use]
+    pub fn first(mut self, count: usize) -> Self {
+        self.turn = Turn::First(count);
+        self
+    }
+
+    /// For so many of a thousand of them, chosen by `seed` alone.
+    #[must_use]
+    pub fn chance(mut self, per_mille: u64, seed: u64) -> Self {
+        self.turn = Turn::Chance { per_mille, random: seed };
+        self
+    }
+
+    fn is_for(&self, call: &Call) -> bool {
+        let same = |wanted: &Option<String>, given: &str| wanted.as_ref().is_none_or(|wanted| wanted == given);
+        same(&self.service, &call.operation.service)
+            && same(&self.operation, &call.operation.name)
+            && self.mutating.is_none_or(|mutating| mutating == call.operation.mutating)
+    }
+}
+
+impl Trouble for Rule {
+    fn meet(&mut self, call: &Call) -> Option<Fault> {
+        if !self.is_for(call) {
             return None;
         }
         self.seen += 1;
-        (self.seen == self.nth).then(|| self.fault.clone())
+        let its_turn = match &mut self.turn {
+            Turn::Always => true,
+            Turn::Nth(nth) => self.seen == *nth,
+            Turn::First(count) => self.seen <= *count,
+            Turn::Chance { per_mille, random } => next(random) % 1000 < *per_mille,
+        };
+        its_turn.then(|| self.fault.clone())
     }
+}
+
+/// The next number of SplitMix64 (Steele, Lea and Flood, 2014): small, and the same everywhere.
+pub fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }

@@ -314,7 +314,7 @@ pub(super) fn describe_prefix_lists(call: &Call<'_>) -> Result<Xml, Fault> {
             "prefix-list-name" => one(&name),
             _ => None,
         };
-        if (ids.is_empty() || ids.contains(&id)) && filters.admit(&super::tag::Tags::new(), values)? {
+        if (ids.is_empty() || ids.contains(&id)) && filters.admit(&crate::service::Tags::new(), values)? {
             shown.push((id, name));
         }
     }

@@ -1,7 +1,7 @@
 //! Filters of a Describe: all of them must hold, each by one of its values; `*` and `?` are wildcards.
 
 use super::invalid;
-use super::tag::Tags;
+use crate::service::Tags;
 use crate::wire::{Fault, Params};
 
 /// The filters of a request.

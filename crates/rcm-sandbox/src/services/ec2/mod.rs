@@ -1,15 +1,15 @@
 //! EC2: the network of an account.
 //!
-//! | What emulators get wrong | How AWS does it |
+//! | What | As on AWS |
 //! |---|---|
-//! | everything was there at once | NAT gateways and interface endpoints are `pending`, then `available`; a deleted NAT gateway stays visible as `deleted` for an hour |
-//! | anything could be deleted | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table; `InvalidIPAddress.InUse` for the address of a NAT gateway |
-//! | a deleted id gave an empty list | `InvalidVpcID.NotFound` and its like; filters that match nothing give an empty list, unknown filters an error |
-//! | duplicates were accepted | `InvalidPermission.Duplicate`, `RouteAlreadyExists`, `InvalidSubnet.Conflict`, `InvalidGroup.Duplicate`; equal client tokens give the same resource |
-//! | NAT routes named a `GatewayId` | `NatGatewayId`, and `blackhole` once the target is gone |
-//! | rule ids and descriptions were lost | kept, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
-//! | endpoints lost route tables, subnets, groups, policy, tags | kept; a gateway endpoint shows as a route in its tables |
-//! | tags only where given at create | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
+//! | states | NAT gateways and interface endpoints are `pending`, then `available`; a deleted NAT gateway stays visible as `deleted` for an hour |
+//! | deletion | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table; `InvalidIPAddress.InUse` for the address of a NAT gateway |
+//! | ids and filters | `InvalidVpcID.NotFound` and its like; filters that match nothing give an empty list, unknown filters an error |
+//! | duplicates | `InvalidPermission.Duplicate`, `RouteAlreadyExists`, `InvalidSubnet.Conflict`, `InvalidGroup.Duplicate`; equal client tokens give the same resource |
+//! | routes | `blackhole` once the target is gone |
+//! | rules | with ids and descriptions, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
+//! | endpoints | a gateway endpoint shows as a route in its tables |
+//! | tags | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
 //!
 //! Not played: pages (a Describe gives everything), IPv6 addresses, network ACLs, instances and their interfaces.
 //!
@@ -31,41 +31,42 @@ mod tag;
 mod vpc;
 mod zone;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use futures::future::BoxFuture;
-use serde_json::Value;
-
-use self::network::{Call, Network, describe};
-use crate::service::{ApiRequest, ApiResponse, Context, Service};
+use self::endpoint::Endpoint;
+use self::nat_gateway::NatGateway;
+pub(crate) use self::network::Network;
+use self::network::{Call, describe, forget_gone};
+use crate::emulator::{Emulated, Emulator};
+use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
-/// EC2, as far as a network needs it.
-#[derive(Default)]
-pub(crate) struct Ec2 {
-    network: Mutex<Network>,
+impl Emulated for Network {
+    const NAME: &'static str = "ec2";
+
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        let params = Params::parse(&request.body);
+        match operation(emulator, cx, &params).await {
+            Ok(content) => wire::ec2_reply(params.action(), &content),
+            Err(fault) => fault.ec2(),
+        }
+    }
+
+    fn arrive(&mut self) {
+        self.nat_gateways.iter_mut().for_each(NatGateway::arrive);
+        self.endpoints.iter_mut().for_each(Endpoint::arrive);
+        forget_gone::<Endpoint>(self);
+    }
 }
 
-impl Ec2 {
-    async fn answer(&self, cx: &Context, request: &ApiRequest) -> Result<ApiResponse, Fault> {
-        let params = Params::parse(&request.body);
-        if params.get("DryRun") == Some("true") {
-            let message = "Request would have succeeded, but DryRun flag is set.";
-            return Err(Fault::new("DryRunOperation", message).status(412));
-        }
-        // Asked before the network is locked: finding the holders asks all services, this one included.
-        let held_by = match held(&params) {
-            Some(resource) => cx.holders_of(resource).await,
-            None => Vec::new(),
-        };
-        let call = Call { cx, params: &params, held_by };
-        let content = act(&mut self.network(), &call)?;
-        Ok(wire::ec2_reply(params.action(), &content))
+async fn operation(emulator: &Emulator<Network>, cx: &Context, params: &Params) -> Result<Xml, Fault> {
+    if params.get("DryRun") == Some("true") {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        return Err(Fault::new("DryRunOperation", message).status(412));
     }
-
-    fn network(&self) -> MutexGuard<'_, Network> {
-        self.network.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    let held_by = match held(params) {
+        Some(resource) => cx.holders_of(resource).await,
+        None => Vec::new(),
+    };
+    act(&mut emulator.lock(), &Call { cx, params, held_by })
 }
 
 /// What other services may hold of what this request takes away.
@@ -158,70 +159,38 @@ fn dependency(message: impl Into<String>) -> Fault {
     Fault::new("DependencyViolation", message)
 }
 
-impl Service for Ec2 {
-    fn name(&self) -> &'static str {
-        "ec2"
-    }
-
-    fn handle<'a>(&'a self, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-        Box::pin(async move { self.answer(cx, &request).await.unwrap_or_else(|fault| fault.ec2()) })
-    }
-
-    fn save<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async { serde_json::to_value(&*self.network()).map_err(|error| error.to_string()) })
-    }
-
-    fn load<'a>(&'a self, _: &'a Context, saved: Value) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async {
-            let mut saved: Network = serde_json::from_value(saved).map_err(|error| error.to_string())?;
-            saved.arrive();
-            *self.network() = saved;
-            Ok(())
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use bytes::Bytes;
+    use serde::{Deserialize, Serialize};
     use serde_json::json;
 
     use super::*;
-    use crate::service::Hold;
+    use crate::service::{Hold, Service};
 
     /// Another service, whose one resource holds everything named.
+    #[derive(Default, Serialize, Deserialize)]
     struct Holder(Vec<String>);
 
-    impl Service for Holder {
-        fn name(&self) -> &'static str {
-            "elasticloadbalancing"
+    impl Emulated for Holder {
+        const NAME: &'static str = "elasticloadbalancing";
+
+        async fn answer(_: &Emulator<Self>, _: &Context, _: &ApiRequest) -> ApiResponse {
+            wire::json_reply(&json!({}))
         }
 
-        fn handle<'a>(&'a self, _: &'a Context, _: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-            Box::pin(async { wire::json_reply(&json!({})) })
-        }
-
-        fn save<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<Value, String>> {
-            Box::pin(async { Ok(json!({})) })
-        }
-
-        fn load<'a>(&'a self, _: &'a Context, _: Value) -> BoxFuture<'a, Result<(), String>> {
-            Box::pin(async { Ok(()) })
-        }
-
-        fn holds<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Vec<Hold>> {
+        fn holds(&mut self) -> Vec<Hold> {
             let hold = |resource: &String| Hold { holder: "acme-alb".to_owned(), resource: resource.clone() };
-            Box::pin(async move { self.0.iter().map(hold).collect() })
+            self.0.iter().map(hold).collect()
         }
     }
 
     /// Status and body of the answer.
-    async fn ask(ec2: &Ec2, cx: &Context, form: &str) -> (u16, String) {
+    async fn ask(ec2: &Emulator<Network>, cx: &Context, form: &str) -> (u16, String) {
         let (method, uri) = ("POST".to_owned(), "https://ec2.us-east-1.amazonaws.com/".to_owned());
-        let request = ApiRequest { method, uri, headers: http::HeaderMap::new(), body: Bytes::from(form.to_owned()) };
-        let response = ec2.handle(cx, request).await;
+        let request = ApiRequest { method, uri, headers: http::HeaderMap::new(), body: form.to_owned().into() };
+        let response = ec2.handle(cx, &request).await;
         (response.status, String::from_utf8_lossy(&response.body).into_owned())
     }
 
@@ -232,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_another_service_uses_stays() {
-        let ec2 = Ec2::default();
+        let ec2 = Emulator::<Network>::default();
         let free = Context::new("123456789012", "us-east-1", Vec::new());
         let vpc = id_in(&ask(&ec2, &free, "Action=CreateVpc&CidrBlock=10.0.0.0/16").await.1, "vpcId");
         let subnet = format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.0.0/24");
@@ -242,8 +211,9 @@ mod tests {
         let gateway = id_in(&ask(&ec2, &free, "Action=CreateInternetGateway").await.1, "internetGatewayId");
         ask(&ec2, &free, &format!("Action=AttachInternetGateway&VpcId={vpc}&InternetGatewayId={gateway}")).await;
 
-        let holder = Arc::new(Holder(vec![vpc.clone(), subnet.clone(), group.clone()]));
-        let held = Context::new("123456789012", "us-east-1", vec![holder]);
+        let holder = Emulator::<Holder>::default();
+        holder.lock().0.extend([vpc.clone(), subnet.clone(), group.clone()]);
+        let held = Context::new("123456789012", "us-east-1", vec![Arc::new(holder)]);
         for delete in [
             format!("Action=DeleteSubnet&SubnetId={subnet}"),
             format!("Action=DeleteSecurityGroup&GroupId={group}"),

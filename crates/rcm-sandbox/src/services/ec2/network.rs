@@ -14,15 +14,14 @@ use super::nat_gateway::NatGateway;
 use super::route_table::RouteTable;
 use super::rule::Rule;
 use super::subnet::Subnet;
-use super::tag::Tags;
 use super::vpc::Vpc;
 use crate::countdown::Countdown;
-use crate::service::Context;
+use crate::service::{Context, Tags};
 use crate::wire::{Fault, Params, Xml};
 
 /// The state of EC2, in the order things were created.
 #[derive(Default, Serialize, Deserialize)]
-pub(super) struct Network {
+pub(crate) struct Network {
     pub(super) vpcs: Vec<Vpc>,
     pub(super) subnets: Vec<Subnet>,
     pub(super) internet_gateways: Vec<InternetGateway>,
@@ -136,14 +135,6 @@ impl Network {
 
     pub(super) fn find_mut<T: Item>(&mut self, id: &str) -> Result<&mut T, Fault> {
         T::all_mut(self).iter_mut().find(|item| item.id() == id).ok_or_else(|| T::not_found(id))
-    }
-
-    /// Everything that is on its way arrives. AWS goes on while nobody looks; and polls are not saved, so that what a Describe
-    /// has shown as arrived would be on its way again in the next process.
-    pub(super) fn arrive(&mut self) {
-        self.nat_gateways.iter_mut().for_each(NatGateway::arrive);
-        self.endpoints.iter_mut().for_each(Endpoint::arrive);
-        forget_gone::<Endpoint>(self);
     }
 
     /// Takes an item and its tags away.

@@ -1,7 +1,5 @@
 //! Tags of all kinds: given at create, by CreateTags, and taken by DeleteTags.
 
-use std::collections::BTreeMap;
-
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::filter::Filters;
@@ -14,9 +12,8 @@ use super::rule::Rule;
 use super::subnet::Subnet;
 use super::vpc::Vpc;
 use super::{done, invalid};
+use crate::service::Tags;
 use crate::wire::{Fault, Params, Xml};
-
-pub(super) type Tags = BTreeMap<String, String>;
 
 const MOST_TAGS: usize = 50;
 static NONE: Tags = Tags::new();

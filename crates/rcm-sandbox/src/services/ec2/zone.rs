@@ -2,7 +2,7 @@
 
 use super::filter::Filters;
 use super::network::{Call, one};
-use super::tag::Tags;
+use crate::service::Tags;
 use crate::wire::{Fault, Xml};
 
 /// A zone of the sandbox's region.

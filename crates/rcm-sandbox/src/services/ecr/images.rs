@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::json::{self, Answer, Input, without_nulls};
+use crate::json::{Answer, Input, without_nulls};
 use crate::service::Context;
+use crate::time;
 use crate::wire::Fault;
 
 /// Images by digest.
@@ -56,7 +57,7 @@ impl Images {
         let image = self.0.entry(digest.clone()).or_insert_with(|| Image {
             manifest: manifest.to_owned(),
             media_type,
-            pushed: json::now(),
+            pushed: time::now(),
             tags: BTreeSet::new(),
         });
         image.tags.extend(tag.clone());

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Ecs, cluster_name, fill_members, includes, kept, last_part, tag_list};
-use crate::json::{Answer, Input, Tags};
-use crate::service::Context;
+use crate::json::{Answer, Input};
+use crate::service::{Context, Tags};
 use crate::wire::Fault;
 
 #[derive(Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::countdown::Countdown;
-use crate::json;
 use crate::service::Context;
+use crate::time;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Deployment {
@@ -24,7 +24,7 @@ pub(super) struct Deployment {
 
 impl Deployment {
     pub(super) fn new(cx: &Context, task_definition: &str, desired: i64) -> Deployment {
-        let now = json::now();
+        let now = time::now();
         let digits = uuid::Uuid::new_v4().as_u128() % 10_000_000_000_000_000_000;
         Deployment {
             id: format!("ecs-svc/{digits:019}"),
@@ -44,7 +44,7 @@ impl Deployment {
         self.desired = desired;
         self.countdown = Countdown::new(cx.polls());
         self.settled = false;
-        self.updated = json::now();
+        self.updated = time::now();
     }
 
     /// One poll. `true` when this brought it to its goal.
@@ -55,8 +55,18 @@ impl Deployment {
         self.settled = true;
         self.running = self.desired;
         self.completed = true;
-        self.updated = json::now();
+        self.updated = time::now();
         true
+    }
+
+    /// The next poll finds it at its goal.
+    pub(super) fn arrive(&mut self) {
+        self.countdown = Countdown::default();
+    }
+
+    /// Whether any task of it runs, starts or stops.
+    pub(super) fn has_tasks(&self) -> bool {
+        self.desired > 0 || self.running > 0
     }
 
     pub(super) fn pending(&self) -> i64 {

@@ -8,8 +8,10 @@ use super::deployment::Deployment;
 use super::task_definition::Status as DefinitionStatus;
 use super::{Ecs, fill_members, includes, kept, last_part, page, tag_list};
 use crate::countdown::Countdown;
-use crate::json::{self, Answer, Input, Tags};
-use crate::service::{Context, Hold};
+use crate::json::{Answer, Input};
+use crate::neighbours;
+use crate::service::{Context, Hold, Tags};
+use crate::time;
 use crate::wire::Fault;
 
 const INVALID: &str = "InvalidParameterException";
@@ -77,46 +79,17 @@ struct Event {
 pub(super) async fn check_target_groups(cx: &Context, input: &Input) -> Result<(), Fault> {
     for balancer in input.objects("loadBalancers") {
         let Some(arn) = balancer.get("targetGroupArn").and_then(Value::as_str) else { continue };
-        match load_balancers_of(cx, arn).await {
-            TargetGroup::Unknown => {
-                let message = "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS service role being passed has the proper permissions.";
-                return Err(Fault::new(INVALID, message));
-            }
-            TargetGroup::Unused => {
-                let message =
-                    format!("The target group with targetGroupArn {arn} does not have an associated load balancer.");
-                return Err(Fault::new(INVALID, message));
-            }
-            TargetGroup::Used => {}
+        let Some(users) = neighbours::load_balancers_of(cx, arn).await else {
+            let message = "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS service role being passed has the proper permissions.";
+            return Err(Fault::new(INVALID, message));
+        };
+        if users.is_empty() {
+            let message =
+                format!("The target group with targetGroupArn {arn} does not have an associated load balancer.");
+            return Err(Fault::new(INVALID, message));
         }
     }
     Ok(())
-}
-
-enum TargetGroup {
-    Unknown,
-    Unused,
-    Used,
-}
-
-async fn load_balancers_of(cx: &Context, arn: &str) -> TargetGroup {
-    let Some(balancing) = cx.services.iter().find(|service| service.name() == "elasticloadbalancing") else {
-        return TargetGroup::Used;
-    };
-    let body =
-        format!("Action=DescribeTargetGroups&Version=2015-12-01&TargetGroupArns.member.1={}", urlencoding::encode(arn));
-    let mut headers = http::HeaderMap::new();
-    let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
-    headers.insert(http::header::CONTENT_TYPE, form);
-    let uri = format!("https://elasticloadbalancing.{}.amazonaws.com/", cx.region);
-    let request = crate::service::ApiRequest { method: "POST".into(), uri, headers, body: body.into() };
-    let response = balancing.handle(cx, request).await;
-    let body = String::from_utf8_lossy(&response.body);
-    match (response.status, body.contains(":loadbalancer/")) {
-        (200, true) => TargetGroup::Used,
-        (200, false) => TargetGroup::Unused,
-        _ => TargetGroup::Unknown,
-    }
 }
 
 impl Ecs {
@@ -142,7 +115,7 @@ impl Ecs {
         let service = Service {
             arn: format!("arn:aws:ecs:{}:{}:service/{key}", cx.region, cx.account),
             status: Status::Active,
-            created: json::now(),
+            created: time::now(),
             deployments: vec![Deployment::new(cx, &task_definition, desired)],
             task_definition,
             desired,
@@ -337,22 +310,33 @@ impl Service {
     }
 
     fn tell(&mut self, message: String) {
-        let event = Event { id: uuid::Uuid::new_v4().to_string(), at: json::now(), message };
+        let event = Event { id: uuid::Uuid::new_v4().to_string(), at: time::now(), message };
         self.events.insert(0, event);
         self.events.truncate(100);
     }
 
-    pub(super) fn holds(&self) -> Vec<Hold> {
-        let network = |member: &str| {
-            let tasks = !self.is_inactive() && (self.desired > 0 || self.running() > 0);
-            let configuration = self.given.get("networkConfiguration").filter(|_| tasks);
-            let ids = configuration.and_then(|it| it.pointer("/awsvpcConfiguration")?.get(member)?.as_array());
-            ids.map(Vec::as_slice).unwrap_or_default()
-        };
-        let balancers = self.given.get("loadBalancers").filter(|_| !self.is_inactive()).and_then(Value::as_array);
-        let groups = balancers.map(Vec::as_slice).unwrap_or_default().iter().filter_map(|it| it.get("targetGroupArn"));
-        let held = network("subnets").iter().chain(network("securityGroups")).chain(groups);
-        let held = held.filter_map(Value::as_str);
+    /// All that is on its way is there: tasks run, or have stopped.
+    pub(super) fn arrive(&mut self) {
+        if let Status::Draining { countdown } = &mut self.status {
+            *countdown = Countdown::default();
+        }
+        self.deployments.iter_mut().for_each(Deployment::arrive);
+        self.advance();
+    }
+
+    /// What its tasks hold by their network interfaces. A service that is to have no tasks any more takes the question as a
+    /// poll: whoever only repeats the deletion of a subnet gets through.
+    pub(super) fn polled_holds(&mut self) -> Vec<Hold> {
+        if self.desired == 0 {
+            self.advance();
+        }
+        if !self.deployments.iter().any(Deployment::has_tasks) {
+            return Vec::new();
+        }
+        let network = self.given.get("networkConfiguration").and_then(|network| network.get("awsvpcConfiguration"));
+        let ids =
+            |member: &str| network.and_then(|it| it.get(member)?.as_array()).map(Vec::as_slice).unwrap_or_default();
+        let held = ids("subnets").iter().chain(ids("securityGroups")).filter_map(Value::as_str);
         held.map(|resource| Hold { holder: self.arn.clone(), resource: resource.to_owned() }).collect()
     }
 

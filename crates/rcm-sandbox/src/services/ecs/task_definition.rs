@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Ecs, fill, fill_members, includes, kept, last_part, page, tag_list};
-use crate::json::{self, Answer, Input, Tags};
-use crate::service::Context;
+use crate::json::{Answer, Input};
+use crate::neighbours;
+use crate::service::{Context, Tags};
+use crate::time;
 use crate::wire::Fault;
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +28,18 @@ pub(super) enum Status {
     Active,
     Inactive,
     DeleteInProgress,
+}
+
+/// Refuses roles that IAM does not know: by name, or by an ARN of this account.
+pub(super) async fn check_roles(cx: &Context, input: &Input) -> Result<(), Fault> {
+    let ours = format!("arn:aws:iam::{}:role/", cx.account);
+    for role in ["executionRoleArn", "taskRoleArn"].iter().filter_map(|member| input.text(member)) {
+        let name = role.strip_prefix(&ours).map_or(role, last_part);
+        if !neighbours::role_exists(cx, name).await {
+            return Err(Fault::new("ClientException", "Role is not valid"));
+        }
+    }
+    Ok(())
 }
 
 impl Ecs {
@@ -54,7 +68,7 @@ impl Ecs {
             family: family.to_owned(),
             revision: revisions.len() + 1,
             status: Status::Active,
-            registered: json::now(),
+            registered: time::now(),
             deregistered: None,
             tags: input.tags("tags", "key", "value"),
             given: with_defaults(input),
@@ -81,7 +95,7 @@ impl Ecs {
             definition.ok_or_else(|| Fault::new("ClientException", "Unable to describe task definition."))?;
         if definition.status == Status::Active {
             definition.status = Status::Inactive;
-            definition.deregistered = Some(json::now());
+            definition.deregistered = Some(time::now());
         }
         Ok(definition.answer(cx, false))
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Elbv2, invalid};
+use crate::json::one_or_many;
 use crate::neighbours;
 use crate::service::Context;
 use crate::wire::{Fault, Params, Xml};
@@ -193,18 +194,9 @@ fn lets_write(policy: &[u8], bucket: &str) -> bool {
             && texts(&statement["Resource"]).iter().any(|resource| resource.contains(&format!(":::{bucket}/")))
             && (texts(&principal["Service"]).contains(&service) || !texts(&principal["AWS"]).is_empty())
     };
-    many(&policy["Statement"]).iter().any(|statement| allows(statement))
-}
-
-/// A policy's members are one value or a list of them.
-fn many(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        Value::Null => Vec::new(),
-        one => vec![one],
-    }
+    one_or_many(policy.get("Statement")).iter().any(|statement| allows(statement))
 }
 
 fn texts(value: &Value) -> Vec<&str> {
-    many(value).into_iter().filter_map(Value::as_str).collect()
+    one_or_many(Some(value)).into_iter().filter_map(Value::as_str).collect()
 }

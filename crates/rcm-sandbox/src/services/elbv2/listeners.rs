@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Elbv2, invalid, tags};
 use crate::arn::random_hex;
 use crate::neighbours;
-use crate::own::{Tags, page};
-use crate::service::{Context, Hold};
+use crate::page::page;
+use crate::service::{Context, Hold, Tags};
 use crate::wire::{Fault, Params, Xml};
 
 /// What AWS gives an HTTPS listener that names no policy.
@@ -290,9 +290,8 @@ impl Listener {
 
     /// A certificate is used by the load balancer, as ACM's `InUseBy` has it.
     pub(super) fn holds(&self) -> Vec<Hold> {
-        let resources = self.settings.certificates.iter().map(String::as_str).chain(self.settings.groups());
-        let hold = |resource: &str| Hold { holder: self.load_balancer.clone(), resource: resource.to_owned() };
-        resources.map(hold).collect()
+        let hold = |certificate: &String| Hold { holder: self.load_balancer.clone(), resource: certificate.clone() };
+        self.settings.certificates.iter().map(hold).collect()
     }
 
     fn show(&self, xml: &mut Xml) {

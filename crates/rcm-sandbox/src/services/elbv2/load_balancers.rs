@@ -9,8 +9,9 @@ use super::{Elbv2, check_name, invalid, tags};
 use crate::arn::{arn, random_hex};
 use crate::countdown::Countdown;
 use crate::neighbours::{self, Subnet};
-use crate::own::{Tags, page, timestamp};
-use crate::service::{Context, Hold};
+use crate::page::page;
+use crate::service::{Context, Hold, Tags};
+use crate::time::timestamp;
 use crate::wire::{Fault, Params, Xml};
 
 #[derive(Serialize, Deserialize)]

@@ -21,14 +21,13 @@ mod target_groups;
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use self::listeners::Listener;
 use self::load_balancers::{Lingering, LoadBalancer, Network};
 use self::target_groups::TargetGroup;
-use crate::own::{Own, Stateful, Tags};
-use crate::service::{ApiRequest, ApiResponse, Context, Hold};
+use crate::emulator::{Emulated, Emulator};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold, Tags};
 use crate::wire::{self, Fault, Params, Xml};
 
 const NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
@@ -43,17 +42,12 @@ pub(crate) struct Elbv2 {
     lingering: Vec<Lingering>,
 }
 
-impl Stateful for Elbv2 {
+impl Emulated for Elbv2 {
     const NAME: &'static str = "elasticloadbalancing";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-        Box::pin(async move {
-            let params = Params::parse(&request.body);
-            match operation(own, cx, &params).await {
-                Ok(content) => wire::query_reply(params.action(), NAMESPACE, &content),
-                Err(fault) => fault.query(),
-            }
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        let params = Params::parse(&request.body);
+        wire::query_reply(params.action(), NAMESPACE, operation(emulator, cx, &params).await)
     }
 
     fn holds(&mut self) -> Vec<Hold> {
@@ -71,31 +65,31 @@ impl Stateful for Elbv2 {
     }
 }
 
-async fn operation(own: &Own<Elbv2>, cx: &Context, params: &Params) -> Result<Xml, Fault> {
+async fn operation(emulator: &Emulator<Elbv2>, cx: &Context, params: &Params) -> Result<Xml, Fault> {
     match params.action() {
         "CreateLoadBalancer" => {
             let network = Network::wanted(cx, params).await?;
-            own.lock().create_load_balancer(cx, params, network)
+            emulator.lock().create_load_balancer(cx, params, network)
         }
         "SetSubnets" => {
             let network = Network::wanted(cx, params).await?;
-            own.lock().set_subnets(params, network)
+            emulator.lock().set_subnets(params, network)
         }
         "SetSecurityGroups" => {
-            let vpc = own.lock().load_balancer(params)?.vpc.clone();
+            let vpc = emulator.lock().load_balancer(params)?.vpc.clone();
             load_balancers::check_security_groups(cx, &vpc, &params.list("SecurityGroups.member")).await?;
-            own.lock().set_security_groups(params)
+            emulator.lock().set_security_groups(params)
         }
         "ModifyLoadBalancerAttributes" => {
-            let changed = own.lock().changed_attributes(params)?;
+            let changed = emulator.lock().changed_attributes(params)?;
             attributes::check_access_logs(cx, &changed).await?;
-            own.lock().modify_load_balancer_attributes(params)
+            emulator.lock().modify_load_balancer_attributes(params)
         }
         "CreateListener" | "ModifyListener" => {
             listeners::check_certificates(cx, params).await?;
-            own.lock().immediate(cx, params)
+            emulator.lock().immediate(cx, params)
         }
-        _ => own.lock().immediate(cx, params),
+        _ => emulator.lock().immediate(cx, params),
     }
 }
 

@@ -6,8 +6,8 @@ use super::attributes::{self, Attributes};
 use super::{Elbv2, check_name, invalid, tags};
 use crate::arn::{arn, random_hex};
 use crate::countdown::Countdown;
-use crate::own::{Tags, page};
-use crate::service::Context;
+use crate::page::page;
+use crate::service::{Context, Tags};
 use crate::wire::{Fault, Params, Xml};
 
 #[derive(Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Role;
+use crate::json::one_or_many;
 use crate::service::Context;
-use crate::services::kms::one_or_many;
 use crate::wire::Fault;
 
 const CODE: &str = "MalformedPolicyDocument";

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Iam, conflict, document, no_such_entity, now, put_tags, tags_in, unique_id, untag, whole};
-use crate::json::Tags;
-use crate::service::Context;
+use crate::service::{Context, Tags};
 use crate::wire::{Fault, Params, Xml};
 
 /// How many characters the inline policies of a role may have together, white space not counted.

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::{combination, invalid};
-use crate::own::page;
+use crate::page::page;
 use crate::service::Context;
 use crate::wire::{Fault, Params, Xml};
 

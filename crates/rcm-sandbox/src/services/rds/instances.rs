@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::modify::Pending;
 use super::settings::{Insights, Monitoring, Options, ParameterGroupUse, Storage, managed_key};
@@ -11,8 +12,9 @@ use super::{Rds, catalogue, combination, identifier, invalid, tags};
 use crate::arn::{arn, random_hex};
 use crate::countdown::Countdown;
 use crate::neighbours;
-use crate::own::{Tags, page, timestamp};
-use crate::service::{Context, Hold};
+use crate::page::page;
+use crate::service::{Context, Hold, Tags};
+use crate::time::timestamp;
 use crate::wire::{Fault, Params, Xml};
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub(super) struct Instance {
     pub(super) class: String,
     pub(super) engine_version: String,
     pub(super) username: String,
+    /// Of the master password, in hexadecimal digits: whoever has a password can tell whether it is the one.
+    #[serde(default)]
+    pub(super) password_sha256: String,
     pub(super) database: Option<String>,
     pub(super) storage: Storage,
     /// The ARN of the key that encrypts it.
@@ -173,12 +178,17 @@ impl Instance {
         let subnets = group.into_iter().flat_map(|group| &group.subnets).filter(|subnet| lives(&subnet.zone));
         let vpc = group.map(|group| group.vpc().to_owned()).filter(|_| self.public);
         let mut resources: Vec<String> = subnets.map(|subnet| subnet.id.clone()).collect();
-        resources.extend(self.security_groups.iter().cloned().chain(self.key.clone()).chain(vpc));
+        resources.extend(self.security_groups.iter().cloned().chain(vpc));
         resources.into_iter().map(|resource| Hold { holder: self.arn.clone(), resource }).collect()
     }
 }
 
-/// Refuses a master password that AWS refuses. It is not kept.
+/// The digest of a master password: the password itself is not kept.
+pub(super) fn sha256(password: &str) -> String {
+    Sha256::digest(password).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Refuses a master password that AWS refuses.
 pub(super) fn check_password(password: &str) -> Result<(), Fault> {
     let refused = |why: &str| Err(invalid(format!("The parameter MasterUserPassword is not a valid password {why}")));
     if password.len() < 8 {
@@ -253,6 +263,7 @@ impl Rds {
             class,
             engine_version,
             username,
+            password_sha256: sha256(params.require("MasterUserPassword")?),
             subnet_group,
             zone,
             second_zone,

@@ -15,7 +15,7 @@
 //! Not there: other engines, clusters, restores, managed master passwords, maintenance windows that come round (what waits
 //! for one waits until a modification with `ApplyImmediately`).
 //!
-//! A master password is checked and forgotten: nothing here keeps it.
+//! A master password is checked and forgotten; its digest is kept, so that a secret can be compared with it.
 //!
 //! API: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/Welcome.html>.
 
@@ -32,16 +32,15 @@ mod subnet_groups;
 
 use std::collections::BTreeMap;
 
-use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use self::instances::{Instance, Surroundings};
 use self::parameter_groups::ParameterGroup;
 use self::snapshots::Snapshot;
 use self::subnet_groups::SubnetGroup;
+use crate::emulator::{Emulated, Emulator};
 use crate::neighbours;
-use crate::own::{Own, Stateful, Tags};
-use crate::service::{ApiRequest, ApiResponse, Context, Hold};
+use crate::service::{ApiRequest, ApiResponse, Context, Hold, Tags};
 use crate::wire::{self, Fault, Params, Xml};
 
 const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";
@@ -55,25 +54,18 @@ pub(crate) struct Rds {
     parameter_groups: BTreeMap<String, ParameterGroup>,
 }
 
-impl Stateful for Rds {
+impl Emulated for Rds {
     const NAME: &'static str = "rds";
 
-    fn answer<'a>(own: &'a Own<Self>, cx: &'a Context, request: ApiRequest) -> BoxFuture<'a, ApiResponse> {
-        Box::pin(async move {
-            let params = Params::parse(&request.body);
-            match operation(own, cx, &params).await {
-                Ok(content) => wire::query_reply(params.action(), NAMESPACE, &content),
-                Err(fault) => fault.query(),
-            }
-        })
+    async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        let params = Params::parse(&request.body);
+        wire::query_reply(params.action(), NAMESPACE, operation(emulator, cx, &params).await)
     }
 
     fn holds(&mut self) -> Vec<Hold> {
         self.settle();
         let of_instance = |instance: &Instance| instance.holds(self.subnet_groups.get(&instance.subnet_group));
-        let mut holds: Vec<Hold> = self.instances.values().flat_map(of_instance).collect();
-        holds.extend(self.snapshots.values().filter_map(Snapshot::hold));
-        holds
+        self.instances.values().flat_map(of_instance).collect()
     }
 
     fn arrive(&mut self) {
@@ -83,30 +75,30 @@ impl Stateful for Rds {
     }
 }
 
-async fn operation(own: &Own<Rds>, cx: &Context, params: &Params) -> Result<Xml, Fault> {
-    own.lock().settle();
+async fn operation(emulator: &Emulator<Rds>, cx: &Context, params: &Params) -> Result<Xml, Fault> {
+    emulator.lock().settle();
     match params.action() {
         "CreateDBSubnetGroup" | "ModifyDBSubnetGroup" => {
             let ids: Vec<String> = params.list("SubnetIds.SubnetIdentifier").into_iter().map(str::to_owned).collect();
             let subnets = subnet_groups::checked(&ids, neighbours::subnets(cx, &ids).await)?;
-            own.lock().put_subnet_group(cx, params, subnets)
+            emulator.lock().put_subnet_group(cx, params, subnets)
         }
         "CreateDBInstance" => {
-            let vpc = own.lock().vpc_of_group(params.get("DBSubnetGroupName"))?;
+            let vpc = emulator.lock().vpc_of_group(params.get("DBSubnetGroupName"))?;
             let surroundings = Surroundings::of(cx, params, vpc).await?;
-            own.lock().create_instance(cx, params, surroundings)
+            emulator.lock().create_instance(cx, params, surroundings)
         }
         "CreateDBInstanceReadReplica" => {
-            let vpc = own.lock().vpc_of_instance(params.require("SourceDBInstanceIdentifier")?)?;
+            let vpc = emulator.lock().vpc_of_instance(params.require("SourceDBInstanceIdentifier")?)?;
             let surroundings = Surroundings::of(cx, params, vpc).await?;
-            own.lock().create_replica(cx, params, surroundings)
+            emulator.lock().create_replica(cx, params, surroundings)
         }
         "ModifyDBInstance" => {
-            let vpc = own.lock().vpc_of_instance(params.require("DBInstanceIdentifier")?)?;
+            let vpc = emulator.lock().vpc_of_instance(params.require("DBInstanceIdentifier")?)?;
             let surroundings = Surroundings::of(cx, params, vpc).await?;
-            own.lock().modify_instance(cx, params, surroundings)
+            emulator.lock().modify_instance(cx, params, surroundings)
         }
-        _ => own.lock().immediate(cx, params),
+        _ => emulator.lock().immediate(cx, params),
     }
 }
 

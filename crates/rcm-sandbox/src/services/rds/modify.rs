@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::instances::{Instance, Surroundings, check_password, stages};
+use super::instances::{Instance, Surroundings, check_password, sha256, stages};
 use super::settings::{Insights, Monitoring, Options, Storage};
 use super::{Rds, catalogue, combination, invalid};
 use crate::service::Context;
@@ -205,6 +205,9 @@ impl Rds {
         pending.password = now && params.get("MasterUserPassword").is_some();
         instance.pending = pending;
         instance.change_now(wanted);
+        if let Some(password) = params.get("MasterUserPassword") {
+            instance.password_sha256 = sha256(password);
+        }
         if now && instance.pending != Pending::default() {
             instance.stages = stages(&[("available", cx.polls().min(1)), ("modifying", cx.polls())]);
         }

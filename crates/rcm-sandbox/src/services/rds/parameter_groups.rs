@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{self, KNOWN_PARAMETERS, KnownParameter};
 use super::{Rds, combination, identifier, invalid, tags};
 use crate::arn::arn;
-use crate::own::{Tags, page};
-use crate::service::Context;
+use crate::page::page;
+use crate::service::{Context, Tags};
 use crate::wire::{Fault, Params, Xml};
 
 #[derive(Serialize, Deserialize)]

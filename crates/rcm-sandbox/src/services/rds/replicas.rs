@@ -5,8 +5,8 @@ use super::modify::Pending;
 use super::settings::{Insights, Monitoring, Options, Storage};
 use super::{Rds, catalogue, combination, tags};
 use crate::arn::{arn, random_hex};
-use crate::own::timestamp;
 use crate::service::Context;
+use crate::time::timestamp;
 use crate::wire::{Fault, Params, Xml};
 
 impl Rds {

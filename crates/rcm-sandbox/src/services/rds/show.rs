@@ -2,7 +2,7 @@
 
 use super::instances::Instance;
 use super::{Rds, catalogue, show_tags};
-use crate::own::timestamp;
+use crate::time::timestamp;
 use crate::wire::Xml;
 
 /// The Route 53 zone of RDS endpoints in us-east-1; nobody resolves these names.

@@ -6,8 +6,9 @@ use super::instances::Instance;
 use super::{Rds, catalogue, identifier, show_tags, tags};
 use crate::arn::arn;
 use crate::countdown::Countdown;
-use crate::own::{Tags, page, timestamp};
-use crate::service::{Context, Hold};
+use crate::page::page;
+use crate::service::{Context, Tags};
+use crate::time::timestamp;
 use crate::wire::{Fault, Params, Xml};
 
 #[derive(Serialize, Deserialize)]
@@ -42,12 +43,6 @@ impl Snapshot {
 
     pub(super) fn arrive(&mut self) {
         self.taken = Countdown::default();
-    }
-
-    /// It needs the key for as long as it lives.
-    pub(super) fn hold(&self) -> Option<Hold> {
-        let key = self.instance.key.clone()?;
-        Some(Hold { holder: self.arn.clone(), resource: key })
     }
 
     fn show(&self, xml: &mut Xml, taken: bool) {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::element::Element;
 use super::multipart::Upload;
 use super::object::Version;
-use super::{Answer, Call, S3, document, empty, iso, malformed_xml, now, set, setting};
+use super::{Answer, Call, S3, document, empty, iso, malformed_xml, set, setting};
 use crate::service::Context;
+use crate::time::milliseconds;
 use crate::wire::{Fault, Xml};
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +47,7 @@ impl S3 {
         }
         let settings = setting::of_new_bucket(call, &given);
         // In us-east-1 creating one's own bucket again succeeds, and changes nothing.
-        let bucket = Bucket { created: now(), settings, objects: BTreeMap::new(), uploads: BTreeMap::new() };
+        let bucket = Bucket { created: milliseconds(), settings, objects: BTreeMap::new(), uploads: BTreeMap::new() };
         self.buckets.entry(call.bucket.clone()).or_insert(bucket);
         let mut response = empty(200);
         let location = match home {

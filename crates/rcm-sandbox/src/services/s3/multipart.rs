@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::element::Element;
 use super::object::{Version, kept_headers, written};
-use super::{Answer, Call, S3, document, empty, iso, malformed_xml, now, set};
-use crate::json::Tags;
+use super::{Answer, Call, S3, document, empty, iso, malformed_xml, set};
+use crate::service::Tags;
+use crate::time::milliseconds;
 use crate::wire::{Fault, Xml};
 
 #[derive(Serialize, Deserialize)]
@@ -40,7 +41,7 @@ impl S3 {
         let bucket = self.bucket(call)?;
         let id = uuid::Uuid::new_v4().simple().to_string();
         let headers = kept_headers(bucket, call);
-        let upload = Upload { key: call.key.clone(), started: now(), headers, parts: BTreeMap::new() };
+        let upload = Upload { key: call.key.clone(), started: milliseconds(), headers, parts: BTreeMap::new() };
         bucket.uploads.insert(id.clone(), upload);
         let mut xml = Xml::default();
         xml.text("Bucket", &call.bucket).text("Key", &call.key).text("UploadId", id);
@@ -52,7 +53,7 @@ impl S3 {
         let number = number.ok_or_else(|| super::invalid_argument("Part number must be between 1 and 10000."))?;
         let body = &call.request.body;
         let etag = Version::new(body.clone(), BTreeMap::new(), Tags::new()).etag;
-        let part = Part { etag: etag.clone(), modified: now(), body: BASE64.encode(body) };
+        let part = Part { etag: etag.clone(), modified: milliseconds(), body: BASE64.encode(body) };
         self.upload(call)?.parts.insert(number, part);
         let mut response = empty(200);
         set(&mut response.headers, "etag", &etag);

@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 use super::bucket::Bucket;
 use super::element::Element;
 use super::setting::{Versioning, versioning};
-use super::{Answer, Call, S3, document, empty, http_date, iso, malformed_xml, now, precondition_failed, set};
-use crate::json::Tags;
+use super::{Answer, Call, S3, document, empty, http_date, iso, malformed_xml, precondition_failed, set};
 use crate::service::ApiResponse;
+use crate::service::Tags;
+use crate::time::milliseconds;
 use crate::wire::{Fault, Xml};
 
 /// The id of the version that a bucket without versioning writes.
@@ -41,7 +42,7 @@ impl Version {
     pub(super) fn new(body: Bytes, headers: BTreeMap<String, String>, tags: Tags) -> Version {
         let hash: String = Sha256::digest(&body).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let etag = format!("\"{hash}\"");
-        Version { id: NULL.to_owned(), modified: now(), etag, body: Some(body), headers, tags }
+        Version { id: NULL.to_owned(), modified: milliseconds(), etag, body: Some(body), headers, tags }
     }
 
     fn marker() -> Version {
@@ -190,7 +191,7 @@ impl S3 {
         };
         let mut version = source.filter(|version| !version.is_marker()).ok_or_else(no_such_key)?.clone();
         version.id = NULL.to_owned();
-        version.modified = now();
+        version.modified = milliseconds();
         version.headers.retain(|name, _| !name.starts_with("x-amz-server-side-encryption"));
         let bucket = self.bucket(call)?;
         if call.header("x-amz-metadata-directive") == Some("REPLACE") {

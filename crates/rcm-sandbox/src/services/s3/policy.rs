@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::bucket::Bucket;
-use crate::services::kms::one_or_many;
+use crate::json::one_or_many;
 use crate::wire::Fault;
 
 pub(super) fn check(bucket: &Bucket, name: &str, text: &str) -> Result<(), Fault> {

@@ -88,6 +88,20 @@ async fn nothing_is_made_twice() {
 }
 
 #[tokio::test]
+async fn what_is_gone_already_is_told_from_what_cannot_go() {
+    let cloud = Cloud::new().await;
+    let ec2 = client(&cloud);
+    let vpc = vpc(&ec2).await;
+    let (internet, table) = (internet(&ec2, &vpc).await, table(&ec2, &vpc).await);
+    let delete_route = |cidr: &str| ec2.delete_route().route_table_id(&table).destination_cidr_block(cidr).send();
+    assert_eq!(code(delete_route("0.0.0.0/0").await), "InvalidRoute.NotFound");
+    assert_eq!(code(delete_route("10.20.0.0/16").await), "InvalidParameterValue", "the local route stays");
+    let detach = || ec2.detach_internet_gateway().internet_gateway_id(&internet).vpc_id(&vpc).send();
+    detach().await.unwrap();
+    assert_eq!(code(detach().await), "Gateway.NotAttached");
+}
+
+#[tokio::test]
 async fn ids_that_do_not_exist_are_named() {
     let cloud = Cloud::new().await;
     let ec2 = client(&cloud);

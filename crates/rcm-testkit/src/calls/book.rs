@@ -1,0 +1,111 @@
+//! The book that calls are entered in, and the troubles that they meet: the same in front of a server and inside a process.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
+
+use http::request::Parts;
+
+use super::rule::Trouble;
+use super::{Call, Calls, Fault, Moment, Operation, Outcome};
+
+type Objector = Arc<dyn Fn(&Call) -> Result<(), String> + Send + Sync>;
+type Witness = Arc<dyn Fn(&Call, Moment) + Send + Sync>;
+
+pub(super) struct Book {
+    started: Instant,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Default)]
+struct Pages {
+    calls: Vec<Call>,
+    troubles: Vec<Box<dyn Trouble>>,
+    objector: Option<Objector>,
+    objections: Vec<String>,
+    witness: Option<Witness>,
+}
+
+impl Book {
+    pub(super) fn new() -> Self {
+        Self { started: Instant::now(), pages: Mutex::default() }
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn calls(&self) -> Calls {
+        Calls(self.pages().calls.clone())
+    }
+
+    pub(super) fn clear(&self) {
+        self.pages().calls.clear();
+    }
+
+    pub(super) fn objections(&self) -> Vec<String> {
+        self.pages().objections.clone()
+    }
+
+    pub(super) fn trouble(&self, trouble: impl Trouble + 'static) {
+        self.pages().troubles.push(Box::new(trouble));
+    }
+
+    pub(super) fn set_objector(&self, objector: Objector) {
+        self.pages().objector = Some(objector);
+    }
+
+    pub(super) fn set_witness(&self, witness: Witness) {
+        self.pages().witness = Some(witness);
+    }
+
+    /// Enters a request; its number, what was asked, and the fault that it shall meet. The first trouble that has one wins, but
+    /// all are asked, so that each counts every call.
+    pub(super) fn enter(&self, head: &Parts, body: &[u8]) -> (Call, Option<Fault>) {
+        let body = String::from_utf8_lossy(body).into_owned();
+        let operation = Operation::of(head, &body);
+        let target = head.uri.to_string();
+        let arrived = self.started.elapsed();
+        let mut pages = self.pages();
+        let sequence = pages.calls.len();
+        let call = Call { sequence, arrived, operation, target, body, outcome: Outcome::Pending };
+        let faults: Vec<Fault> = pages.troubles.iter_mut().filter_map(|trouble| trouble.meet(&call)).collect();
+        pages.calls.push(call.clone());
+        drop(pages);
+        self.inspect(&call);
+        self.witness(&call, Moment::Arrived);
+        (call, faults.into_iter().next())
+    }
+
+    /// Shows a mutating call to who may object, with the book open to it.
+    fn inspect(&self, call: &Call) {
+        let objector = self.pages().objector.clone();
+        if let Some(objector) = objector.filter(|_| call.operation.mutating)
+            && let Err(objection) = objector(call)
+        {
+            self.pages().objections.push(format!("{}: {objection}", call.operation));
+        }
+    }
+
+    fn witness(&self, call: &Call, moment: Moment) {
+        let witness = self.pages().witness.clone();
+        if let Some(witness) = witness {
+            witness(call, moment);
+        }
+    }
+
+    /// The endpoint has executed the call.
+    pub(super) fn executed(&self, call: &Call, accepted: bool, answer: &[u8]) {
+        self.witness(call, Moment::Executed);
+        let answer = String::from_utf8_lossy(answer);
+        self.pages().troubles.iter_mut().for_each(|trouble| trouble.answered(call, accepted, &answer));
+    }
+
+    pub(super) fn note(&self, call: &Call, outcome: Outcome) {
+        // Found by arrival, because `clear` may have taken it.
+        let mut pages = self.pages();
+        let same = |entry: &&mut Call| entry.arrived == call.arrived && entry.sequence == call.sequence;
+        if let Some(entry) = pages.calls.iter_mut().find(same) {
+            entry.outcome = outcome;
+        }
+    }
+}
