@@ -67,12 +67,12 @@ impl Cloud {
     }
 
     /// A long time passes: everything that is on its way arrives, and is saved.
-    pub(crate) async fn settle(&self) -> Result<(), SandboxError> {
+    pub(crate) fn settle(&self) -> Result<(), SandboxError> {
         for service in self.context.services.iter() {
             let unreadable = |reason| SandboxError::Unreadable { path: self.store.path(service.name()), reason };
-            let held = service.save(&self.context).await.map_err(unreadable)?;
-            service.load(&self.context, held).await.map_err(unreadable)?;
-            let arrived = service.save(&self.context).await.map_err(unreadable)?;
+            let held = service.save().map_err(unreadable)?;
+            service.load(held).map_err(unreadable)?;
+            let arrived = service.save().map_err(unreadable)?;
             self.store.save(service.name(), &arrived)?;
         }
         Ok(())

@@ -95,8 +95,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`SandboxError::Io`] when the directory cannot be written to.
-    pub async fn settle(&self) -> Result<(), SandboxError> {
-        self.cloud.settle().await
+    pub fn settle(&self) -> Result<(), SandboxError> {
+        self.cloud.settle()
     }
 
     /// Deletes the cloud kept in `dir`; nothing else in the directory is touched.

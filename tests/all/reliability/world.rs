@@ -118,7 +118,7 @@ pub(super) fn run(dir: &Path, order: &Order<'_>, arrange: impl FnOnce(&Wire, &mu
             Ok(environment) => environment.run(&order.goal, |_| true).await,
             Err(error) => Err(error),
         };
-        sandbox.settle().await.unwrap();
+        sandbox.settle().unwrap();
         Ran { result }
     })
 }
