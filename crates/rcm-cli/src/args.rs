@@ -24,6 +24,8 @@ pub(crate) enum Verb {
     Plan(PlanArgs),
     /// Take the environment away; logs, final snapshots and their key are kept
     Destroy(Destroy),
+    /// Undo what the last run did, if it failed, was stopped or was cut off
+    Rollback,
     /// Print what others need to know: host names, URLs, ARNs
     Output(Output),
     /// Draw the resources and what waits for what

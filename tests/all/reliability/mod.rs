@@ -2,4 +2,5 @@
 
 mod canon;
 mod crash;
+mod fail;
 mod world;

@@ -5,9 +5,11 @@ mod graph;
 mod output;
 mod plan;
 mod provision;
+mod rollback;
 mod run;
 mod sandbox;
 mod saved;
+mod show;
 mod state;
 mod validate;
 
@@ -27,6 +29,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Provision(args) => wait_for(provision::run(globals, args)),
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
+        Verb::Rollback => wait_for(rollback::run(globals)),
         Verb::Output(args) => wait_for(output::run(globals, args)),
         Verb::Graph(args) => wait_for(graph::run(globals, args)),
         Verb::State(args) => wait_for(state::run(globals, args)),

@@ -6,6 +6,7 @@ mod ledger;
 mod local;
 mod lock;
 mod state;
+mod undo;
 
 pub use atomic::write_atomically;
 pub use journal::{Entry, Intent};
@@ -13,3 +14,4 @@ pub use ledger::Ledger;
 pub use local::{Store, StoreError};
 pub use lock::{Holder, Lock};
 pub use state::{Facts, Phase, Record, STATE_VERSION, State};
+pub use undo::Undo;

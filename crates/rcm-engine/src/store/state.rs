@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::journal::{Entry, Intent};
+use super::{
+    journal::{Entry, Intent},
+    undo::Undo,
+};
 use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, references};
 
 /// The version of the state file's format that this rcm writes.
@@ -31,6 +34,9 @@ pub struct State {
     /// Predecessors that have been replaced and not yet deleted.
     #[serde(default)]
     pub superseded: Vec<Record>,
+    /// What the last run did and is not committed to, in the order of its beginnings: what a rollback undoes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Undo>,
     /// What deletes have left in the cloud on purpose. rcm does not look at it again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remnants: Vec<Remnant>,
@@ -91,6 +97,7 @@ impl State {
             deployment,
             resources: BTreeMap::new(),
             superseded: Vec::new(),
+            undo: Vec::new(),
             remnants: Vec::new(),
         }
     }
@@ -132,8 +139,16 @@ impl State {
     pub fn apply(&mut self, entry: &Entry) {
         match entry {
             Entry::Opened { .. } | Entry::Parked { .. } => {}
-            Entry::Begin { intent, .. } => self.begin(intent),
-            Entry::Minted { address, generation, id } => {
+            Entry::Begin { intent, undo } => {
+                if !undo {
+                    self.note_undo(intent);
+                }
+                self.begin(intent);
+            }
+            Entry::Minted { address, generation, id, existed } => {
+                if *existed {
+                    self.note_existed(address, *generation);
+                }
                 if let Some(record) = self.record_mut(address, *generation) {
                     record.id = Some(id.clone());
                 }
@@ -154,7 +169,12 @@ impl State {
                     record.phase = Phase::Updating;
                 }
             }
-            Entry::Gone { address, generation } => self.remove(address, *generation),
+            Entry::Gone { address, generation } => {
+                self.remove(address, *generation);
+                self.forget_undo(address, *generation);
+            }
+            Entry::Undone { address, generation } => self.forget_undo(address, *generation),
+            Entry::Committed => self.undo.clear(),
             Entry::Retained { address, generation } => {
                 if let Some(record) = self.record_mut(address, *generation) {
                     record.retained = true;
@@ -171,14 +191,14 @@ impl State {
 
     fn begin(&mut self, intent: &Intent) {
         match intent {
-            Intent::Create(record) => {
+            Intent::Create(record) | Intent::Adopt(record) => {
                 if let Some(predecessor) = self.resources.insert(record.address.clone(), (**record).clone())
                     && predecessor.generation != record.generation
                 {
                     self.superseded.push(predecessor);
                 }
             }
-            Intent::Update { address, generation, spec, dependencies, at } => {
+            Intent::Update { address, generation, spec, dependencies, at, .. } => {
                 if let Some(record) = self.record_mut(address, *generation) {
                     if record.phase == Phase::Ready {
                         record.phase = Phase::Updating;

@@ -1,6 +1,7 @@
 //! The operations on one environment of one partner.
 
 mod outputs;
+mod rollback;
 mod run;
 mod state;
 mod zones;
@@ -16,6 +17,7 @@ use rcm_engine::{
 };
 
 pub use outputs::{Output, Outputs};
+pub use rollback::RolledBack;
 pub use run::{Goal, Report};
 
 use crate::{Error, PartnerConfig};
