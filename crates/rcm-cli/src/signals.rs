@@ -49,7 +49,7 @@ pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + '
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     // A file that may not grow any more (`ulimit -f`) then fails a write, which is told, instead of ending the process.
-    signal(SignalKind::from_raw(FILE_TOO_LARGE)).map_err(failed)?;
+    drop(signal(SignalKind::from_raw(FILE_TOO_LARGE)).map_err(failed)?);
     tokio::spawn(async move {
         next(&mut interrupt, &mut terminate).await;
         if !stake.is_careful() {
