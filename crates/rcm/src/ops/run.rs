@@ -192,7 +192,7 @@ impl Environment {
         let mut notes: Vec<String> = adopted
             .map(|step| format!("{} was kept by an earlier destroy and is in use again", step.address))
             .collect();
-        if !state.resources.is_empty() && plan.steps().next().is_none_or(|_| !plan.forward.is_empty()) {
+        if !plan.destroy && !state.resources.is_empty() {
             notes.extend(blueprint::notes(&self.config));
         }
         let remnants = state.remnants.clone();
