@@ -152,6 +152,22 @@ impl Running {
         }
     }
 
+    /// Ends it as `kill -9` does once `after` has passed, unless it has ended by itself: then what it left behind.
+    ///
+    /// # Panics
+    /// When the operating system does not know it.
+    #[track_caller]
+    pub fn kill_after(mut self, after: Duration) -> Option<Ran> {
+        match poll(after, || self.child.try_wait().transpose()) {
+            Some(Ok(status)) => Some(self.ran(status.code())),
+            Some(Err(error)) => panic!("{}: {error}", self.what),
+            None => {
+                drop(self.kill());
+                None
+            }
+        }
+    }
+
     /// What it has printed to standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {

@@ -50,7 +50,15 @@ pub(crate) const PHASES: &[Phase] = &[
         about: "unit, integration and documentation tests pass",
         set_up: nothing,
         env: &[],
-        cargo: &["test", "--workspace", "--no-fail-fast", "--", "--skip", "moto::"],
+        cargo: &["test", "--workspace", "--no-fail-fast", "--", "--skip", "moto::", "--skip", "reliability::"],
+    },
+    Phase {
+        name: "reliability",
+        about: "the whole stack, killed and failed at every call, ends as if nothing had happened",
+        set_up: nothing,
+        env: &[],
+        // What is printed is how many points were tried.
+        cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "reliability::", "--nocapture"],
     },
     Phase {
         name: "e2e",

@@ -54,7 +54,7 @@ fn tell_with(
 }
 
 /// Every different disk among `moments`, and those between two of them that no call shows: each line that the journal got
-/// while the cloud stayed as it was, whole and torn, and the end with its journal not yet removed.
+/// while the cloud stayed as it was, whole and now and then torn, and the end with its journal not yet removed.
 fn distinct(moments: Vec<Fork>, end: &Disk) -> Vec<Fork> {
     let mut all: Vec<Fork> = Vec::new();
     for fork in moments {
@@ -79,8 +79,11 @@ fn lines_between(earlier: &Fork, later: &Fork) -> Vec<Fork> {
     let mut forks = Vec::new();
     let mut at = from.len();
     for line in new.split_inclusive(|byte| *byte == b'\n') {
-        let torn = later.disk.with_journal(&to[..at + line.len() / 2]);
-        forks.push(Fork { at: format!("in a journal line after {}", earlier.at), disk: torn });
+        // A torn line is as none: reading it is one code path, and each of these costs a run.
+        if at.is_multiple_of(5) {
+            let torn = later.disk.with_journal(&to[..at + line.len() / 2]);
+            forks.push(Fork { at: format!("in a journal line after {}", earlier.at), disk: torn });
+        }
         at += line.len();
         forks.push(Fork {
             at: format!("after a journal line after {}", earlier.at),

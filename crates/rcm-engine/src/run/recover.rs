@@ -1,6 +1,17 @@
 //! After a run that was cut off: whatever is in doubt is settled before anything new is planned.
 
-use super::{Engine, call::Halt, step::Worker};
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::future::try_join_all;
+
+use super::{
+    Engine,
+    call::Halt,
+    execute::{Drive, Ended},
+    schedule::Edge,
+    step::Worker,
+    stop::Cancel,
+};
 use crate::{
     model::{Address, EventKind, Fault},
     store::{Entry, Phase, Record},
@@ -11,26 +22,62 @@ use crate::{
 /// A create without an id is looked up: found, it is ours and will be completed; not found, it never happened. A delete that
 /// had begun is finished, dependents first.
 pub async fn recover(engine: &Engine) -> Result<usize, Fault> {
-    let doubtful: Vec<Record> =
-        engine.0.ledger.state().records().filter(|record| record.id.is_none()).cloned().collect();
-    let mut settled = 0;
-    for record in &doubtful {
-        settle(engine, record).await.map_err(|halt| stopped(halt, &record.address))?;
-        settled += 1;
-    }
-    while let Some(record) = next_delete(engine) {
-        let worker = worker(engine, &record)?;
-        worker.finish_delete().await.map_err(|halt| stopped(halt, &record.address))?;
-        settled += 1;
-    }
+    let (doubtful, deleting) = {
+        let state = engine.0.ledger.state();
+        let doubtful: Vec<Record> = state.records().filter(|record| record.id.is_none()).cloned().collect();
+        let deleting: Vec<Record> = state.records().filter(|record| record.phase == Phase::Deleting).cloned().collect();
+        (doubtful, deleting)
+    };
+    // Side by side: what is not found is looked for again for a few seconds.
+    let settles = doubtful
+        .iter()
+        .map(|record| async move { settle(engine, record).await.map_err(|halt| stopped(halt, &record.address)) });
+    try_join_all(settles).await?;
+    finish_deletes(engine, &deleting).await?;
+    let settled = doubtful.len() + deleting.len();
     if settled > 0 {
         engine.0.events.run(EventKind::Recovered { in_doubt: settled });
     }
     Ok(settled)
 }
 
+/// Ends the deletes that had begun, dependents first.
+async fn finish_deletes(engine: &Engine, deleting: &[Record]) -> Result<(), Fault> {
+    let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); deleting.len()];
+    for (dependent, record) in deleting.iter().enumerate() {
+        let needs: BTreeSet<Address> = record.needs().collect();
+        let needed =
+            deleting.iter().enumerate().filter(|(to, other)| *to != dependent && needs.contains(&other.address));
+        needed.for_each(|(to, _)| edges[to].push(Edge { to: dependent, early: false }));
+    }
+    let typical = vec![Duration::ZERO; deleting.len()];
+    let drive = Drive::new(edges, &typical, engine.0.cancel.clone(), true);
+    let stop = drive.stop.clone();
+    let ended = drive
+        .run(|at, _| {
+            let (engine, record, stop) = (engine.clone(), deleting[at].clone(), stop.clone());
+            async move {
+                match finish_delete(&engine, &record, &stop).await {
+                    Ok(()) => Ended::Done,
+                    Err(Halt::Interrupted) => Ended::Interrupted,
+                    Err(halt) => Ended::Failed(stopped(halt, &record.address)),
+                }
+            }
+        })
+        .await;
+    match ended.failures.into_iter().next() {
+        Some((_, fault)) => Err(fault),
+        None if ended.complete => Ok(()),
+        None => Err(Fault::invalid("recover", "stopped while finishing deletes that had begun")),
+    }
+}
+
+async fn finish_delete(engine: &Engine, record: &Record, stop: &Cancel) -> Result<(), Halt> {
+    worker(engine, record, stop)?.finish_delete().await
+}
+
 async fn settle(engine: &Engine, record: &Record) -> Result<(), Halt> {
-    let worker = worker(engine, record)?;
+    let worker = worker(engine, record, &engine.0.cancel)?;
     let (address, generation) = (record.address.clone(), record.generation);
     let entry = match worker.look_up_record().await? {
         Some(id) => Entry::Minted { address, generation, id, existed: false },
@@ -39,19 +86,9 @@ async fn settle(engine: &Engine, record: &Record) -> Result<(), Halt> {
     engine.0.ledger.append(entry).await.map_err(Halt::Fault)
 }
 
-/// A begun delete that nothing else whose delete has begun depends on.
-fn next_delete(engine: &Engine) -> Option<Record> {
-    let state = engine.0.ledger.state();
-    let deleting: Vec<&Record> = state.records().filter(|record| record.phase == Phase::Deleting).collect();
-    let needed = |record: &Record| {
-        deleting.iter().any(|other| other.address != record.address && other.needs().any(|need| need == record.address))
-    };
-    deleting.iter().find(|record| !needed(record)).map(|record| (*record).clone())
-}
-
-fn worker<'a>(engine: &'a Engine, record: &'a Record) -> Result<Worker<'a>, Fault> {
+fn worker<'a>(engine: &'a Engine, record: &'a Record, stop: &'a Cancel) -> Result<Worker<'a>, Fault> {
     let resource = engine.0.registry.get(&record.kind)?.clone();
-    let (address, generation, stop) = (&record.address, record.generation, &engine.0.cancel);
+    let (address, generation) = (&record.address, record.generation);
     // A delete that was to undo a create ends as it began: with no last copies of what never held anything.
     let undo = engine.0.ledger.state().would_be_unmade(address, generation);
     Ok(Worker { engine, resource, address, generation, stop, undo })

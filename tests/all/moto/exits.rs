@@ -11,7 +11,7 @@ use rcm_testkit::{Moto, Ran};
 
 use crate::bench::{ACME, Bench, lines};
 
-const COMMANDS: &str = include_str!("../../docs/commands.md");
+const COMMANDS: &str = include_str!("../../../docs/commands.md");
 
 /// A certificate for such a domain is never issued in the sandbox.
 fn waits_for_ever() -> String {
@@ -142,13 +142,17 @@ fn stuck() -> Ran {
     let ran = bench.run("provision --yes");
     for text in [
         "but for these, which still exist and are known:\n  network/vpc\n      ec2:DeleteVpc: UnauthorizedOperation",
-        "delete them: rcm destroy --partner acme",
+        "undo them too: rcm rollback --partner acme",
     ] {
         assert!(ran.stdout.contains(text), "does not say {text:?}: {}", ran.transcript());
     }
     let left: Vec<String> = bench.rcm_state().resources.into_keys().map(|address| address.to_string()).collect();
     assert_eq!(left, ["network/vpc"]);
-    let _ = bench.run("destroy --yes").expect_code(0);
+    let undone = bench.run("rollback --yes").expect_code(0);
+    assert!(undone.stdout.contains("AWS is as it was before that run"), "{}", undone.transcript());
+    assert!(bench.rcm_state().resources.is_empty());
+    let again = bench.run("rollback --yes").expect_code(0);
+    assert!(again.stdout.contains("There is nothing to undo"), "{}", again.transcript());
     ran
 }
 
