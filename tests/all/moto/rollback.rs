@@ -1,6 +1,6 @@
 //! A run that fails late, over the whole stack: what is printed, and what is left in the cloud.
 
-use rcm_testkit::calls::{Fault, Recorder};
+use rcm_testkit::calls::{Fault, Recorder, Rule};
 use rcm_testkit::{Moto, inventory};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn a_first_run_that_fails_late_leaves_aws_as_it_was_and_says_what_and_why() {
     let recorder = Recorder::start(&moto.endpoint());
     let bench = Bench::at(&recorder.endpoint());
     let before = inventory(&moto.endpoint());
-    recorder.fault("CreateService", 1, Fault::refuse(400, "AccessDeniedException"));
+    recorder.trouble(Rule::new(Fault::refuse(400, "AccessDeniedException")).operation("CreateService").nth(1));
 
     let ran = bench.run("provision --yes").expect_code(1);
     for line in [
