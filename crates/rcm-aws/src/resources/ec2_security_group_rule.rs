@@ -12,13 +12,13 @@ use aws_sdk_ec2::types::{
     IpPermission, IpRange, ResourceType, SecurityGroupRule as Rule, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
     UserIdGroupPair,
 };
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_security_group::SecurityGroup,
 };
 use crate::{
@@ -140,6 +140,17 @@ impl Resource for SecurityGroupRule {
             Some(rule) => revoke(cx.cloud, rule).await,
             None => Ok(()),
         }
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let request = aws.ec2.describe_security_group_rules().set_filters(Some(of(deployment)));
+        let pages = request.into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeSecurityGroupRules"))?;
+        Ok(all.iter().filter_map(|rule| listed(deployment, rule.security_group_rule_id(), rule.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
     }
 
     fn actions() -> Actions {
