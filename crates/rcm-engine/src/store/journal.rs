@@ -93,6 +93,11 @@ pub enum Entry {
         /// What and whose.
         remnant: Remnant,
     },
+    /// What is known of a resource is this from now on, without a change in the cloud: it was imported, or a drift was accepted.
+    Known {
+        /// All that is known.
+        record: Box<Record>,
+    },
     /// The resource is known under another address from now on.
     Moved {
         /// The old address.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::journal::{Entry, Intent};
-use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, references};
+use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, readdress, references};
 
 /// The version of the state file's format that this rcm writes.
 pub const STATE_VERSION: u32 = 1;
@@ -165,6 +165,7 @@ impl State {
                     self.remnants.push(remnant.clone());
                 }
             }
+            Entry::Known { record } => self.know(record),
             Entry::Moved { from, to } => self.rename(from, to),
         }
     }
@@ -209,10 +210,28 @@ impl State {
         }
     }
 
+    fn know(&mut self, record: &Record) {
+        match self.record_mut(&record.address, record.generation) {
+            Some(known) => known.clone_from(record),
+            None => drop(self.resources.insert(record.address.clone(), record.clone())),
+        }
+    }
+
+    /// Gives a resource another address, here and wherever others name it.
     fn rename(&mut self, from: &Address, to: &Address) {
-        if let Some(mut record) = self.resources.remove(from) {
-            record.address = to.clone();
+        if let Some(record) = self.resources.remove(from) {
             self.resources.insert(to.clone(), record);
+        }
+        let renamed = |address: &mut Address| {
+            if address == from {
+                address.clone_from(to);
+            }
+        };
+        for record in self.resources.values_mut().chain(&mut self.superseded) {
+            renamed(&mut record.address);
+            record.dependencies.iter_mut().for_each(renamed);
+            record.spec = readdress(&record.spec, from, to);
+            record.inputs = readdress(&record.inputs, from, to);
         }
     }
 }
