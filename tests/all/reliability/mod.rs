@@ -2,4 +2,8 @@
 
 mod canon;
 mod crash;
+mod drift;
+mod rebuild;
+mod stage;
+mod tampering;
 mod world;
