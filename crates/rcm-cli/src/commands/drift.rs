@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) async fn run(globals: &Globals, args: &DriftArgs) -> Result<Exit, CommandError> {
-    signals::listen(Cancel::new(), Stake::new(false), |_| {})?;
+    signals::listen(Cancel::new(), Stake::new(args.accept), |_| {})?;
     let needs = Needs { verb: "drift", cloud: true, events: Events::none(), cancel: Cancel::new() };
     let session = Session::open(globals, needs, |_| {}).await?;
     if args.accept { accept(&session, globals.output).await } else { show(&session, globals.output).await }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) async fn run(globals: &Globals, args: &Import) -> Result<Exit, CommandError> {
-    signals::listen(Cancel::new(), Stake::new(false), |_| {})?;
+    signals::listen(Cancel::new(), Stake::new(true), |_| {})?;
     let needs = Needs { verb: "import", cloud: true, events: Events::none(), cancel: Cancel::new() };
     let session = Session::open(globals, needs, |_| {}).await?;
     let Import { address, id } = args;

@@ -27,8 +27,8 @@ pub(super) async fn run(globals: &Globals, args: &State) -> Result<Exit, Command
         StateVerb::Rebuild { .. } => "state rebuild",
         StateVerb::Unlock => "state unlock",
     };
-    signals::listen(Cancel::new(), Stake::new(false), |_| {})?;
     let cloud = matches!(args.verb, StateVerb::Mv { .. } | StateVerb::Rebuild { .. });
+    signals::listen(Cancel::new(), Stake::new(cloud), |_| {})?;
     let session = Session::open(globals, Needs { cloud, ..Needs::state_only(verb) }, |_| {}).await?;
     match &args.verb {
         StateVerb::List => list(&session, globals.output),

@@ -290,3 +290,71 @@ impl Lookup for Facts {
         self.0.get(address)?.1.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::new(text).unwrap()
+    }
+
+    fn record(name: &str, generation: u32, needs: &str) -> Record {
+        Record {
+            address: address(name),
+            kind: "toy/thing".into(),
+            generation,
+            token: String::new(),
+            id: Some(Id::from(name)),
+            phase: Phase::Ready,
+            spec: json!({"needs": {"$ref": needs}}),
+            inputs: json!({"needs": needs}),
+            outputs: Value::Null,
+            dependencies: vec![address(needs)],
+            retained: false,
+            since: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn state(records: Vec<Record>) -> State {
+        let deployment = Deployment {
+            project: "acme-rcm".into(),
+            partner: "acme".into(),
+            environment: "prod".into(),
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        let mut state = State::new(deployment);
+        for record in records {
+            state.apply(&Entry::Known { record: Box::new(record) });
+        }
+        state
+    }
+
+    #[test]
+    fn what_moves_is_named_by_its_new_address_by_all_that_need_it_predecessors_too() {
+        let mut state = state(vec![record("a", 2, "z"), record("b", 1, "a"), record("c", 1, "b")]);
+        state.superseded.push(record("a", 1, "a"));
+        state.apply(&Entry::Moved { from: address("a"), to: address("new/a") });
+        let needs = |record: &Record| record.needs().map(String::from).collect::<Vec<_>>();
+        assert_eq!(state.resources.keys().map(Address::as_str).collect::<Vec<_>>(), ["b", "c", "new/a"]);
+        assert_eq!(state.resources[&address("new/a")].address, address("new/a"));
+        assert_eq!(needs(&state.resources[&address("b")]), ["new/a", "new/a"]);
+        assert_eq!(needs(&state.resources[&address("c")]), ["b", "b"]);
+        assert_eq!(
+            (&state.superseded[0].address, needs(&state.superseded[0])),
+            (&address("new/a"), vec!["new/a".to_owned(); 2])
+        );
+    }
+
+    #[test]
+    fn what_is_known_is_put_in_the_place_of_what_was() {
+        let mut state = state(vec![record("a", 1, "b")]);
+        let known = Record { inputs: json!({"needs": "other"}), ..record("a", 1, "b") };
+        state.apply(&Entry::Known { record: Box::new(known.clone()) });
+        assert_eq!(state.records().collect::<Vec<_>>(), [&known]);
+    }
+}
