@@ -139,6 +139,7 @@ fn the_final_snapshot_is_named_by_what_was_asked_for() {
     assert_eq!(snapshot["id"], made[0].as_str(), "{}", again.transcript());
     assert_eq!(snapshot["address"], "database/instance");
     assert_eq!(result["retained"].as_array().unwrap().len(), 7);
+    assert_eq!(result["notes"], serde_json::json!([]), "what is gone needs no image");
 
     // A purge takes none, and says nothing of one that it has not taken.
     let _ = bench.run("provision --sandbox --yes").expect_code(0);

@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Drift(DriftArgs),
     /// Take up a resource that exists as one of the partner file's
     Import(Import),
+    /// Undo what the last run did, if it failed, was stopped or was cut off
+    Rollback,
     /// Print what others need to know: host names, URLs, ARNs
     Output(Output),
     /// Draw the resources and what waits for what

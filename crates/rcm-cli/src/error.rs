@@ -196,7 +196,7 @@ fn store(error: &StoreError, next: &Next) -> CommandError {
 /// What to do about a file that cannot be read or written.
 pub(crate) fn disk(source: &io::Error) -> String {
     match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory => {
             "rcm has to write here; give yourself the right to, or another directory with --state-dir".to_owned()
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

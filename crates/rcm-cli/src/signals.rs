@@ -16,6 +16,9 @@ use crate::{
     terminal,
 };
 
+/// SIGXFSZ has this number on all that rcm is built for.
+const FILE_TOO_LARGE: i32 = 25;
+
 /// Whether something is under way that ought to be stopped with care.
 #[derive(Debug, Clone)]
 pub(crate) struct Stake(Arc<AtomicBool>);
@@ -45,6 +48,8 @@ pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + '
     let failed = |error| CommandError::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    // A file that may not grow any more (`ulimit -f`) then fails a write, which is told, instead of ending the process.
+    drop(signal(SignalKind::from_raw(FILE_TOO_LARGE)).map_err(failed)?);
     tokio::spawn(async move {
         next(&mut interrupt, &mut terminate).await;
         if !stake.is_careful() {

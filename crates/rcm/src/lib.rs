@@ -22,6 +22,6 @@ mod ops;
 
 pub use config::PartnerConfig;
 pub use error::Error;
-pub use ops::{Cloud, Environment, Goal, Output, Outputs, Report, Settings};
+pub use ops::{Cloud, Environment, Goal, Output, Outputs, Report, RolledBack, Settings};
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

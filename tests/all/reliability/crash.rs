@@ -2,16 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rcm::{Goal, engine::run::Outcome};
-use rcm_testkit::calls::Moment;
+use rcm::engine::run::{Aftermath, OnFailure, Outcome};
+use rcm::{Goal, Settings};
+use rcm_testkit::calls::{Fault, Moment, Rule, Wire, next};
 
-use super::canon::{difference, inventory};
-use super::world::{Disk, Order, run};
-
-const ACME: &str = include_str!("../../../partners/acme.toml");
+use super::canon::{difference, inventory, standing};
+use super::world::{ACME, Disk, Order, change, each, made, roll_back, run};
 
 /// An instant at which the process may have died, and what it left.
 struct Fork {
@@ -27,19 +25,28 @@ struct Story {
 }
 
 fn tell(start: &Disk, order: &Order<'_>) -> Story {
+    tell_with(start, order, |_, _| {}, |outcome| assert!(matches!(outcome, Outcome::Done), "{outcome:?}"))
+}
+
+fn tell_with(
+    start: &Disk,
+    order: &Order<'_>,
+    arrange: impl FnOnce(&Wire, &mut Settings),
+    check: impl FnOnce(&Outcome),
+) -> Story {
     let dir = tempfile::tempdir().unwrap();
     start.write(dir.path());
     let moments: Arc<Mutex<Vec<Fork>>> = Arc::default();
     let (seen, path) = (Arc::clone(&moments), dir.path().to_owned());
-    let ran = run(dir.path(), order, move |wire, _| {
+    let ran = run(dir.path(), order, move |wire, settings| {
+        arrange(wire, settings);
         wire.witness(move |call, moment| {
             let word = if moment == Moment::Arrived { "before" } else { "after" };
             let at = format!("{word} call {} {}", call.sequence, call.operation);
             seen.lock().unwrap().push(Fork { at, disk: Disk::read(&path) });
         });
     });
-    let outcome = ran.result.unwrap().outcome;
-    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    check(&ran.result.unwrap().outcome);
     let end = Disk::read(dir.path());
     let moments = std::mem::take(&mut *moments.lock().unwrap());
     let count = moments.len();
@@ -121,43 +128,15 @@ fn regenerated(before: &Disk, after: &Disk) -> Result<(), String> {
 }
 
 /// Crashes the run of `order` over `start` everywhere, and runs each again.
-fn everywhere(what: &str, start: &Disk, order: &Order<'_>) -> Disk {
+fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
     let story = tell(start, order);
     let end = inventory(&story.end);
-    let next = AtomicUsize::new(0);
-    let wrong: Mutex<Vec<String>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(fork) = story.forks.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let dir = tempfile::tempdir().unwrap();
-                    if let Err(why) = resumed(fork, order, &end, dir.path()) {
-                        wrong.lock().unwrap().push(format!("crash {}:\n{why}", fork.at));
-                    }
-                }
-            });
-        }
+    each(what, &story.forks, |fork, dir| {
+        resumed(fork, order, &end, dir).map_err(|why| format!("crash {}:\n{why}", fork.at))
     });
-    let wrong = wrong.into_inner().unwrap();
-    assert!(
-        wrong.is_empty(),
-        "{what}: {} of {} crash points:\n{}",
-        wrong.len(),
-        story.forks.len(),
-        wrong[..wrong.len().min(8)].join("\n")
-    );
-    println!(
-        "{what}: {} instants, {} crash points, 0 orphans, 0 duplicates, 0 missing",
-        story.moments,
-        story.forks.len()
-    );
-    story.end
+    let (moments, points) = (story.moments, story.forks.len());
+    println!("{what}: {moments} instants, {points} crash points, 0 orphans, 0 duplicates, 0 missing");
 }
-
-/// Two zones with a gateway each, to become one; another size, brand and domain.
-const BEFORE: &str = "nat_gateways = 2\n";
-const AFTER: &str =
-    "nat_gateways = 1\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\ndb_instance_class = \"db.t3.large\"\n";
 
 #[test]
 fn a_provision_that_is_killed_anywhere_is_finished_by_the_next() {
@@ -166,24 +145,71 @@ fn a_provision_that_is_killed_anywhere_is_finished_by_the_next() {
 
 #[test]
 fn a_change_that_is_killed_anywhere_is_finished_by_the_next() {
-    let before = format!("{ACME}\n{BEFORE}");
-    let after = format!("{ACME}\n{AFTER}").replace("rcm.acme.com", "app.acme.com");
-    let start = made(&before);
-    let order = Order { file: &after, goal: Goal::provision(), polls: 1 };
-    everywhere("change", &start, &order);
+    let (before, after) = change();
+    everywhere("change", &made(&before), &Order { file: &after, goal: Goal::provision(), polls: 1 });
 }
 
 #[test]
 fn a_destroy_that_is_killed_anywhere_is_finished_by_the_next() {
-    let start = made(ACME);
-    everywhere("destroy", &start, &Order { file: ACME, goal: Goal::destroy(), polls: 1 });
+    everywhere("destroy", &made(ACME), &Order { file: ACME, goal: Goal::destroy(), polls: 1 });
 }
 
-/// What an undisturbed provision of `file` leaves.
-fn made(file: &str) -> Disk {
-    let dir = tempfile::tempdir().unwrap();
-    let ran = run(dir.path(), &Order { file, goal: Goal::provision(), polls: 1 }, |_, _| {});
-    let outcome = ran.result.unwrap().outcome;
-    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
-    Disk::read(dir.path())
+/// A run that fails late and is rolled back, killed at every instant of either.
+#[test]
+fn a_run_that_is_killed_anywhere_can_be_undone_instead() {
+    let (before, after) = change();
+    for (what, start, file) in [("provision", Disk::default(), ACME), ("change", made(&before), after.as_str())] {
+        let order = Order { file, goal: Goal::provision(), polls: 1 };
+        let late = if what == "provision" { "PutScalingPolicy" } else { "UpdateService" };
+        let story = tell_with(
+            &start,
+            &order,
+            |wire, settings| {
+                settings.on_failure = Some(OnFailure::Rollback);
+                wire.trouble(Rule::new(Fault::refuse(403, "AccessDeniedException")).operation(late).nth(1));
+            },
+            |outcome| {
+                assert!(matches!(outcome, Outcome::Failed { aftermath: Aftermath::RolledBack, .. }), "{outcome:?}")
+            },
+        );
+        let clean = standing(&start);
+        each(what, &story.forks, |fork, dir| {
+            fork.disk.write(dir);
+            let wrong = |why: String| format!("crash {}:\n{why}", fork.at);
+            match roll_back(dir, &order) {
+                Ok(ended) if ended.left.is_empty() => {}
+                other => return Err(wrong(format!("{other:?}"))),
+            }
+            let difference = difference(&clean, &standing(&Disk::read(dir)));
+            if difference.is_empty() { Ok(()) } else { Err(wrong(difference)) }
+        });
+        println!("{what}: {} crash points, each undone by a rollback", story.forks.len());
+    }
+}
+
+/// Crashes the run, the run that goes on, and so on, at random instants, and lets the last one finish.
+#[test]
+fn runs_that_are_killed_again_and_again_end_as_one_that_was_not() {
+    let (before, after) = change();
+    let made_before = made(&before);
+    let nothing = Disk::default();
+    let provision = |file| Order { file, goal: Goal::provision(), polls: 1 };
+    let destroy = Order { file: ACME, goal: Goal::destroy(), polls: 1 };
+    let stories = [(&nothing, provision(ACME)), (&made_before, provision(&after)), (&made_before, destroy)];
+    let ends: Vec<Vec<String>> = stories.iter().map(|(start, order)| inventory(&tell(start, order).end)).collect();
+    let seeds: Vec<u64> = (0..24).collect();
+    each("crash after crash", &seeds, |seed, dir| {
+        let which = usize::try_from(*seed).unwrap() % stories.len();
+        let (start, order) = &stories[which];
+        let mut random = *seed;
+        let mut at = Fork { at: format!("seed {seed}"), disk: (*start).clone() };
+        for _ in 0..2 {
+            let mut story = tell(&at.disk, order);
+            let chosen = usize::try_from(next(&mut random)).unwrap() % story.forks.len();
+            let fork = story.forks.swap_remove(chosen);
+            at = Fork { at: format!("{}, {}", at.at, fork.at), disk: fork.disk };
+        }
+        resumed(&at, order, &ends[which], dir).map_err(|why| format!("crash {}:\n{why}", at.at))
+    });
+    println!("crash after crash: {} pairs of crash points, 0 orphans, 0 duplicates, 0 missing", seeds.len());
 }

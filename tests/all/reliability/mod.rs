@@ -3,6 +3,7 @@
 mod canon;
 mod crash;
 mod drift;
+mod fail;
 mod rebuild;
 mod stage;
 mod tampering;

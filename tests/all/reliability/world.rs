@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use rcm::{Cloud, Environment, Goal, PartnerConfig, Report, Settings};
+use rcm::engine::run::Outcome;
+use rcm::{Cloud, Environment, Error, Goal, PartnerConfig, Report, RolledBack, Settings};
 use rcm_sandbox::Sandbox;
-use rcm_testkit::calls::Wire;
+use rcm_testkit::calls::{Calls, Wire};
 use serde_json::Value;
 
 const ACCOUNT: &str = "123456789012";
@@ -94,7 +96,8 @@ fn collect(root: &Path, below: &Path, files: &mut BTreeMap<PathBuf, Arc<Vec<u8>>
 
 /// A run that ended, however it did.
 pub(super) struct Ran {
-    pub(super) result: Result<Report, rcm::Error>,
+    pub(super) result: Result<Report, Error>,
+    pub(super) calls: Calls,
 }
 
 /// What a run is given beside the disk.
@@ -107,6 +110,21 @@ pub(super) struct Order<'a> {
 
 /// Runs rcm over what is in `dir`, in virtual time. `arrange` may put troubles on the wire and change the settings.
 pub(super) fn run(dir: &Path, order: &Order<'_>, arrange: impl FnOnce(&Wire, &mut Settings)) -> Ran {
+    let (result, calls) = with(dir, order, arrange, async |environment| environment.run(&order.goal, |_| true).await);
+    Ran { result, calls }
+}
+
+/// Undoes what the last run in `dir` has left.
+pub(super) fn roll_back(dir: &Path, order: &Order<'_>) -> Result<RolledBack, Error> {
+    with(dir, order, |_, _| {}, async |environment| environment.roll_back(|_| true).await).0
+}
+
+fn with<T>(
+    dir: &Path,
+    order: &Order<'_>,
+    arrange: impl FnOnce(&Wire, &mut Settings),
+    work: impl AsyncFnOnce(&Environment) -> Result<T, Error>,
+) -> (Result<T, Error>, Calls) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let sandbox = Sandbox::open(&dir.join("cloud"), ACCOUNT, REGION).await.unwrap().with_polls(order.polls);
@@ -115,10 +133,51 @@ pub(super) fn run(dir: &Path, order: &Order<'_>, arrange: impl FnOnce(&Wire, &mu
         let mut settings = Settings { cloud: Cloud::InProcess(wire.http_client()), ..Settings::new(dir.join("state")) };
         arrange(&wire, &mut settings);
         let result = match Environment::open(config, settings).await {
-            Ok(environment) => environment.run(&order.goal, |_| true).await,
+            Ok(environment) => work(&environment).await,
             Err(error) => Err(error),
         };
         sandbox.settle().unwrap();
-        Ran { result }
+        (result, wire.calls())
     })
+}
+
+/// What an undisturbed provision of `file` leaves.
+pub(super) fn made(file: &str) -> Disk {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &Order { file, goal: Goal::provision(), polls: 1 }, |_, _| {});
+    let outcome = ran.result.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    Disk::read(dir.path())
+}
+
+/// Tries each of `points`, each in a directory of its own, on all cores, and fails with what is wrong with the first few.
+pub(super) fn each<P: Sync>(what: &str, points: &[P], attempt: impl Fn(&P, &Path) -> Result<(), String> + Sync) {
+    let next = AtomicUsize::new(0);
+    let wrong: Mutex<Vec<String>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let dir = tempfile::tempdir().unwrap();
+                    if let Err(why) = attempt(point, dir.path()) {
+                        wrong.lock().unwrap().push(why);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    let first: String = wrong.iter().take(8).map(|why| format!("\n{why}")).collect();
+    assert!(wrong.is_empty(), "{what}: {} of {} went wrong:{first}", wrong.len(), points.len());
+}
+
+pub(super) const ACME: &str = include_str!("../../../partners/acme.toml");
+
+/// A change that updates, replaces and deletes: the file before and after.
+pub(super) fn change() -> (String, String) {
+    let before = format!("{ACME}\nnat_gateways = 2\n");
+    let after = format!(
+        "{ACME}\nnat_gateways = 1\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\ndb_instance_class = \"db.t3.large\"\n"
+    );
+    (before, after.replace("rcm.acme.com", "app.acme.com"))
 }

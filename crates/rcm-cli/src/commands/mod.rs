@@ -7,9 +7,11 @@ mod import;
 mod output;
 mod plan;
 mod provision;
+mod rollback;
 mod run;
 mod sandbox;
 mod saved;
+mod show;
 mod state;
 mod validate;
 
@@ -31,6 +33,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
+        Verb::Rollback => wait_for(rollback::run(globals)),
         Verb::Output(args) => wait_for(output::run(globals, args)),
         Verb::Graph(args) => wait_for(graph::run(globals, args)),
         Verb::State(args) => wait_for(state::run(globals, args)),

@@ -19,17 +19,14 @@ use rcm::{
 };
 use serde_json::Value;
 
-use super::saved;
+use super::{
+    saved,
+    show::{Show, keep_telling},
+};
 use crate::{
     args::{Format, Globals},
     error::{CommandError, Exit},
-    render::{
-        json,
-        plain::{self, Lines},
-        plan,
-        progress::Progress,
-        report,
-    },
+    render::{json, plan, report},
     session::{Needs, Session},
     signals::{self, Stake},
     terminal,
@@ -167,7 +164,7 @@ pub(super) fn plan_text(session: &Session, plan: &Plan) -> String {
     plan::plan(plan, &holds_data)
 }
 
-fn consent(consent: Consent, partner: &str) -> bool {
+pub(super) fn consent(consent: Consent, partner: &str) -> bool {
     match consent {
         Consent::Yes => {
             let answer = terminal::ask("\nProceed? [y/N] ");
@@ -201,80 +198,4 @@ fn refused(session: &Session, job: &Job, error: &Error) -> CommandError {
 fn stopped(session: &Session, job: &Job) -> CommandError {
     CommandError::new(Exit::Stopped, "stopped before anything new was begun")
         .hint(format!("to go on: {}", session.next.command(job.verb)))
-}
-
-/// Tells what has been under way for long, until the command ends.
-async fn keep_telling(show: Arc<Show>) {
-    let mut minute = tokio::time::interval(plain::STILL);
-    loop {
-        minute.tick().await;
-        if let Show::Lines(lines) = &*show
-            && let Some(line) = lines.still()
-        {
-            terminal::tell(&format!("{line}\n"));
-        }
-    }
-}
-
-/// What happens, told in one of three ways.
-enum Show {
-    /// Live, on a terminal.
-    Live(Progress),
-    /// As lines on stderr.
-    Lines(Lines),
-    /// As JSON lines on stdout.
-    Json,
-}
-
-impl Show {
-    fn new(format: Format) -> Self {
-        match format {
-            Format::Json => Self::Json,
-            Format::Human if terminal::is_watched() => Self::Live(Progress::new()),
-            Format::Human => Self::Lines(Lines::default()),
-        }
-    }
-
-    fn event(&self, event: &Event) {
-        match self {
-            Self::Live(progress) => progress.event(event),
-            Self::Lines(lines) => {
-                if let Some(line) = lines.event(event) {
-                    terminal::tell(&format!("{line}\n"));
-                }
-            }
-            // What cannot be written now cannot be written at the end either, and there it is an error.
-            Self::Json => drop(terminal::out(&json::event(event))),
-        }
-    }
-
-    /// The plan, before it is approved. Programs get it as data; a person who is asked sees it all the same.
-    fn plan(&self, plan: &Plan, text: &str, approved: bool) {
-        match self {
-            Self::Live(progress) => {
-                progress.plan(plan);
-                drop(terminal::out(text));
-            }
-            Self::Lines(_) => drop(terminal::out(text)),
-            Self::Json => {
-                drop(terminal::out(&json::plan(plan)));
-                if !approved && terminal::can_ask() {
-                    terminal::tell(text);
-                }
-            }
-        }
-    }
-
-    fn say(&self, line: &str) {
-        match self {
-            Self::Live(progress) => progress.say(line),
-            Self::Lines(_) | Self::Json => terminal::tell(&format!("{} {line}\n", plain::now())),
-        }
-    }
-
-    fn finish(&self) {
-        if let Self::Live(progress) = self {
-            progress.finish();
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! Events and the end of a run as JSON, one object a line.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rcm::{
-    Report,
+    Report, RolledBack,
     engine::{
         model::{Address, Event, Fault},
         plan::Plan,
@@ -64,6 +66,24 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
         result.extend(more);
     }
     line(&result)
+}
+
+/// The last line of a `rollback`.
+pub(crate) fn rolled_back(ended: &RolledBack, exit: Exit, took: Duration) -> String {
+    let outcome = match (ended.undone.is_empty(), ended.left.is_empty()) {
+        (true, _) => "nothing",
+        (_, true) => "rolled-back",
+        _ => "stuck",
+    };
+    line(&json!({
+        "at": Timestamp::now(),
+        "event": "result",
+        "outcome": outcome,
+        "exit_code": exit.code(),
+        "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "undone": ended.undone.iter().map(|undo| undo.key().0).collect::<Vec<_>>(),
+        "left": faults(&ended.left),
+    }))
 }
 
 /// The last line of a run that did not begin.

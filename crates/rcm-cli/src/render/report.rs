@@ -125,7 +125,7 @@ fn failed(report: &Report, failures: &[(Address, Fault)], aftermath: &Aftermath,
     text + &what_next(aftermath, verb, next)
 }
 
-fn failure(address: &Address, fault: &Fault) -> String {
+pub(crate) fn failure(address: &Address, fault: &Fault) -> String {
     let Fault { service, operation, code, message, request_id, .. } = fault;
     let request = request_id.as_ref().map(|id| format!("\n      request id {id}")).unwrap_or_default();
     let call = if service == "rcm" { operation.clone() } else { format!("{service}:{operation}") };
@@ -169,8 +169,8 @@ fn what_next(aftermath: &Aftermath, verb: &str, next: &Next) -> String {
             format!("  = next: mend it, then go on: {again}\n          or take it away: {}\n", next.command("destroy"))
         }
         (Aftermath::Stuck(_), _) => {
-            let destroy = next.command("destroy");
-            format!("  = next: mend it, then delete them: {destroy}\n          or go on with them: {again}\n")
+            let rollback = next.command("rollback");
+            format!("  = next: mend it, then undo them too: {rollback}\n          or go on with them: {again}\n")
         }
     }
 }

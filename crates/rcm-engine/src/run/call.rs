@@ -69,7 +69,8 @@ fn patience(verb: Verb, kind: FaultKind) -> Option<Patience> {
         (Verb::Create | Verb::Configure | Verb::Look, FaultKind::Propagating) => Some(Patience::new(300, 250, 5_000)),
         // What was made a moment ago is not visible everywhere yet: itself, or what it stands on.
         (Verb::Create | Verb::Configure, FaultKind::NotFound) => Some(Patience::new(120, 250, 5_000)),
-        // Network interfaces of load balancers and tasks are released up to five minutes after their delete.
+        // Network interfaces of load balancers and tasks are released up to five minutes after their delete. What is still being
+        // made or changed can neither be changed nor deleted before it is there: `Sender::busy_within` may say more.
         (Verb::Delete, FaultKind::InUse) => Some(Patience::new(900, 1_000, 10_000)),
         (Verb::Create | Verb::Configure, FaultKind::InUse) => Some(Patience::new(300, 1_000, 10_000)),
         _ => None,
@@ -163,6 +164,8 @@ pub(super) struct Sender<'a> {
     pub(super) stop: &'a Cancel,
     pub(super) address: &'a Address,
     pub(super) kind: &'a str,
+    /// How long a change or a delete is tried at least while the resource is still busy with what it was told before.
+    pub(super) busy_within: Duration,
 }
 
 impl Sender<'_> {
@@ -177,7 +180,10 @@ impl Sender<'_> {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };
-            let Some(patience) = patience(verb, fault.kind) else { return Err(Halt::Fault(fault)) };
+            let Some(mut patience) = patience(verb, fault.kind) else { return Err(Halt::Fault(fault)) };
+            if verb != Verb::Create && fault.kind == FaultKind::InUse {
+                patience.within = patience.within.max(self.busy_within);
+            }
             let next = delay.map_or(patience.first, |last| (last * 2).min(patience.longest));
             if begun.elapsed() + next > patience.within {
                 return Err(Halt::Fault(fault));
@@ -208,7 +214,14 @@ mod tests {
     async fn attempts(verb: Verb, kind: FaultKind) -> usize {
         let (calls, events, stop) = (Calls::new(4), Events::none(), Cancel::new());
         let address = Address::new("a").unwrap();
-        let sender = Sender { calls: &calls, events: &events, stop: &stop, address: &address, kind: "ec2/vpc" };
+        let sender = Sender {
+            calls: &calls,
+            events: &events,
+            stop: &stop,
+            address: &address,
+            kind: "ec2/vpc",
+            busy_within: Duration::ZERO,
+        };
         let count = AtomicUsize::new(0);
         let result: Result<(), Halt> = sender
             .send(verb, || {
@@ -247,7 +260,14 @@ mod tests {
     async fn stopping_ends_the_wait_between_attempts() {
         let (calls, events, stop) = (Calls::new(4), Events::none(), Cancel::new());
         let address = Address::new("a").unwrap();
-        let sender = Sender { calls: &calls, events: &events, stop: &stop, address: &address, kind: "ec2/vpc" };
+        let sender = Sender {
+            calls: &calls,
+            events: &events,
+            stop: &stop,
+            address: &address,
+            kind: "ec2/vpc",
+            busy_within: Duration::ZERO,
+        };
         stop.cancel();
         let result: Result<(), Halt> = sender.send(Verb::Delete, || async { Err(fault(FaultKind::InUse)) }).await;
         assert!(matches!(result, Err(Halt::Interrupted)));

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
+use futures::future::try_join_all;
+use jiff::Timestamp;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{
@@ -14,12 +16,15 @@ use super::{
 };
 use crate::{
     model::{Address, EventKind, Fault},
-    plan::{Plan, Step},
-    store::Entry,
+    plan::{Action, Plan, Step},
+    store::{Entry, Intent, Phase, Record},
 };
 
 /// Executes `plan`, to its end, to its failure, or until somebody cancels.
-pub async fn execute(engine: &Engine, plan: &Plan) -> Outcome {
+///
+/// # Errors
+/// When the journal cannot be written between steps: nothing is sent then.
+pub async fn execute(engine: &Engine, plan: &Plan) -> Result<Outcome, Fault> {
     let begun = Instant::now();
     engine.0.events.run(EventKind::RunStarted { steps: plan.forward.len() + plan.cleanup.len() });
     let outcome = run(engine, plan).await;
@@ -27,26 +32,66 @@ pub async fn execute(engine: &Engine, plan: &Plan) -> Outcome {
     outcome
 }
 
-async fn run(engine: &Engine, plan: &Plan) -> Outcome {
+async fn run(engine: &Engine, plan: &Plan) -> Result<Outcome, Fault> {
+    // What an earlier run has left is not undone any more; but what was cut off is gone on with, and undone with this.
+    if !engine.0.ledger.continues() {
+        commit(engine).await?;
+    }
+    yielding(engine, plan).await?;
     let forward = steps(engine, &plan.forward).await;
     if !forward.failures.is_empty() {
         let aftermath = match engine.0.options.on_failure {
-            OnFailure::Rollback => rollback(engine, plan).await,
+            OnFailure::Rollback => rollback(engine).await,
             OnFailure::Keep => Aftermath::Kept,
         };
-        return Outcome::Failed { failures: forward.failures, aftermath };
+        return Ok(Outcome::Failed { failures: forward.failures, aftermath });
     }
     if engine.0.cancel.is_cancelled() && !forward.complete {
-        return Outcome::Cancelled;
+        return Ok(Outcome::Cancelled);
     }
     if !forward.parked.is_empty() {
-        return Outcome::Parked(forward.parked);
+        return Ok(Outcome::Parked(forward.parked));
     }
+    commit(engine).await?;
     let cleanup = steps(engine, &plan.cleanup).await;
     if !cleanup.failures.is_empty() {
-        return Outcome::Failed { failures: cleanup.failures, aftermath: Aftermath::Kept };
+        return Ok(Outcome::Failed { failures: cleanup.failures, aftermath: Aftermath::Kept });
     }
-    if cleanup.complete { Outcome::Done } else { Outcome::Cancelled }
+    Ok(if cleanup.complete { Outcome::Done } else { Outcome::Cancelled })
+}
+
+/// What is to be deleted once everything else is there may lose something before: a new route table takes the old one's subnets.
+/// So it counts as changed, and a rollback puts it back.
+async fn yielding(engine: &Engine, plan: &Plan) -> Result<(), Fault> {
+    if plan.forward.is_empty() {
+        return Ok(());
+    }
+    let begins: Vec<Entry> = {
+        let state = engine.0.ledger.state();
+        let records = plan.cleanup.iter().filter(|step| matches!(step.action, Action::Delete { .. }));
+        let records = records.filter_map(|step| state.record(&step.address, step.generation));
+        let ready = records.filter(|record| record.phase == Phase::Ready);
+        ready.map(|record| Entry::Begin { intent: unchanged(record), undo: false }).collect()
+    };
+    try_join_all(begins.into_iter().map(|entry| engine.0.ledger.append(entry))).await.map(drop)
+}
+
+/// An update to what is there already.
+fn unchanged(record: &Record) -> Intent {
+    Intent::Update {
+        address: record.address.clone(),
+        generation: record.generation,
+        spec: record.spec.clone(),
+        dependencies: record.dependencies.clone(),
+        changed: record.spec.as_object().map(|spec| spec.keys().cloned().collect()),
+        at: Timestamp::now(),
+    }
+}
+
+/// From here on nothing that was done so far is undone.
+async fn commit(engine: &Engine) -> Result<(), Fault> {
+    let nothing = engine.0.ledger.state().undo.is_empty();
+    if nothing { Ok(()) } else { engine.0.ledger.append(Entry::Committed).await }
 }
 
 struct Passed {

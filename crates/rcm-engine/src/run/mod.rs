@@ -8,13 +8,11 @@ mod schedule;
 mod step;
 mod stop;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 pub use execute::execute;
 pub use recover::recover;
+pub use rollback::rollback;
 pub use stop::Cancel;
 
 use crate::{
@@ -90,14 +88,12 @@ struct Inner {
     options: Options,
     cancel: Cancel,
     calls: call::Calls,
-    undo: Mutex<Vec<rollback::Undo>>,
 }
 
 impl Engine {
     /// Everything a run needs. The ledger is shared so that the caller can write the snapshot afterwards.
     pub fn new(registry: Registry, ledger: Arc<Ledger>, events: Events, options: Options, cancel: Cancel) -> Self {
         let calls = call::Calls::new(options.parallelism);
-        let undo = Mutex::new(Vec::new());
-        Self(Arc::new(Inner { registry, ledger, events, options, cancel, calls, undo }))
+        Self(Arc::new(Inner { registry, ledger, events, options, cancel, calls }))
     }
 }

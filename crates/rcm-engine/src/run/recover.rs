@@ -33,7 +33,7 @@ async fn settle(engine: &Engine, record: &Record) -> Result<(), Halt> {
     let worker = worker(engine, record)?;
     let (address, generation) = (record.address.clone(), record.generation);
     let entry = match worker.look_up_record().await? {
-        Some(id) => Entry::Minted { address, generation, id },
+        Some(id) => Entry::Minted { address, generation, id, existed: false },
         None => Entry::Gone { address, generation },
     };
     engine.0.ledger.append(entry).await.map_err(Halt::Fault)
@@ -52,7 +52,9 @@ fn next_delete(engine: &Engine) -> Option<Record> {
 fn worker<'a>(engine: &'a Engine, record: &'a Record) -> Result<Worker<'a>, Fault> {
     let resource = engine.0.registry.get(&record.kind)?.clone();
     let (address, generation, stop) = (&record.address, record.generation, &engine.0.cancel);
-    Ok(Worker { engine, resource, address, generation, stop, undo: false })
+    // A delete that was to undo a create ends as it began: with no last copies of what never held anything.
+    let undo = engine.0.ledger.state().would_be_unmade(address, generation);
+    Ok(Worker { engine, resource, address, generation, stop, undo })
 }
 
 fn stopped(halt: Halt, address: &Address) -> Fault {

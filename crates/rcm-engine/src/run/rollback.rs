@@ -1,12 +1,9 @@
-//! Undoing a failed run: each step in reverse, dependents first.
+//! Undoing what a run did: each step in reverse, dependents first.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::PoisonError,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Aftermath, Engine, Inner,
+    Aftermath, Engine,
     call::Halt,
     execute::{Drive, Ended},
     schedule::Edge,
@@ -15,72 +12,20 @@ use super::{
 };
 use crate::{
     model::{Address, EventKind, Fault, UndoOf},
-    plan::Plan,
-    store::{Entry, Record},
+    store::{Entry, State, Undo},
 };
 
-/// How to undo a mutation that this run has begun.
-#[derive(Debug, Clone)]
-pub(super) enum Undo {
-    /// This run made it: delete it, if it exists.
-    Create { address: Address, generation: u32 },
-    /// It was there before: forget it again.
-    Adopt { address: Address, generation: u32 },
-    /// Put this back.
-    Update { before: Box<Record>, changed: Option<BTreeSet<String>> },
-}
-
-impl Undo {
-    fn key(&self) -> (&Address, u32) {
-        match self {
-            Self::Create { address, generation } | Self::Adopt { address, generation } => (address, *generation),
-            Self::Update { before, .. } => (&before.address, before.generation),
-        }
-    }
-
-    fn what(&self) -> UndoOf {
-        match self {
-            Self::Create { .. } | Self::Adopt { .. } => UndoOf::Create,
-            Self::Update { .. } => UndoOf::Update,
-        }
-    }
-}
-
-impl Inner {
-    /// Remembers how to undo a mutation whose begin has just been written down.
-    pub(super) fn note_undo(&self, undo: Undo) {
-        self.undo.lock().unwrap_or_else(PoisonError::into_inner).push(undo);
-    }
-
-    /// What this run wanted to create was there already: undoing must not delete it.
-    pub(super) fn found_existing(&self, address: &Address, generation: u32) {
-        let mut undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = undo.iter_mut().find(|undo| undo.key() == (address, generation)) {
-            *found = Undo::Adopt { address: address.clone(), generation };
-        }
-    }
-
-    fn take_undo(&self) -> Vec<Undo> {
-        std::mem::take(&mut *self.undo.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Undoes everything that this run has begun in the forward part of `plan`.
-pub(super) async fn rollback(engine: &Engine, plan: &Plan) -> Aftermath {
-    let undo = engine.0.take_undo();
-    // Not in the state: the create is known never to have happened.
-    let made = |undo: &Undo| engine.0.ledger.state().record(undo.key().0, undo.key().1).is_some();
-    let undo: Vec<Undo> = undo.into_iter().filter(made).collect();
+/// Undoes everything that the state still knows to undo: what this run has begun, or one before it that failed or was cut off.
+///
+/// What was made is deleted, what was changed is put back, what was there before is left. What cannot be undone stays known,
+/// so that this can be called again.
+pub async fn rollback(engine: &Engine) -> Aftermath {
+    let (undo, edges) = {
+        let state = engine.0.ledger.state();
+        (state.undo.clone(), edges(&state))
+    };
     engine.0.events.run(EventKind::RollbackStarted { steps: undo.len() });
-    let at: BTreeMap<&Address, usize> = undo.iter().enumerate().map(|(at, undo)| (undo.key().0, at)).collect();
-    let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); undo.len()];
-    for step in &plan.forward {
-        let Some(dependent) = at.get(&step.address) else { continue };
-        for target in step.waits_for.keys().filter_map(|address| at.get(address)) {
-            edges[*target].push(Edge { to: *dependent, early: false });
-        }
-    }
-    let typical = vec![std::time::Duration::from_secs(1); undo.len()];
+    let typical = vec![Duration::from_secs(1); undo.len()];
     // A person's wish to stop does not leave half a rollback behind; a second signal ends the process, and the journal
     // makes that safe too.
     let stop = Cancel::new();
@@ -100,6 +45,26 @@ pub(super) async fn rollback(engine: &Engine, plan: &Plan) -> Aftermath {
     if stuck.is_empty() { Aftermath::RolledBack } else { Aftermath::Stuck(stuck) }
 }
 
+/// What each undo waits for: the undos of what needs its resource as that is now, and of its successors at the same address.
+fn edges(state: &State) -> Vec<Vec<Edge>> {
+    let mut at: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
+    for (step, undo) in state.undo.iter().enumerate() {
+        at.entry(undo.key().0).or_default().push(step);
+    }
+    let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); state.undo.len()];
+    for (dependent, undo) in state.undo.iter().enumerate() {
+        let (address, generation) = undo.key();
+        let needs = state.record(address, generation).into_iter().flat_map(|record| record.needs());
+        let needed = needs.filter_map(|need| at.get(&need)).flatten();
+        let predecessors =
+            at.get(address).into_iter().flatten().filter(|other| state.undo[**other].key().1 < generation);
+        for to in needed.chain(predecessors) {
+            edges[*to].push(Edge { to: dependent, early: false });
+        }
+    }
+    edges
+}
+
 /// Undos that could not start because what needs them could not be undone.
 fn blocked(undo: &[Undo], steps: &[usize]) -> Vec<(Address, Fault)> {
     let fault = |address: &Address| {
@@ -110,7 +75,8 @@ fn blocked(undo: &[Undo], steps: &[usize]) -> Vec<(Address, Fault)> {
 
 async fn one(engine: &Engine, undo: &Undo, stop: &Cancel) -> Ended {
     let (address, generation) = undo.key();
-    engine.0.events.step(address, EventKind::UndoStarted { undo: undo.what() });
+    let what = if matches!(undo, Undo::Update { .. }) { UndoOf::Update } else { UndoOf::Create };
+    engine.0.events.step(address, EventKind::UndoStarted { undo: what });
     match reverse(engine, undo, address, generation, stop).await {
         Ok(()) => {
             engine.0.events.step(address, EventKind::UndoDone);
@@ -127,15 +93,15 @@ async fn one(engine: &Engine, undo: &Undo, stop: &Cancel) -> Ended {
 
 async fn reverse(engine: &Engine, undo: &Undo, address: &Address, generation: u32, stop: &Cancel) -> Result<(), Halt> {
     let kind = engine.0.ledger.state().record(address, generation).map(|record| record.kind.clone());
-    let Some(kind) = kind else { return Ok(()) };
+    let (address, append) = (address.clone(), |entry| engine.0.ledger.append(entry));
+    // Not in the state: the create is known never to have happened.
+    let Some(kind) = kind else { return append(Entry::Undone { address, generation }).await.map_err(Halt::Fault) };
     let resource = engine.0.registry.get(&kind)?.clone();
-    let worker = Worker { engine, resource, address, generation, stop, undo: true };
+    let worker = Worker { engine, resource, address: &address, generation, stop, undo: true };
     match undo {
-        Undo::Create { .. } => worker.delete().await,
-        Undo::Adopt { .. } => {
-            let gone = Entry::Gone { address: address.clone(), generation };
-            engine.0.ledger.append(gone).await.map_err(Halt::Fault)
-        }
-        Undo::Update { before, changed } => worker.revert(before, changed.clone()).await,
+        Undo::Create { .. } => worker.delete().await?,
+        Undo::Adopt { .. } => append(Entry::Gone { address: address.clone(), generation }).await?,
+        Undo::Update { before, changed } => worker.revert(before, changed.clone()).await?,
     }
+    append(Entry::Undone { address: address.clone(), generation }).await.map_err(Halt::Fault)
 }

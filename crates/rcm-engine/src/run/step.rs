@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::{
     Engine,
     call::{Halt, Sender, Verb},
-    rollback::Undo,
     stop::Cancel,
 };
 use crate::{
@@ -92,6 +91,7 @@ impl Worker<'_> {
             stop: self.stop,
             address: self.address,
             kind: self.resource.kind(),
+            busy_within: self.resource.pace().ready_within,
         }
     }
 
@@ -105,10 +105,6 @@ impl Worker<'_> {
 
     async fn begin(&self, intent: Intent) -> Result<(), Halt> {
         self.append(Entry::Begin { intent, undo: self.undo }).await
-    }
-
-    fn note_undo(&self, undo: Undo) {
-        self.engine.0.note_undo(undo);
     }
 
     /// What the verbs work with: references as they stand now, or in an undo as they stood before.
@@ -128,14 +124,13 @@ impl Worker<'_> {
 
     async fn create(&self, step: &Step, look_first: bool, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
         self.begin(Intent::Create(Box::new(self.new_record(step)))).await?;
-        self.note_undo(Undo::Create { address: self.address.clone(), generation: self.generation });
         let work = self.work(None)?;
-        let id = match self.mint(&work, look_first).await {
-            Ok(id) => id,
+        let (id, existed) = match self.mint(&work, look_first).await {
+            Ok(minted) => minted,
             Err(Minting::Never(halt)) => return Err(self.never_made(halt).await),
             Err(Minting::InDoubt(halt)) => return Err(halt),
         };
-        self.minted(&id, minted).await?;
+        self.minted(&id, existed, minted).await?;
         self.settle(&work, &id).await
     }
 
@@ -163,21 +158,24 @@ impl Worker<'_> {
     }
 
     /// Sends the create until there is an id, looking the resource up before anything that may have been executed is sent again.
-    async fn mint(&self, work: &Work, look_first: bool) -> Result<Id, Minting> {
+    /// With the id, whether it was there before.
+    async fn mint(&self, work: &Work, look_first: bool) -> Result<(Id, bool), Minting> {
         let mut in_doubt = false;
         let mut look = look_first;
         for attempt in 1..=CREATES {
             if look && let Some(id) = self.look_up(work).await.map_err(|halt| Minting::of(in_doubt, halt))? {
-                return Ok(id);
+                return Ok((id, !in_doubt));
             }
             let call = || self.resource.create(work.target(), &work.spec);
             let fault = match self.sender().send(Verb::Create, call).await {
-                Ok(id) => return Ok(id),
+                Ok(id) => return Ok((id, false)),
                 Err(Halt::Fault(fault)) => fault,
                 Err(halt) => return Err(Minting::of(in_doubt, halt)),
             };
             match fault.kind {
-                FaultKind::Exists => return self.existing(work, fault, in_doubt).await,
+                FaultKind::Exists => {
+                    return self.existing(work, fault, in_doubt).await.map(|id| (id, !in_doubt));
+                }
                 FaultKind::Transient => (in_doubt, look) = (true, true),
                 _ => return Err(Minting::of(in_doubt, fault.into())),
             }
@@ -192,12 +190,7 @@ impl Worker<'_> {
     /// "Already exists": ours if the tags say so, and otherwise somebody else's that we leave alone.
     async fn existing(&self, work: &Work, fault: Fault, in_doubt: bool) -> Result<Id, Minting> {
         match self.look_up(work).await.map_err(|halt| Minting::of(in_doubt, halt))? {
-            Some(id) => {
-                if !in_doubt {
-                    self.engine.0.found_existing(self.address, self.generation);
-                }
-                Ok(id)
-            }
+            Some(id) => Ok(id),
             None => {
                 let message = format!(
                     "{} (a resource of that name exists, and its tags do not say that it is {} of this deployment)",
@@ -235,8 +228,9 @@ impl Worker<'_> {
         }
     }
 
-    async fn minted(&self, id: &Id, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
-        let entry = Entry::Minted { address: self.address.clone(), generation: self.generation, id: id.clone() };
+    async fn minted(&self, id: &Id, existed: bool, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
+        let (address, generation) = (self.address.clone(), self.generation);
+        let entry = Entry::Minted { address, generation, id: id.clone(), existed };
         self.append(entry).await?;
         self.tell(EventKind::Minted { id: id.clone() });
         minted();
@@ -250,9 +244,8 @@ impl Worker<'_> {
         if known {
             return self.update(step, None, minted).await;
         }
-        self.begin(Intent::Create(Box::new(self.new_record(step)))).await?;
-        self.note_undo(Undo::Adopt { address: self.address.clone(), generation: self.generation });
-        self.minted(id, minted).await?;
+        self.begin(Intent::Adopt(Box::new(self.new_record(step)))).await?;
+        self.minted(id, true, minted).await?;
         let work = self.work(None)?;
         self.settle(&work, id).await
     }
@@ -269,22 +262,26 @@ impl Worker<'_> {
         // What was not cut off in its create is not creating: then everything may differ, and every field is worth a look.
         let everything = || step.spec.as_object().map(|spec| spec.keys().cloned().collect());
         let changed = changed.or_else(|| (before.phase != Phase::Creating).then(everything).flatten());
-        self.begin_update(step.spec.clone(), step.after.iter().cloned().collect()).await?;
-        self.note_undo(Undo::Update { before: Box::new(before), changed: changed.clone() });
+        self.begin_update(step.spec.clone(), step.after.iter().cloned().collect(), changed.clone()).await?;
         minted();
         let work = self.work(changed)?;
         self.settle(&work, &id).await
     }
 
-    async fn begin_update(&self, spec: Value, dependencies: Vec<Address>) -> Result<(), Halt> {
+    async fn begin_update(
+        &self,
+        spec: Value,
+        dependencies: Vec<Address>,
+        changed: Option<BTreeSet<String>>,
+    ) -> Result<(), Halt> {
         let (address, generation) = (self.address.clone(), self.generation);
-        self.begin(Intent::Update { address, generation, spec, dependencies, at: Timestamp::now() }).await
+        self.begin(Intent::Update { address, generation, spec, dependencies, changed, at: Timestamp::now() }).await
     }
 
     /// Puts the spec of before back.
     pub(super) async fn revert(&self, before: &Record, changed: Option<BTreeSet<String>>) -> Result<(), Halt> {
         let Some(id) = &before.id else { return Ok(()) };
-        self.begin_update(before.spec.clone(), before.dependencies.clone()).await?;
+        self.begin_update(before.spec.clone(), before.dependencies.clone(), changed.clone()).await?;
         let work = self.work(changed)?;
         self.settle(&work, id).await?;
         if before.retained {

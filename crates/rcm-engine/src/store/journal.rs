@@ -1,6 +1,7 @@
 //! The journal: what a run is about to do, has done, and has failed to do, each on disk before the next thing happens.
 
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -46,6 +47,9 @@ pub enum Entry {
         generation: u32,
         /// The id.
         id: Id,
+        /// Whether it was there before the create was sent, so that undoing the create must leave it.
+        #[serde(default)]
+        existed: bool,
     },
     /// The resource is as its spec says.
     Done {
@@ -98,6 +102,15 @@ pub enum Entry {
         /// All that is known.
         record: Box<Record>,
     },
+    /// A mutation of this run is undone.
+    Undone {
+        /// The node.
+        address: Address,
+        /// Its generation.
+        generation: u32,
+    },
+    /// What was done so far is not to be undone any more.
+    Committed,
     /// The resource is known under another address from now on.
     Moved {
         /// The old address.
@@ -113,6 +126,8 @@ pub enum Entry {
 pub enum Intent {
     /// Make this.
     Create(Box<Record>),
+    /// Take this up: it exists already.
+    Adopt(Box<Record>),
     /// Bring it in line with this spec.
     Update {
         /// The node.
@@ -123,6 +138,9 @@ pub enum Intent {
         spec: Value,
         /// The new orderings.
         dependencies: Vec<Address>,
+        /// The fields that may differ; all, if it does not say.
+        #[serde(default)]
+        changed: Option<BTreeSet<String>>,
         /// When.
         at: Timestamp,
     },

@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use super::{Entry, Lock, State, Store, StoreError, journal::Writer};
+use super::{Entry, Lock, Record, State, Store, StoreError, journal::Writer};
 use crate::model::{Deployment, Fault};
 
 /// The state of a deployment, held under its lock. Every change is durable in the journal before it is visible here.
@@ -15,6 +15,7 @@ pub struct Ledger {
     command: String,
     state: RwLock<State>,
     journal: OnceCell<Writer>,
+    continues: bool,
     _lock: Lock,
 }
 
@@ -33,6 +34,7 @@ impl Ledger {
             }
         };
         Ok(Self {
+            continues: store.is_unfinished()?,
             store,
             command: command.to_owned(),
             state: RwLock::new(state),
@@ -46,6 +48,18 @@ impl Ledger {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it goes on with a run that was cut off.
+    pub fn continues(&self) -> bool {
+        self.continues
+    }
+
+    /// Whether nothing is there but what a first run has begun that was cut off.
+    pub fn is_first(&self) -> bool {
+        let state = self.state();
+        let of_this_run = |record: &Record| self.continues && state.would_be_unmade(&record.address, record.generation);
+        state.records().all(of_this_run)
+    }
+
     /// Makes an entry durable, then folds it into the state. The journal file appears with the first entry.
     pub async fn append(&self, entry: Entry) -> Result<(), Fault> {
         let writer = self.journal.get_or_try_init(|| self.begin()).await.map_err(|why| self.unwritable(&why))?;
@@ -56,13 +70,12 @@ impl Ledger {
 
     async fn begin(&self) -> Result<Writer, String> {
         let path = self.store.journal_path();
-        let continues = self.store.is_unfinished().map_err(|error| error.to_string())?;
-        if !continues && path.exists() {
+        if !self.continues && path.exists() {
             // Left over by a process that ended between its snapshot and the removal.
             std::fs::remove_file(&path).map_err(|error| error.to_string())?;
         }
         let writer = Writer::open(&path).map_err(|error| error.to_string())?;
-        if !continues {
+        if !self.continues {
             let (lineage, serial) = {
                 let state = self.state();
                 (state.lineage, state.serial)
@@ -80,10 +93,9 @@ impl Ledger {
 
     /// Writes a snapshot of everything so far and ends the journal. Does nothing if nothing was appended.
     pub fn checkpoint(mut self) -> Result<State, StoreError> {
-        let unfinished = self.store.is_unfinished()?;
         let wrote = self.journal.take().is_some();
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if wrote || unfinished {
+        if wrote || self.continues {
             state.serial += 1;
             self.store.save(&state)?;
         }

@@ -8,6 +8,7 @@ mod local;
 mod lock;
 mod migrate;
 mod state;
+mod undo;
 
 pub use atomic::write_atomically;
 pub use journal::{Entry, Intent};
@@ -15,3 +16,4 @@ pub use ledger::Ledger;
 pub use local::{Store, StoreError};
 pub use lock::{Holder, Lock};
 pub use state::{Facts, Phase, Record, STATE_VERSION, State};
+pub use undo::Undo;

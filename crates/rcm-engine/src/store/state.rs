@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::journal::{Entry, Intent};
+use super::{
+    journal::{Entry, Intent},
+    undo::Undo,
+};
 use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, readdress, references};
 
 /// The version of the state file's format that this rcm writes.
@@ -31,6 +34,9 @@ pub struct State {
     /// Predecessors that have been replaced and not yet deleted.
     #[serde(default)]
     pub superseded: Vec<Record>,
+    /// What the last run did and is not committed to, in the order of its beginnings: what a rollback undoes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Undo>,
     /// What deletes have left in the cloud on purpose. rcm does not look at it again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remnants: Vec<Remnant>,
@@ -91,6 +97,7 @@ impl State {
             deployment,
             resources: BTreeMap::new(),
             superseded: Vec::new(),
+            undo: Vec::new(),
             remnants: Vec::new(),
         }
     }
@@ -132,8 +139,16 @@ impl State {
     pub fn apply(&mut self, entry: &Entry) {
         match entry {
             Entry::Opened { .. } | Entry::Parked { .. } => {}
-            Entry::Begin { intent, .. } => self.begin(intent),
-            Entry::Minted { address, generation, id } => {
+            Entry::Begin { intent, undo } => {
+                if !undo {
+                    self.note_undo(intent);
+                }
+                self.begin(intent);
+            }
+            Entry::Minted { address, generation, id, existed } => {
+                if *existed {
+                    self.note_existed(address, *generation);
+                }
                 if let Some(record) = self.record_mut(address, *generation) {
                     record.id = Some(id.clone());
                 }
@@ -154,7 +169,12 @@ impl State {
                     record.phase = Phase::Updating;
                 }
             }
-            Entry::Gone { address, generation } => self.remove(address, *generation),
+            Entry::Gone { address, generation } => {
+                self.remove(address, *generation);
+                self.forget_undo(address, *generation);
+            }
+            Entry::Undone { address, generation } => self.forget_undo(address, *generation),
+            Entry::Committed => self.undo.clear(),
             Entry::Retained { address, generation } => {
                 if let Some(record) = self.record_mut(address, *generation) {
                     record.retained = true;
@@ -172,14 +192,14 @@ impl State {
 
     fn begin(&mut self, intent: &Intent) {
         match intent {
-            Intent::Create(record) => {
+            Intent::Create(record) | Intent::Adopt(record) => {
                 if let Some(predecessor) = self.resources.insert(record.address.clone(), (**record).clone())
                     && predecessor.generation != record.generation
                 {
                     self.superseded.push(predecessor);
                 }
             }
-            Intent::Update { address, generation, spec, dependencies, at } => {
+            Intent::Update { address, generation, spec, dependencies, at, .. } => {
                 if let Some(record) = self.record_mut(address, *generation) {
                     if record.phase == Phase::Ready {
                         record.phase = Phase::Updating;
@@ -227,11 +247,18 @@ impl State {
                 address.clone_from(to);
             }
         };
-        for record in self.resources.values_mut().chain(&mut self.superseded) {
+        let rename = |record: &mut Record| {
             renamed(&mut record.address);
             record.dependencies.iter_mut().for_each(renamed);
             record.spec = readdress(&record.spec, from, to);
             record.inputs = readdress(&record.inputs, from, to);
+        };
+        self.resources.values_mut().chain(&mut self.superseded).for_each(rename);
+        for undo in &mut self.undo {
+            match undo {
+                Undo::Create { address, .. } | Undo::Adopt { address, .. } => renamed(address),
+                Undo::Update { before, .. } => rename(before),
+            }
         }
     }
 }
@@ -338,6 +365,8 @@ mod tests {
     fn what_moves_is_named_by_its_new_address_by_all_that_need_it_predecessors_too() {
         let mut state = state(vec![record("a", 2, "z"), record("b", 1, "a"), record("c", 1, "b")]);
         state.superseded.push(record("a", 1, "a"));
+        state.undo.push(Undo::Create { address: address("a"), generation: 2 });
+        state.undo.push(Undo::Update { before: Box::new(record("b", 1, "a")), changed: None });
         state.apply(&Entry::Moved { from: address("a"), to: address("new/a") });
         let needs = |record: &Record| record.needs().map(String::from).collect::<Vec<_>>();
         assert_eq!(state.resources.keys().map(Address::as_str).collect::<Vec<_>>(), ["b", "c", "new/a"]);
@@ -348,6 +377,9 @@ mod tests {
             (&state.superseded[0].address, needs(&state.superseded[0])),
             (&address("new/a"), vec!["new/a".to_owned(); 2])
         );
+        assert_eq!(state.undo[0].key(), (&address("new/a"), 2));
+        let Undo::Update { before, .. } = &state.undo[1] else { panic!("{:?}", state.undo) };
+        assert_eq!(needs(before), ["new/a", "new/a"]);
     }
 
     #[test]

@@ -344,7 +344,7 @@ impl Bench {
         let state = ledger.state().clone();
         let live = refresh(&registry, &state, Depth::Full, &BTreeSet::new()).await.unwrap();
         let plan = make(&registry, &state, &live, &self.wanted).unwrap();
-        let outcome = execute(&engine, &plan).await;
+        let outcome = execute(&engine, &plan).await.unwrap();
         drop(engine);
         Arc::into_inner(ledger).expect("the run is over").checkpoint().unwrap();
         (plan, outcome)

@@ -45,10 +45,9 @@ pub fn notes(config: &PartnerConfig) -> Vec<String> {
     if config.api_image.is_none() {
         notes.push(format!(
             "no image has been deployed: the service {}-api runs 0 tasks. Push an image to the API repository, set \
-             api_image = \"<repository>@sha256:<digest>\" in {}, and run `rcm provision --partner {}` again",
+             api_image = \"<repository>@sha256:<digest>\" in {}, and provision again",
             config.prefix(),
-            config.file.display(),
-            config.partner
+            config.file.display()
         ));
     }
     notes

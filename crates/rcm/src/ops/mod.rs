@@ -4,6 +4,7 @@ mod drift;
 mod import;
 mod outputs;
 mod rebuild;
+mod rollback;
 mod run;
 mod state;
 mod zones;
@@ -19,6 +20,7 @@ use rcm_engine::{
 };
 
 pub use outputs::{Output, Outputs};
+pub use rollback::RolledBack;
 pub use run::{Goal, Report};
 
 use crate::{Error, PartnerConfig};

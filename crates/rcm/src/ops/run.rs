@@ -77,20 +77,21 @@ impl Environment {
 
     /// Plans, asks `approve`, and does it. An empty plan is not asked about.
     pub async fn run(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Report, Error> {
+        let ledger = self.begin().await?;
+        let result = self.run_locked(goal, approve, &ledger).await;
+        let saved = end(ledger);
+        let (plan, outcome) = result?;
+        Ok(self.report(plan, outcome, &saved?))
+    }
+
+    /// Takes the lock and opens the state, if it and the credentials are of the partner file's account.
+    pub(super) async fn begin(&self) -> Result<Arc<Ledger>, Error> {
         let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
         if let Some(state) = self.load()? {
             self.check_state(&state.deployment)?;
         }
         self.check_account().await?;
-        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
-        let ledger = Arc::new(ledger);
-        let result = self.run_locked(goal, approve, &ledger).await;
-        // All steps are over, so this is the last handle. Were it not, the journal would still have everything.
-        let ledger =
-            Arc::into_inner(ledger).ok_or_else(|| Fault::invalid("state", "a step outlived its run; run again"))?;
-        let saved = ledger.checkpoint();
-        let (plan, outcome) = result?;
-        Ok(self.report(plan, outcome, &saved?))
+        Ok(Arc::new(Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?))
     }
 
     async fn run_locked(
@@ -99,14 +100,8 @@ impl Environment {
         approve: impl FnOnce(&Plan) -> bool,
         ledger: &Arc<Ledger>,
     ) -> Result<(Plan, Outcome), Error> {
-        let first = ledger.state().resources.is_empty();
-        let engine = Engine::new(
-            self.registry.clone(),
-            Arc::clone(ledger),
-            self.settings.events.clone(),
-            self.options(goal, first),
-            self.settings.cancel.clone(),
-        );
+        let first = ledger.is_first();
+        let engine = self.engine(self.options(goal, first), ledger);
         recover(&engine).await?;
         let state = ledger.state().clone();
         let plan = self.make_plan(&state, goal).await?;
@@ -120,8 +115,13 @@ impl Environment {
         if !approve(&plan) {
             return Err(Error::Declined);
         }
-        let outcome = execute(&engine, &plan).await;
+        let outcome = execute(&engine, &plan).await?;
         Ok((plan, outcome))
+    }
+
+    pub(super) fn engine(&self, options: Options, ledger: &Arc<Ledger>) -> Engine {
+        let (events, cancel) = (self.settings.events.clone(), self.settings.cancel.clone());
+        Engine::new(self.registry.clone(), Arc::clone(ledger), events, options, cancel)
     }
 
     fn options(&self, goal: &Goal, first: bool) -> Options {
@@ -192,12 +192,19 @@ impl Environment {
         let mut notes: Vec<String> = adopted
             .map(|step| format!("{} was kept by an earlier destroy and is in use again", step.address))
             .collect();
-        if !state.resources.is_empty() && plan.steps().next().is_none_or(|_| !plan.forward.is_empty()) {
+        if !plan.destroy && !state.resources.is_empty() {
             notes.extend(blueprint::notes(&self.config));
         }
         let remnants = state.remnants.clone();
         Report { plan, outcome, outputs: Outputs::of(state), retained, remnants, notes }
     }
+}
+
+/// Writes the snapshot. All steps are over, so this is the last handle; were it not, the journal would still have everything.
+pub(super) fn end(ledger: Arc<Ledger>) -> Result<State, Error> {
+    let ledger = Arc::into_inner(ledger);
+    let ledger = ledger.ok_or_else(|| Fault::invalid("state", "a step outlived its run; run again"))?;
+    Ok(ledger.checkpoint()?)
 }
 
 /// A saved plan is run only if it is still what would be done.

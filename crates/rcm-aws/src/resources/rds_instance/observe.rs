@@ -33,8 +33,34 @@ pub(super) fn observe(instance: &DbInstance) -> Observed<Outputs> {
     fields(instance).into_iter().fold(seen, |seen, (field, value)| seen.see(field, value))
 }
 
-/// The live values of the spec's fields.
+/// The live values of the spec's fields. What was asked for and is pending counts as there: who wants something else has to
+/// ask for that.
 pub(super) fn fields(instance: &DbInstance) -> Vec<(&'static str, Value)> {
+    let mut fields = current(instance);
+    let pending = instance.pending_modified_values().map(pending).unwrap_or_default();
+    for (field, value) in &mut fields {
+        if let Some((_, pending)) = pending.iter().find(|(name, value)| name == field && !value.is_null()) {
+            *value = pending.clone();
+        }
+    }
+    fields
+}
+
+fn pending(pending: &PendingModifiedValues) -> Vec<(&'static str, Value)> {
+    vec![
+        ("major_version", json!(pending.engine_version().map(major))),
+        ("instance_class", json!(pending.db_instance_class())),
+        ("backup_retention_days", json!(pending.backup_retention_period())),
+        ("iam_authentication", json!(pending.iam_database_authentication_enabled())),
+        ("ca_certificate", json!(pending.ca_certificate_identifier())),
+        ("storage_type", json!(pending.storage_type())),
+        ("allocated_storage", json!(pending.allocated_storage())),
+        ("multi_az", json!(pending.multi_az())),
+        ("port", json!(pending.port())),
+    ]
+}
+
+fn current(instance: &DbInstance) -> Vec<(&'static str, Value)> {
     let parameter_group = instance.db_parameter_groups().first().and_then(|group| group.db_parameter_group_name());
     let insights = instance.performance_insights_enabled().unwrap_or(false);
     let mut fields = vec![
@@ -143,6 +169,15 @@ mod tests {
         let reads_storage = |live: DbInstance| fields(&live).iter().any(|(field, _)| *field == "allocated_storage");
         assert!(reads_storage(DbInstance::builder().allocated_storage(100).build()));
         assert!(!reads_storage(DbInstance::builder().allocated_storage(150).max_allocated_storage(500).build()));
+    }
+
+    #[test]
+    fn what_is_pending_counts_as_there() {
+        let pending = PendingModifiedValues::builder().db_instance_class("db.t3.large").build();
+        let instance = DbInstance::builder().db_instance_class("db.t3.medium").multi_az(true);
+        let fields = fields(&instance.pending_modified_values(pending).build());
+        let value = |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.clone());
+        assert_eq!((value("instance_class"), value("multi_az")), (Some(json!("db.t3.large")), Some(json!(true))));
     }
 
     #[test]

@@ -1,0 +1,62 @@
+//! Undoing what a run has left: after a rollback that got stuck, a failure that was kept, or a process that died.
+
+use rcm_engine::{
+    model::{Address, Fault},
+    run::{Aftermath, OnFailure, Options, recover, rollback},
+    store::Undo,
+};
+
+use super::{Environment, run::end};
+use crate::Error;
+
+/// How undoing a run went.
+#[derive(Debug)]
+pub struct RolledBack {
+    /// What was to be undone, in the order in which the run had begun it.
+    pub undone: Vec<Undo>,
+    /// What could not be undone, and why: it still exists and is known, and undoing can be tried again.
+    pub left: Vec<(Address, Fault)>,
+}
+
+impl Environment {
+    /// What the last run did and was not brought to an end: what [`roll_back`](Self::roll_back) would undo.
+    pub fn to_undo(&self) -> Result<Vec<Undo>, Error> {
+        Ok(self.load()?.map(|state| state.undo).unwrap_or_default())
+    }
+
+    /// Undoes what the last run did, if that did not come to its end, after asking `approve`. Does not plan: the partner file
+    /// only says whose environment it is.
+    ///
+    /// # Errors
+    /// What keeps a run from beginning does so here too; [`Error::Declined`] when it is not approved. What cannot be undone is
+    /// no error but in [`RolledBack::left`].
+    pub async fn roll_back(&self, approve: impl FnOnce(&[Undo]) -> bool) -> Result<RolledBack, Error> {
+        if self.to_undo()?.is_empty() {
+            return Ok(RolledBack { undone: Vec::new(), left: Vec::new() });
+        }
+        let ledger = self.begin().await?;
+        let options = Options {
+            parallelism: self.settings.parallelism,
+            on_failure: OnFailure::Keep,
+            purge: false,
+            awaiting_timeout: self.settings.certificate_timeout,
+        };
+        let engine = self.engine(options, &ledger);
+        let result = async {
+            recover(&engine).await?;
+            let undone = ledger.state().undo.clone();
+            if !approve(&undone) {
+                return Err(Error::Declined);
+            }
+            let left = match rollback(&engine).await {
+                Aftermath::Stuck(left) => left,
+                Aftermath::RolledBack | Aftermath::Kept => Vec::new(),
+            };
+            Ok(RolledBack { undone, left })
+        }
+        .await;
+        drop(engine);
+        end(ledger)?;
+        result
+    }
+}

@@ -1,0 +1,226 @@
+//! Failed at every call: rolled back clean, or gone on with by the next run; and what passes by itself is noticed by nobody.
+
+use std::path::Path;
+
+use rcm::Report;
+use rcm::engine::run::{Aftermath, OnFailure, Outcome};
+use rcm::{Error, Goal};
+use rcm_testkit::calls::{Calls, Fault, Rule};
+
+use super::canon::{difference, inventory, standing};
+use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run};
+
+/// A run, what it begins with and what it leaves when nothing is in its way.
+struct Scene<'a> {
+    start: Disk,
+    order: Order<'a>,
+    before: Vec<String>,
+    end: Vec<String>,
+    calls: Calls,
+}
+
+impl<'a> Scene<'a> {
+    fn new(start: Disk, order: Order<'a>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        start.write(dir.path());
+        let ran = run(dir.path(), &order, |_, _| {});
+        assert!(matches!(ran.result.unwrap().outcome, Outcome::Done));
+        let end = inventory(&Disk::read(dir.path()));
+        Self { before: standing(&start), end, calls: ran.calls, start, order }
+    }
+
+    /// Every call by its number, with the fault that it shall meet.
+    fn points(&self, fault: impl Fn(usize) -> Fault) -> Vec<(usize, Fault)> {
+        (1..=self.calls.len()).map(|nth| (nth, fault(nth))).collect()
+    }
+
+    fn fail(&self, dir: &Path, (nth, fault): &(usize, Fault), on_failure: OnFailure) -> Ran {
+        self.start.write(dir);
+        run(dir, &self.order, |wire, settings| {
+            settings.on_failure = Some(on_failure);
+            wire.trouble(Rule::new(fault.clone()).nth(*nth));
+        })
+    }
+
+    fn go_on(&self, dir: &Path) -> Result<(), String> {
+        match run(dir, &self.order, |_, _| {}).result {
+            Ok(report) if matches!(report.outcome, Outcome::Done) => same(&self.end, dir),
+            other => Err(format!("the next run: {}", told(&other))),
+        }
+    }
+}
+
+fn same(expected: &[String], dir: &Path) -> Result<(), String> {
+    equal(expected, &inventory(&Disk::read(dir)))
+}
+
+fn undone(before: &[String], dir: &Path) -> Result<(), String> {
+    equal(before, &standing(&Disk::read(dir)))
+}
+
+fn equal(expected: &[String], found: &[String]) -> Result<(), String> {
+    let difference = difference(expected, found);
+    if difference.is_empty() { Ok(()) } else { Err(difference) }
+}
+
+fn told(result: &Result<Report, Error>) -> String {
+    match result {
+        Ok(report) => format!("{:?}", report.outcome),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Which call it was, for a message.
+fn named(ran: &Ran, nth: usize) -> String {
+    let call = ran.calls.iter().nth(nth - 1);
+    let told: String = told(&ran.result).chars().take(400).collect();
+    format!("call {nth} {}: {told}", call.map(|call| call.operation.to_string()).unwrap_or_default())
+}
+
+fn denied(_: usize) -> Fault {
+    Fault::refuse(403, "AccessDeniedException")
+}
+
+/// Whatever fails for good, the cloud is as it was before; but for what fails among the deletes, which the next run goes on with.
+fn rolls_back(what: &str, scene: &Scene<'_>) {
+    let points = scene.points(denied);
+    each(what, &points, |point, dir| {
+        let ran = scene.fail(dir, point, OnFailure::Rollback);
+        let checked = match &ran.result {
+            Err(_) => undone(&scene.before, dir),
+            Ok(Report { outcome: Outcome::Done, .. }) => same(&scene.end, dir),
+            Ok(Report { outcome: Outcome::Failed { aftermath: Aftermath::RolledBack, .. }, .. }) => {
+                undone(&scene.before, dir)
+            }
+            Ok(Report { outcome: Outcome::Failed { aftermath: Aftermath::Kept, .. }, .. }) => scene.go_on(dir),
+            Ok(_) => Err("not expected".to_owned()),
+        };
+        checked.map_err(|why| format!("{}\n{why}", named(&ran, point.0)))
+    });
+    println!("{what}: {} points of failure rolled back, nothing left behind, nothing lost", points.len());
+}
+
+/// Whatever fails for good, the next run goes on.
+fn goes_on(what: &str, scene: &Scene<'_>) {
+    let points = scene.points(denied);
+    each(what, &points, |point, dir| {
+        let ran = scene.fail(dir, point, OnFailure::Keep);
+        let checked = match &ran.result {
+            Ok(Report { outcome: Outcome::Done, .. }) => same(&scene.end, dir),
+            _ => scene.go_on(dir),
+        };
+        checked.map_err(|why| format!("{}\n{why}", named(&ran, point.0)))
+    });
+    println!("{what}: {} points of failure, each gone on with", points.len());
+}
+
+/// Whatever passes by itself, the run succeeds; and no call that must not be executed twice is sent again before AWS was asked.
+fn shrugs_off(what: &str, scene: &Scene<'_>) {
+    let points = scene.points(|nth| match nth % 5 {
+        0 => Fault::refuse(400, "ThrottlingException"),
+        1 => Fault::refuse(503, "ServiceUnavailable"),
+        2 => Fault::refuse(500, "InternalFailure"),
+        3 => Fault::Reset,
+        _ => Fault::Timeout,
+    });
+    let lost = scene.calls.iter().enumerate().filter(|(_, call)| call.operation.mutating);
+    let points: Vec<_> = points.into_iter().chain(lost.map(|(at, _)| (at + 1, Fault::Cut))).collect();
+    each(what, &points, |point, dir| {
+        let ran = scene.fail(dir, point, OnFailure::Keep);
+        let checked = match &ran.result {
+            Ok(Report { outcome: Outcome::Done, .. }) => {
+                same(&scene.end, dir).and_then(|()| looked_up(&ran.calls, point))
+            }
+            _ => Err("it was noticed".to_owned()),
+        };
+        checked.map_err(|why| format!("{:?} at {}\n{why}", point.1, named(&ran, point.0)))
+    });
+    println!("{what}: {} transient faults, none noticed", points.len());
+}
+
+/// Operations that make something new each time they are executed.
+fn makes(name: &str) -> bool {
+    ["Create", "Allocate", "Register", "Run", "Request"].iter().any(|verb| name.starts_with(verb))
+}
+
+/// Between a create whose outcome was unknown and the same create again, AWS was asked.
+fn looked_up(calls: &Calls, (nth, fault): &(usize, Fault)) -> Result<(), String> {
+    if matches!(fault, Fault::Refuse { code, .. } if code == "ThrottlingException") {
+        return Ok(());
+    }
+    let calls: Vec<_> = calls.iter().collect();
+    let failed = calls[nth - 1];
+    let again = calls.iter().skip(*nth).position(|call| call.operation == failed.operation && call.body == failed.body);
+    let Some(again) = again.filter(|_| makes(&failed.operation.name)) else { return Ok(()) };
+    let between = &calls[*nth..*nth + again];
+    let asked =
+        between.iter().any(|call| call.operation.service == failed.operation.service && !call.operation.mutating);
+    if asked { Ok(()) } else { Err(format!("{} was sent again without a look", failed.operation)) }
+}
+
+fn provision() -> Scene<'static> {
+    Scene::new(Disk::default(), Order { file: ACME, goal: Goal::provision(), polls: 1 })
+}
+
+fn destroy() -> Scene<'static> {
+    Scene::new(made(ACME), Order { file: ACME, goal: Goal::destroy(), polls: 1 })
+}
+
+#[test]
+fn a_provision_that_fails_anywhere_leaves_nothing() {
+    rolls_back("provision", &provision());
+}
+
+#[test]
+fn a_provision_that_fails_anywhere_is_gone_on_with() {
+    goes_on("provision", &provision());
+}
+
+#[test]
+fn a_provision_shrugs_off_what_passes_by_itself() {
+    shrugs_off("provision", &provision());
+}
+
+#[test]
+fn a_change_that_fails_anywhere_is_undone_or_gone_on_with() {
+    let (before, after) = change();
+    let scene = Scene::new(made(&before), Order { file: &after, goal: Goal::provision(), polls: 1 });
+    rolls_back("change", &scene);
+    goes_on("change", &scene);
+    shrugs_off("change", &scene);
+}
+
+#[test]
+fn a_destroy_that_fails_anywhere_is_gone_on_with() {
+    goes_on("destroy", &destroy());
+    shrugs_off("destroy", &destroy());
+}
+
+/// Two deletes of a rollback fail for good: what is left is named exactly, and undone by the next attempt.
+#[test]
+fn a_rollback_that_gets_stuck_says_what_is_left_and_can_be_tried_again() {
+    let scene = provision();
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &scene.order, |wire, settings| {
+        settings.on_failure = Some(OnFailure::Rollback);
+        wire.trouble(Rule::new(denied(0)).operation("CreateService"));
+        wire.trouble(Rule::new(denied(0)).operation("DeleteVpc"));
+        wire.trouble(Rule::new(denied(0)).operation("DeleteRepository").nth(1));
+    });
+    let Ok(Report { outcome: Outcome::Failed { aftermath: Aftermath::Stuck(left), .. }, .. }) = ran.result else {
+        panic!("{}", told(&ran.result))
+    };
+    let mut left: Vec<_> = left.iter().map(|(address, _)| address.to_string()).collect();
+    left.sort();
+    let state = Disk::read(dir.path()).state();
+    let known: Vec<_> = state["resources"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(left, known, "what is left is what is known");
+    assert!(left.contains(&"network/vpc".to_owned()) && left.len() <= 3, "{left:?}");
+
+    let ended = roll_back(dir.path(), &scene.order).unwrap();
+    assert!(ended.left.is_empty(), "{ended:?}");
+    undone(&scene.before, dir.path()).unwrap();
+    assert!(roll_back(dir.path(), &scene.order).unwrap().undone.is_empty(), "there is nothing to undo any more");
+    run(dir.path(), &scene.order, |_, _| {}).result.unwrap();
+    same(&scene.end, dir.path()).unwrap();
+}
