@@ -61,7 +61,7 @@ async fn drift_is_told_by_the_exit_code_field_by_field_and_put_back() {
     assert_eq!(changed["fields"], json!([{ "field": "retention_days", "applied": 2557, "live": 1 }]));
 
     let refused = bench.run("drift --sandbox --accept").expect_code(2);
-    says(&refused, "storage/log-group/application: retention_days: the partner file says 2557");
+    says(&refused, "storage/log-group/application: retention_days: wanted is 2557");
     assert_eq!(bench.state_file(), before, "neither looking nor a refusal writes");
 
     let ran = bench.run("provision --sandbox --yes").expect_code(0);
@@ -89,7 +89,7 @@ async fn what_the_partner_file_has_come_to_say_is_taken_for_right() {
     })
     .await;
     let refused = bench.run("drift --sandbox --accept").expect_code(2);
-    says(&refused, "database/instance: instance_class: the partner file says");
+    says(&refused, "database/instance: instance_class: wanted is");
     bench.partner("acme", &format!("{}\ndb_instance_class = \"db.r6g.large\"\n", crate::bench::ACME));
     let ran = bench.run("drift --sandbox --accept --output json").expect_code(0);
     let told = one(&ran);
@@ -136,7 +136,7 @@ async fn what_was_forgotten_is_imported_again() {
     says(&ran, "storage/log-group/application is not in the state");
 
     let ran = bench.run("drift --sandbox").expect_code(2);
-    says(&ran, "carries our tags, not in the state");
+    says(&ran, "not in the state");
     says(&ran, "rcm import ADDRESS ID --partner acme");
     behind_its_back(&bench, keep_logs_for_a_day).await;
     let ran = bench.run("import storage/log-group/application /ecs/other --sandbox").expect_code(7);

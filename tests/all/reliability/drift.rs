@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_sdk_ec2::types::{IpPermission, IpRange};
 use rcm::engine::{
     model::Id,
     plan::{Action, Depth, Drift, Plan, Why},
@@ -232,5 +233,21 @@ fn an_orphan_is_taken_up_by_an_import_or_stays_one() {
         assert!(stage.plan(&acme()).await.is_empty());
         let again = rcm.import(&address, &Id::new(vpc.as_str())).await;
         assert!(matches!(again, Err(Error::Known { .. })), "{again:?}");
+    });
+}
+
+#[test]
+fn a_door_that_somebody_opens_in_a_security_group_is_seen() {
+    let disk = provisioned(&acme());
+    play(&disk, async |stage| {
+        let at = stage.at().await;
+        let anywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+        let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(anywhere).build();
+        let request = at.aws.ec2.authorize_security_group_ingress().group_id(at.id("security/group/service"));
+        let opened = request.ip_permissions(ssh).send().await.unwrap();
+        let id = opened.security_group_rules()[0].security_group_rule_id().unwrap();
+        let drift = stage.rcm(&acme(), Depth::Full).await.drift().await.unwrap();
+        let added: Vec<_> = drift.added.iter().map(|added| (&*added.kind, added.owned.id.as_str())).collect();
+        assert_eq!(added, [("ec2/security-group-rule", id)]);
     });
 }

@@ -84,7 +84,7 @@ impl Resource for ElasticIp {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:AllocateAddress", "ec2:CreateTags"],
+            write: &["ec2:AllocateAddress", "ec2:CreateTags", "ec2:DescribeTags"],
             read: &["ec2:DescribeAddresses"],
             delete: &["ec2:ReleaseAddress"],
         }

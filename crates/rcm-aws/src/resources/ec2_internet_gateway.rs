@@ -101,7 +101,7 @@ impl Resource for InternetGateway {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateInternetGateway", "ec2:CreateTags", "ec2:AttachInternetGateway"],
+            write: &["ec2:CreateInternetGateway", "ec2:CreateTags", "ec2:DescribeTags", "ec2:AttachInternetGateway"],
             read: &["ec2:DescribeInternetGateways"],
             delete: &["ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"],
         }

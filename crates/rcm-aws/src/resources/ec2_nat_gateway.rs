@@ -103,7 +103,7 @@ impl Resource for NatGateway {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateNatGateway", "ec2:CreateTags"],
+            write: &["ec2:CreateNatGateway", "ec2:CreateTags", "ec2:DescribeTags"],
             read: &["ec2:DescribeNatGateways"],
             delete: &["ec2:DeleteNatGateway"],
         }

@@ -146,6 +146,7 @@ impl Resource for RouteTable {
             write: &[
                 "ec2:CreateRouteTable",
                 "ec2:CreateTags",
+                "ec2:DescribeTags",
                 "ec2:CreateRoute",
                 "ec2:ReplaceRoute",
                 "ec2:DeleteRoute",

@@ -121,6 +121,7 @@ impl Resource for SecurityGroup {
             write: &[
                 "ec2:CreateSecurityGroup",
                 "ec2:CreateTags",
+                "ec2:DescribeTags",
                 "ec2:DescribeSecurityGroups",
                 "ec2:RevokeSecurityGroupEgress",
             ],

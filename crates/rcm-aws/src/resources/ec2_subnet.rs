@@ -93,7 +93,7 @@ impl Resource for Subnet {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateSubnet", "ec2:CreateTags"],
+            write: &["ec2:CreateSubnet", "ec2:CreateTags", "ec2:DescribeTags"],
             read: &["ec2:DescribeSubnets"],
             delete: &["ec2:DeleteSubnet"],
         }

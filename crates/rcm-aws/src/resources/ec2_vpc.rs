@@ -115,6 +115,7 @@ impl Resource for Vpc {
             write: &[
                 "ec2:CreateVpc",
                 "ec2:CreateTags",
+                "ec2:DescribeTags",
                 "ec2:ModifyVpcAttribute",
                 "ec2:RevokeSecurityGroupIngress",
                 "ec2:RevokeSecurityGroupEgress",

@@ -134,7 +134,7 @@ impl Resource for VpcEndpoint {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateVpcEndpoint", "ec2:CreateTags", "ec2:ModifyVpcEndpoint"],
+            write: &["ec2:CreateVpcEndpoint", "ec2:CreateTags", "ec2:DescribeTags", "ec2:ModifyVpcEndpoint"],
             read: &["ec2:DescribeVpcEndpoints"],
             delete: &["ec2:DeleteVpcEndpoints"],
         }

@@ -214,7 +214,13 @@ impl Resource for Service {
     fn actions() -> Actions {
         Actions {
             write: &["ecs:CreateService", "ecs:DescribeServices", "ecs:TagResource", "ecs:UpdateService"],
-            read: &["ecs:DescribeServices", "ecs:ListServices", "ecs:ListTagsForResource"],
+            read: &[
+                "ecs:DescribeClusters",
+                "ecs:DescribeServices",
+                "ecs:ListClusters",
+                "ecs:ListServices",
+                "ecs:ListTagsForResource",
+            ],
             delete: &["ecs:DeleteService", "ecs:UpdateService"],
         }
     }

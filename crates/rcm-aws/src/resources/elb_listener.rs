@@ -150,7 +150,11 @@ impl Resource for Listener {
                 "elasticloadbalancing:ModifyListener",
                 "acm:DescribeCertificate",
             ],
-            read: &["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"],
+            read: &[
+                "elasticloadbalancing:DescribeListeners",
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeTags",
+            ],
             delete: &["elasticloadbalancing:DeleteListener"],
         }
     }

@@ -205,7 +205,7 @@ impl Resource for Instance {
                 "ec2:DescribeVpcAttribute",
                 "ec2:DescribeVpcs",
             ],
-            read: &["rds:DescribeDBInstances"],
+            read: &["rds:DescribeDBInstances", "rds:ListTagsForResource"],
             delete: &[
                 "rds:DeleteDBInstance",
                 "rds:DeleteDBInstanceAutomatedBackup",

@@ -56,10 +56,7 @@ fn by_layer(drift: &Drift) -> BTreeMap<(usize, String), Vec<String>> {
     for Added { kind, owned } in &drift.added {
         let address = owned.address.as_ref().map_or("elsewhere/?", |address| address.as_str());
         let what = format!("{}  {}  {}", tail(address), paint(DIM, kind), owned.id);
-        add(
-            address,
-            format!("{} {what}  {}\n", paint(GREEN, "   +"), paint(YELLOW, "carries our tags, not in the state")),
-        );
+        add(address, format!("{} {what}  {}\n", paint(GREEN, "   +"), paint(YELLOW, "not in the state")));
     }
     let sorted = |mut rows: Vec<(String, String)>| {
         rows.sort();
@@ -136,7 +133,7 @@ fn refusal(Refusal { address, field, why }: &Refusal, next: &Next) -> String {
     let provision = next.command("provision --refresh full");
     match why {
         Why::WantsAnother { wanted } => format!(
-            "{what}{field}: the partner file says {}. Change that first, or put it back: {provision}",
+            "{what}{field}: wanted is {}. Change the partner file first, if it decides that, or put it back: {provision}",
             value::short(wanted)
         ),
         Why::WantsIt => format!("{what}: it is gone, and the partner file describes it. To make it again: {provision}"),
@@ -242,7 +239,7 @@ mod tests {
         Drift of acme/prod (account 123456789012, us-east-1)
 
         network
-           + subnet/private-c  ec2/subnet  subnet-9  carries our tags, not in the state
+           + subnet/private-c  ec2/subnet  subnet-9  not in the state
            ~ vpc  ec2/vpc  vpc-1
                  dns_support: true → false
                  tags: with "b"
@@ -251,7 +248,7 @@ mod tests {
            - log-group/application  logs/group  /ecs/acme  deleted outside rcm
 
         elsewhere
-           + ?  ec2/subnet  subnet-9  carries our tags, not in the state
+           + ?  ec2/subnet  subnet-9  not in the state
 
         Drift: 1 changed, 1 deleted, 2 added.
         compute/service was left unfinished by an earlier run, and was not compared
@@ -294,7 +291,7 @@ mod tests {
           network/old: it is gone
 
         Not taken for right
-          compute/cluster: container_insights: the partner file says "enabled". Change that first, or put it back: rcm provision --refresh full --partner acme
+          compute/cluster: container_insights: wanted is "enabled". Change the partner file first, if it decides that, or put it back: rcm provision --refresh full --partner acme
           network/nat/a: it is gone, and the partner file describes it. To make it again: rcm provision --refresh full --partner acme
           network/subnet/private-c: ec2/subnet subnet-9 is not in the state. Take it up, rcm import network/subnet/private-c subnet-9 --partner acme, or delete it in AWS
         "#);

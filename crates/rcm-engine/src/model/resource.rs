@@ -71,8 +71,8 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// What it leaves on purpose, it says by [`Cx::leaves`] before it sends the call.
     fn delete(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Every one that exists and carries the tags of `deployment`, whichever node it is: what nobody knows of is found so, and
-    /// a lost state is made again. Kinds that carry no tags have none to tell.
+    /// Every one that exists and belongs to `deployment` by its tags, whichever node it is: what nobody knows of is found so,
+    /// and a lost state is made again. Kinds that carry no tags have none to tell.
     fn list(cloud: &Self::Cloud, deployment: &Deployment) -> impl Future<Output = Result<Vec<Owned>, Fault>> + Send {
         let _ = (cloud, deployment);
         async { Ok(Vec::new()) }

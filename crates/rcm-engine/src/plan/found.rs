@@ -9,6 +9,7 @@ use super::{
     diff::{FieldChange, Sides, difference, same},
     drift::{Added, Possessions, possessions},
     make::topological,
+    refresh::hide,
 };
 use crate::{
     model::{
@@ -40,19 +41,29 @@ pub struct Rebuilt {
     pub unplaced: Vec<Added>,
 }
 
+/// Where to look, and what is not to be believed there.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The kinds.
+    pub registry: &'a Registry,
+    /// Fields (kind, field) that this endpoint is known not to report; they count as unseen.
+    pub unreported: &'a BTreeSet<(String, String)>,
+}
+
 /// Looks at the resource `id` as what `node` wants; `None` if it does not exist. Its references are those that `state` knows.
 pub async fn find_out(
-    registry: &Registry,
+    view: View<'_>,
     state: &State,
     node: &Node,
     generation: u32,
     id: &Id,
 ) -> Result<Option<Found>, Fault> {
-    let resource = registry.get(node.kind)?;
+    let resource = view.registry.get(node.kind)?;
     let facts = Facts::current(state, node.dependencies().into_keys());
     let identity = identity(state, &node.address, generation);
     let target = target(&identity, &facts);
-    let Some(seen) = resource.read(target, id).await? else { return Ok(None) };
+    let Some(mut seen) = resource.read(target, id).await? else { return Ok(None) };
+    hide(node.kind, &mut seen, view.unreported);
     let wanted = resolve(&node.spec, &facts).value;
     let sides = Sides { wanted: &node.spec, applied: &wanted, live: &seen.fields };
     let differences = difference(&sides, &facts, resource.replace_on());
@@ -108,14 +119,14 @@ fn target<'a>(identity: &'a Identity, facts: &'a Facts) -> Target<'a> {
 ///
 /// `graph` is walked in the order of dependencies, so that what is found by the name of something else finds it. `None` if
 /// nothing in the cloud carries the deployment's tags.
-pub async fn rebuild(registry: &Registry, deployment: &Deployment, graph: &Graph) -> Result<Option<Rebuilt>, Fault> {
-    let owned = possessions(registry, deployment).await?;
+pub async fn rebuild(view: View<'_>, deployment: &Deployment, graph: &Graph) -> Result<Option<Rebuilt>, Fault> {
+    let owned = possessions(view.registry, deployment).await?;
     if owned.is_empty() {
         return Ok(None);
     }
     let state = State::new(deployment.clone());
     let rebuilt = Rebuilt { state, missing: Vec::new(), unwanted: Vec::new(), unplaced: Vec::new() };
-    let mut builder = Builder { registry, owned, rebuilt };
+    let mut builder = Builder { view, owned, rebuilt };
     let nodes = topological(graph);
     for node in &nodes {
         builder.node(node).await?;
@@ -135,7 +146,7 @@ pub async fn rebuild(registry: &Registry, deployment: &Deployment, graph: &Graph
 }
 
 struct Builder<'a> {
-    registry: &'a Registry,
+    view: View<'a>,
     owned: Possessions,
     rebuilt: Rebuilt,
 }
@@ -146,7 +157,7 @@ impl Builder<'_> {
         for generation in self.generations(node) {
             let current = self.rebuilt.state.resources.contains_key(&node.address);
             let Some(id) = self.look_up(node, generation).await? else { continue };
-            let found = find_out(self.registry, &self.rebuilt.state, node, generation, &id).await?;
+            let found = find_out(self.view, &self.rebuilt.state, node, generation, &id).await?;
             let Some(Found { record, .. }) = found else { continue };
             if current {
                 self.rebuilt.state.superseded.push(record);
@@ -186,7 +197,7 @@ impl Builder<'_> {
         let facts = Facts::current(state, node.dependencies().into_keys());
         let missing = node.dependencies().into_keys().any(|needed| !state.resources.contains_key(&needed));
         let identity = identity(state, &node.address, generation);
-        let found = self.registry.get(node.kind)?.find(target(&identity, &facts), &node.spec).await;
+        let found = self.view.registry.get(node.kind)?.find(target(&identity, &facts), &node.spec).await;
         match found {
             // What hangs on something that is not there cannot be looked up by it, and is not there either.
             Err(fault) if missing && fault.service == "rcm" => Ok(None),
@@ -216,7 +227,7 @@ impl Builder<'_> {
         let state = &self.rebuilt.state;
         let identity = identity(state, &address, owned.generation);
         let facts = Facts::default();
-        let resource = self.registry.get(kind)?;
+        let resource = self.view.registry.get(kind)?;
         let Some(Snapshot { fields, outputs }) = resource.read(target(&identity, &facts), &owned.id).await? else {
             return Ok(());
         };

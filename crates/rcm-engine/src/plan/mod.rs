@@ -13,7 +13,7 @@ pub use diff::{FieldChange, Origin};
 pub use drift::{
     Acceptance, Added, Changed, Deleted, Deviation, Drift, Possessions, Refusal, Why, accept, possessions,
 };
-pub use found::{Found, Rebuilt, find_out, rebuild};
+pub use found::{Found, Rebuilt, View, find_out, rebuild};
 pub use make::{PlanError, Wanted, make};
 pub use refresh::{Depth, Live, refresh};
 pub use step::{Action, Blocked, Plan, Repair, Step};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcm_engine::{
     model::{Address, Id, Identity, Node, Target},
-    plan::{FieldChange, Found, find_out},
+    plan::{FieldChange, Found, View, find_out},
     store::{Entry, Facts, Ledger, Record, State},
 };
 
@@ -49,7 +49,7 @@ impl Environment {
         if !resource.fits(target(&identity, &facts), id, &node.spec)? {
             return Err(unlike(Vec::new()));
         }
-        let found = find_out(&self.registry, state, node, 1, id).await?;
+        let found = find_out(self.view(), state, node, 1, id).await?;
         let found = found.ok_or_else(|| Error::NotThere { address: address.clone(), id: id.clone() })?;
         let forced = found.differences.iter().filter(|change| change.forces_replacement);
         let forced: Vec<FieldChange> = forced.cloned().collect();
@@ -81,6 +81,10 @@ impl Environment {
         ledger.append(Entry::Moved { from: from.clone(), to: to.clone() }).await?;
         ledger.checkpoint()?;
         Ok(())
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        View { registry: &self.registry, unreported: &self.settings.unreported }
     }
 
     async fn claim(&self, state: &State, record: &Record) -> Result<(), Error> {

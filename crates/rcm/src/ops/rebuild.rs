@@ -23,7 +23,7 @@ impl Environment {
             None => zones::asked(&self.aws, &self.config).await?,
         };
         let graph = blueprint::graph(&self.config, &zones).map_err(Error::Graph)?;
-        let rebuilt = rebuild(&self.registry, &self.deployment, &graph).await?;
+        let rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
         let rebuilt = rebuilt.ok_or_else(|| Error::NothingThere {
             partner: self.config.partner.clone(),
             environment: self.config.environment.clone(),
