@@ -148,7 +148,11 @@ impl CommandError {
             Error::OtherKind { .. } => Self::from_error(Exit::Refused, error)
                 .hint(format!("what is in the state: {}", next.command("state list"))),
             Error::NoState { .. } => {
-                Self::from_error(Exit::Failed, error).hint(format!("provision it: {}", next.command("provision")))
+                Self::from_error(Exit::Failed, error).hint(format!(
+                    "provision it: {}; or, if AWS has it and the state was lost: {}",
+                    next.command("provision"),
+                    next.command("state rebuild")
+                ))
             }
             Error::Graph(_) | Error::Plan(_) => {
                 Self::from_error(Exit::Failed, error).hint("this is a mistake in rcm; nothing was changed")

@@ -234,7 +234,7 @@ impl Store {
         }
     }
 
-    fn is_of_an_older_format(&self) -> bool {
+    pub(super) fn is_of_an_older_format(&self) -> bool {
         let head = std::fs::read(self.state_path()).ok();
         let head = head.and_then(|bytes| serde_json::from_slice::<Version>(&bytes).ok());
         head.is_some_and(|head| head.version < STATE_VERSION)

@@ -89,9 +89,11 @@ mod tests {
         assert_eq!((state.version, state.serial, state.resources.len()), (STATE_VERSION, 7, 1));
         assert_eq!(std::fs::read_to_string(store.state_path()).unwrap(), text, "reading writes nothing");
 
-        let ledger = ledger(&store).await;
+        let ledger = self::ledger(&store).await;
         ledger.append(Entry::Gone { address: Address::new("network/vpc").unwrap(), generation: 1 }).await.unwrap();
-        ledger.checkpoint().unwrap();
+        drop(ledger);
+        assert!(store.load().unwrap().unwrap().resources.is_empty(), "a run that is cut off is gone on with");
+        self::ledger(&store).await.checkpoint().unwrap();
         let backup = store.state_path().with_added_extension("backup-7");
         assert_eq!(std::fs::read_to_string(backup).unwrap(), text);
         let saved: Value = serde_json::from_slice(&std::fs::read(store.state_path()).unwrap()).unwrap();
