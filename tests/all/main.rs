@@ -7,4 +7,5 @@ mod moto;
 mod plans;
 mod reliability;
 mod sandbox;
+mod upkeep;
 mod wiring;

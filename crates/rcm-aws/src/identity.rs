@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rcm_engine::model::Identity;
+use rcm_engine::model::{Address, Deployment, Fault, FaultKind, Id, Identity, Owned};
 use sha2::{Digest, Sha256};
 
 /// The partner that a resource belongs to.
@@ -48,9 +48,41 @@ pub fn owns<'t>(identity: &Identity, tags: impl IntoIterator<Item = (&'t str, &'
     ownership(identity).iter().all(|(key, value)| found.get(key) == Some(&value.as_str()))
 }
 
+/// What a resource with these tags is, if they say that it belongs to `deployment`.
+pub fn belongs<'t>(
+    deployment: &Deployment,
+    id: impl Into<Id>,
+    tags: impl IntoIterator<Item = (&'t str, &'t str)>,
+) -> Option<Owned> {
+    let found: BTreeMap<_, _> = tags.into_iter().collect();
+    let says = |key: &str, value: &String| found.get(key) == Some(&value.as_str());
+    (says(PARTNER, &deployment.partner) && says(ENVIRONMENT, &deployment.environment)).then(|| Owned {
+        address: found.get(ADDRESS).and_then(|address| Address::new(*address).ok()),
+        generation: found.get(GENERATION).and_then(|generation| generation.parse().ok()).unwrap_or(1),
+        id: id.into(),
+    })
+}
+
+/// Refuses a resource whose tags say that it belongs to another deployment.
+pub fn unclaimed<'t>(identity: &Identity, tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<(), Fault> {
+    let found: BTreeMap<_, _> = tags.into_iter().collect();
+    let deployment = &identity.deployment;
+    let own = [(PARTNER, &deployment.partner), (ENVIRONMENT, &deployment.environment)];
+    let other = own.iter().find_map(|(key, own)| Some((key, found.get(*key).filter(|found| *found != own)?)));
+    other.map_or(Ok(()), |(key, value)| {
+        let message = format!("its tag {key} says {value}: it belongs to another deployment");
+        Err(Fault::ours(FaultKind::Exists, "claim", "AnothersResource", message))
+    })
+}
+
 /// `acme-rcm-prod`: what every name begins with.
 pub fn prefix(identity: &Identity) -> String {
-    format!("{}-{}", identity.deployment.project, identity.deployment.environment)
+    stem(&identity.deployment)
+}
+
+/// `acme-rcm-prod`: what every name of a deployment begins with.
+pub fn stem(deployment: &Deployment) -> String {
+    format!("{}-{}", deployment.project, deployment.environment)
 }
 
 /// The `Name` tag: the prefix and the address without its layer.
@@ -85,8 +117,6 @@ pub fn logical_name(identity: &Identity, live: &str, base: &str, limit: usize) -
 mod tests {
     use std::sync::Arc;
 
-    use rcm_engine::model::{Address, Deployment};
-
     use super::*;
 
     fn identity(generation: u32) -> Identity {
@@ -110,6 +140,25 @@ mod tests {
         assert!(owns(&identity, all()));
         assert!(!owns(&identity, all().filter(|(key, _)| *key != ENVIRONMENT)));
         assert!(!owns(&self::identity(2), all()));
+    }
+
+    #[test]
+    fn what_carries_the_deployments_tags_belongs_to_it_and_what_carries_anothers_is_not_claimed() {
+        let identity = identity(2);
+        let tags = tags(&identity);
+        let with = |key: &'static str, value: &'static str| {
+            let mut tags: BTreeMap<&str, &str> = tags.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            tags.insert(key, value);
+            tags
+        };
+        let known = belongs(&identity.deployment, "vpc-1", with("a", "b")).unwrap();
+        assert_eq!((known.address.as_ref(), known.generation), (Some(&identity.address), 2));
+        assert_eq!(belongs(&identity.deployment, "vpc-1", with(ADDRESS, "No address")).unwrap().address, None);
+        assert_eq!(belongs(&identity.deployment, "vpc-1", with(PARTNER, "other")), None);
+        assert!(unclaimed(&identity, with(ADDRESS, "network/vpc")).is_ok(), "it may be another node of ours");
+        assert!(unclaimed(&identity, []).is_ok());
+        let error = unclaimed(&identity, with(PARTNER, "other")).unwrap_err();
+        assert!(error.message.contains("rcm:partner says other"), "{error}");
     }
 
     #[test]

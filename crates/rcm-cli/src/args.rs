@@ -24,6 +24,10 @@ pub(crate) enum Verb {
     Plan(PlanArgs),
     /// Take the environment away; logs, final snapshots and their key are kept
     Destroy(Destroy),
+    /// Show what was changed, deleted or added outside rcm, field by field
+    Drift(DriftArgs),
+    /// Take up a resource that exists as one of the partner file's
+    Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
     Rollback,
     /// Print what others need to know: host names, URLs, ARNs
@@ -134,6 +138,23 @@ pub(crate) struct Destroy {
     pub(crate) purge: bool,
 }
 
+/// Options of `drift`.
+#[derive(Debug, Args)]
+pub(crate) struct DriftArgs {
+    /// Take for right what the partner file allows; AWS is left alone
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// What it is in the partner file's graph, as in `network/vpc`
+    pub(crate) address: Address,
+    /// What AWS calls it: an id, an ARN or a name, as `state list` shows them
+    pub(crate) id: String,
+}
+
 /// Options of `output`.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
@@ -173,6 +194,19 @@ pub(crate) enum StateVerb {
     Rm {
         /// As in `network/vpc`
         address: Address,
+    },
+    /// Give a resource another address of the partner file's graph
+    Mv {
+        /// As it is now
+        from: Address,
+        /// As it is to be
+        to: Address,
+    },
+    /// Make a lost state again, from what AWS has; changes nothing in AWS
+    Rebuild {
+        /// Although there is a state; it is kept beside the new one
+        #[arg(long)]
+        force: bool,
     },
     /// Say who holds the lock; a lock ends with its process, so there is never one to break
     Unlock,

@@ -4,10 +4,14 @@ use std::{error::Error as StdError, fmt, io};
 
 use rcm::{
     Error,
-    engine::{model::Fault, plan::Blocked, store::StoreError},
+    engine::{
+        model::{Fault, references},
+        plan::{Blocked, FieldChange},
+        store::StoreError,
+    },
 };
 
-use crate::session::Next;
+use crate::{render::value::short, session::Next};
 
 /// How the command ends. `docs/commands.md` has the same table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +131,28 @@ impl CommandError {
             Error::Declined => Self::from_error(Exit::NotApproved, error),
             Error::NotInState(_) => Self::from_error(Exit::Failed, error)
                 .hint(format!("what is in the state: {}", next.command("state list"))),
+            Error::StateExists(_) => Self::from_error(Exit::Refused, error).hint(format!(
+                "to make a new one and keep this one beside it: {}",
+                next.command("state rebuild --force")
+            )),
+            Error::NothingThere { .. } => {
+                Self::from_error(Exit::Failed, error).hint(format!("to make it: {}", next.command("provision")))
+            }
+            Error::NotWanted(_) => Self::from_error(Exit::Refused, error)
+                .hint(format!("what it describes: {}", next.command("graph --output json"))),
+            Error::Known { .. } => Self::from_error(Exit::Refused, error)
+                .hint(format!("what is in the state: {}", next.command("state list"))),
+            Error::NotThere { .. } => Self::from_error(Exit::Failed, error)
+                .hint("give it as AWS calls it in this account and region: an id, an ARN or a name"),
+            Error::Unlike { fields, .. } => unlike(error, fields, next),
+            Error::OtherKind { .. } => Self::from_error(Exit::Refused, error)
+                .hint(format!("what is in the state: {}", next.command("state list"))),
             Error::NoState { .. } => {
-                Self::from_error(Exit::Failed, error).hint(format!("provision it: {}", next.command("provision")))
+                Self::from_error(Exit::Failed, error).hint(format!(
+                    "provision it: {}; or, if AWS has it and the state was lost: {}",
+                    next.command("provision"),
+                    next.command("state rebuild")
+                ))
             }
             Error::Graph(_) | Error::Plan(_) => {
                 Self::from_error(Exit::Failed, error).hint("this is a mistake in rcm; nothing was changed")
@@ -148,6 +172,11 @@ fn store(error: &StoreError, next: &Next) -> CommandError {
         StoreError::Locked { .. } => is(Exit::Locked).hint(
             "wait for it, or give --lock-timeout 10m to wait here; a lock ends with its process, so there is never one \
              to break",
+        ),
+        StoreError::Older { .. } => is(Exit::Damaged)
+            .hint("the file is as it was; use the rcm that wrote it, or make a new one with `state rebuild --force`"),
+        StoreError::Unfinished { .. } => is(Exit::Damaged).hint(
+            "nothing was changed; finish that run with the rcm that began it (`rcm provision`), then use this one",
         ),
         StoreError::Newer { .. } => {
             is(Exit::Damaged).hint("the file is as it was; use the rcm that wrote it, or a newer one")
@@ -221,6 +250,25 @@ pub(crate) fn advice(fault: &Fault, next: &Next) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn unlike(error: &Error, fields: &[FieldChange], next: &Next) -> CommandError {
+    let line = |FieldChange { field, before, after, .. }: &FieldChange| {
+        let missing = references(after).into_iter().next();
+        match missing {
+            Some(missing) => format!("{field}: {}, and {} is not in the state yet", short(before), missing.address),
+            None => format!("{field}: {}, and the partner file says {}", short(before), short(after)),
+        }
+    };
+    let needed = fields.iter().find_map(|change| references(&change.after).into_iter().next());
+    let causes = fields.iter().map(line).collect();
+    let error = CommandError { causes, ..CommandError::new(Exit::Refused, error.to_string()) };
+    match needed {
+        Some(needed) => {
+            error.hint(format!("import that first: {}", next.command(&format!("import {} ID", needed.address))))
+        }
+        None => error.hint("change the partner file to what it is, or let rcm make one of its own"),
+    }
 }
 
 fn blocked(blocked: &[Blocked], next: &Next) -> CommandError {

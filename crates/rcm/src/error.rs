@@ -1,8 +1,10 @@
 //! What can go wrong, for programs to match on.
 
+use std::path::PathBuf;
+
 use rcm_engine::{
-    model::{Address, Fault, GraphError},
-    plan::{Plan, PlanError},
+    model::{Address, Fault, GraphError, Id},
+    plan::{FieldChange, Plan, PlanError},
     store::StoreError,
 };
 
@@ -59,6 +61,56 @@ pub enum Error {
     /// Something was asked for that the state does not have.
     #[error("{0} is not in the state")]
     NotInState(Address),
+    /// There is a state already where one is to be made.
+    #[error("{} is there already", .0.display())]
+    StateExists(PathBuf),
+    /// Nothing in the cloud carries the deployment's tags.
+    #[error("nothing in the account and region belongs to {partner}/{environment}: no resource carries its tags")]
+    NothingThere {
+        /// The partner.
+        partner: String,
+        /// The environment.
+        environment: String,
+    },
+    /// The partner file describes no such resource.
+    #[error("the partner file describes no {0}")]
+    NotWanted(Address),
+    /// The state has it already.
+    #[error("{what} is in the state already{}", if *what == address.as_str() { String::new() } else { format!(", as {address}") })]
+    Known {
+        /// The address or id that was named.
+        what: String,
+        /// The node that has it.
+        address: Address,
+    },
+    /// There is no resource of that id.
+    #[error("there is no {id} to be {address}")]
+    NotThere {
+        /// The node.
+        address: Address,
+        /// The id that was named.
+        id: Id,
+    },
+    /// A resource is not what the partner file wants, and cannot be made so without replacing it.
+    #[error("{id} cannot become {address}{}", if fields.is_empty() { ": the partner file gives it another name, and a name cannot be changed" } else { ": what cannot be changed is not as the partner file says" })]
+    Unlike {
+        /// The node.
+        address: Address,
+        /// The id that was named.
+        id: Id,
+        /// The fields that differ and cannot be changed; none where it is the name.
+        fields: Vec<FieldChange>,
+    },
+    /// A resource cannot get the address of another kind of resource.
+    #[error("{address} is of kind {wanted}, and this is of kind {is}")]
+    OtherKind {
+        /// The node.
+        address: Address,
+        /// The resource's kind.
+        is: String,
+        /// The node's kind.
+        wanted: String,
+    },
     /// There is no state yet.
     #[error("nothing has been provisioned yet for {partner}/{environment}: no state file")]
     NoState {

@@ -4,5 +4,9 @@
 
 mod canon;
 mod crash;
+mod drift;
 mod fail;
+mod rebuild;
+mod stage;
+mod tampering;
 mod world;

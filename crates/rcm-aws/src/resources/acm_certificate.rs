@@ -10,9 +10,9 @@
 //! lists the domain among its alternative names. ListCertificates leaves out all but RSA certificates unless told not to.
 
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag, ValidationMethod,
+    CertificateDetail, CertificateStatus, CertificateSummary, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag, ValidationMethod,
 };
-use rcm_engine::model::{Actions, Fault, Id, Observed, Pace, Readiness, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Observed, Owned, Pace, Readiness, Resource};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -91,8 +91,10 @@ impl Resource for Certificate {
     }
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
-        for arn in usable(cx.cloud, &spec.domain).await? {
-            if owned(cx, &arn).await? {
+        let all = usable(cx.cloud).await?.into_iter();
+        let ours = all.filter(|certificate| certificate.domain_name() == Some(&spec.domain));
+        for arn in ours.filter_map(|certificate| certificate.certificate_arn) {
+            if identity::owns(cx.identity, pairs(&tags_of(cx.cloud, &arn).await?)) {
                 return Ok(Some(Id::from(arn)));
             }
         }
@@ -102,6 +104,21 @@ impl Resource for Certificate {
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.acm.delete_certificate().certificate_arn(id.as_str());
         request.send().await.map(drop).map_err(fault("acm", "DeleteCertificate"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let mut found = Vec::new();
+        for arn in usable(aws).await?.into_iter().filter_map(|certificate| certificate.certificate_arn) {
+            let tags = tags_of(aws, &arn).await?;
+            found.extend(identity::belongs(deployment, arn, pairs(&tags)));
+        }
+        Ok(found)
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        identity::unclaimed(cx.identity, pairs(&tags_of(cx.cloud, id.as_str()).await?))?;
+        let request = cx.cloud.acm.add_tags_to_certificate().certificate_arn(id.as_str()).set_tags(Some(tags(cx)?));
+        request.send().await.map(drop).map_err(fault("acm", "AddTagsToCertificate"))
     }
 
     fn actions() -> Actions {
@@ -124,23 +141,23 @@ async fn describe(aws: &Aws, id: &Id) -> Result<Option<CertificateDetail>, Fault
     Ok(answer.and_then(|answer| answer.certificate))
 }
 
-/// The certificates for `domain` that are or may yet be issued.
-async fn usable(aws: &Aws, domain: &str) -> Result<Vec<String>, Fault> {
+/// The certificates that are or may yet be issued.
+async fn usable(aws: &Aws) -> Result<Vec<CertificateSummary>, Fault> {
     let every_key = KeyAlgorithm::values().iter().map(|key| KeyAlgorithm::from(*key)).collect();
     let request = aws.acm.list_certificates().includes(Filters::builder().set_key_types(Some(every_key)).build());
     let request = request.certificate_statuses(CertificateStatus::PendingValidation);
     let pages = request.certificate_statuses(CertificateStatus::Issued).into_paginator().items().send();
-    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("acm", "ListCertificates"))?;
-    let ours = all.into_iter().filter(|certificate| certificate.domain_name() == Some(domain));
-    Ok(ours.filter_map(|certificate| certificate.certificate_arn).collect())
+    pages.collect::<Result<_, _>>().await.map_err(fault("acm", "ListCertificates"))
 }
 
-async fn owned(cx: &Cx<'_>, arn: &str) -> Result<bool, Fault> {
-    let request = cx.cloud.acm.list_tags_for_certificate().certificate_arn(arn);
-    let Some(answer) = absent(request.send().await.map_err(fault("acm", "ListTagsForCertificate")))? else {
-        return Ok(false);
-    };
-    Ok(identity::owns(cx.identity, answer.tags().iter().filter_map(|tag| Some((tag.key(), tag.value()?)))))
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Vec<Tag>, Fault> {
+    let request = aws.acm.list_tags_for_certificate().certificate_arn(arn);
+    let answer = absent(request.send().await.map_err(fault("acm", "ListTagsForCertificate")))?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default())
+}
+
+fn pairs(tags: &[Tag]) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().filter_map(|tag| Some((tag.key(), tag.value()?)))
 }
 
 fn readiness(certificate: &CertificateDetail) -> Readiness {

@@ -102,6 +102,10 @@ impl Resource for ScalingPolicy {
         sent.map(drop).map_err(fault("application-autoscaling", "DeleteScalingPolicy"))
     }
 
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        place(id).is_ok_and(|(_, name)| name == physical_name(cx.identity, &spec.name, NAME_LIMIT))
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[

@@ -6,8 +6,10 @@
 //! ("ECS service doesn't exist"). A desired count below the minimum is raised to it, so a service that must not run yet
 //! needs a minimum of 0. Deregistering takes the target's policies and their alarms along.
 
+use std::collections::HashMap;
+
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget as Described, ServiceNamespace};
-use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,7 +17,11 @@ use super::{
     batch::in_order,
     ecs_service::Service,
 };
-use crate::{Aws, classify::fault, identity};
+use crate::{
+    Aws,
+    classify::{absent, fault, missing},
+    identity,
+};
 
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
@@ -50,11 +56,10 @@ impl Resource for ScalableTarget {
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let service = cx.id(&spec.service)?;
-        let tags = identity::tags(cx.identity).into_iter().map(|(key, value)| (key.to_owned(), value));
         let request = cx.cloud.autoscaling.register_scalable_target().service_namespace(ServiceNamespace::Ecs);
         let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
         let request = request.resource_id(resource_id(&service)).min_capacity(spec.min).max_capacity(spec.max);
-        let sent = request.set_tags(Some(tags.collect())).send().await;
+        let sent = request.set_tags(Some(tags(cx))).send().await;
         sent.map_err(fault("application-autoscaling", "RegisterScalableTarget"))?;
         Ok(Id::from(resource_id(&service)))
     }
@@ -82,19 +87,33 @@ impl Resource for ScalableTarget {
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
         let id = Id::from(resource_id(&cx.id(&spec.service)?));
-        let Some(arn) = targets(cx.cloud, &[&id]).await?.pop().and_then(|target| target.scalable_target_arn) else {
-            return Ok(None);
-        };
-        let answer = cx.cloud.autoscaling.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = answer.map_err(fault("application-autoscaling", "ListTagsForResource"))?;
-        let tags = answer.tags().into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
-        Ok(identity::owns(cx.identity, tags).then_some(id))
+        let Some(target) = targets(cx.cloud, &[&id]).await?.pop() else { return Ok(None) };
+        Ok(identity::owns(cx.identity, pairs(&tags_of(cx.cloud, &target).await?)).then_some(id))
     }
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.autoscaling.deregister_scalable_target().service_namespace(ServiceNamespace::Ecs);
         let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount).resource_id(id.as_str());
         request.send().await.map(drop).map_err(fault("application-autoscaling", "DeregisterScalableTarget"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let stem = identity::stem(deployment);
+        let mut found = Vec::new();
+        for target in targets(aws, &[]).await?.iter().filter(|target| target.resource_id().contains(&stem)) {
+            let tags = tags_of(aws, target).await?;
+            found.extend(identity::belongs(deployment, target.resource_id(), pairs(&tags)));
+        }
+        Ok(found)
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        let target = targets(cx.cloud, &[id]).await?.pop();
+        let target = target.ok_or_else(|| missing("application-autoscaling", "DescribeScalableTargets", "target"))?;
+        identity::unclaimed(cx.identity, pairs(&tags_of(cx.cloud, &target).await?))?;
+        let request = cx.cloud.autoscaling.tag_resource().set_resource_arn(target.scalable_target_arn);
+        let sent = request.set_tags(Some(tags(cx))).send().await;
+        sent.map(drop).map_err(fault("application-autoscaling", "TagResource"))
     }
 
     fn actions() -> Actions {
@@ -112,10 +131,26 @@ impl Resource for ScalableTarget {
     }
 }
 
+fn tags(cx: &Cx<'_>) -> HashMap<String, String> {
+    identity::tags(cx.identity).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+async fn tags_of(aws: &Aws, target: &Described) -> Result<HashMap<String, String>, Fault> {
+    let Some(arn) = target.scalable_target_arn() else { return Ok(HashMap::new()) };
+    let answer = aws.autoscaling.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = absent(answer.map_err(fault("application-autoscaling", "ListTagsForResource")))?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default())
+}
+
+fn pairs(tags: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// Those of these ids, or all if there are none.
 async fn targets(aws: &Aws, ids: &[&Id]) -> Result<Vec<Described>, Fault> {
     let request = aws.autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
     let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
-    let request = request.set_resource_ids(Some(ids.iter().map(ToString::to_string).collect()));
+    let request = request.set_resource_ids((!ids.is_empty()).then(|| ids.iter().map(ToString::to_string).collect()));
     let pages = request.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(fault("application-autoscaling", "DescribeScalableTargets"))
 }

@@ -5,13 +5,13 @@
 //! Surprises: no client token, and an account gets five by default. The answers are not paged. An address costs money also
 //! when nothing uses it, and cannot be released before the NAT gateway that uses it is gone.
 
-use aws_sdk_ec2::types::{DomainType, ResourceType};
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Resource};
+use aws_sdk_ec2::types::{Address, DomainType, ResourceType};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
 };
 use crate::{
     Aws,
@@ -71,9 +71,20 @@ impl Resource for ElasticIp {
         request.send().await.map(drop).map_err(fault("ec2", "ReleaseAddress"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let answer = aws.ec2.describe_addresses().set_filters(Some(of(deployment))).send().await;
+        let answer = answer.map_err(fault("ec2", "DescribeAddresses"))?;
+        let listed = |address: &Address| listed(deployment, address.allocation_id(), address.tags());
+        Ok(answer.addresses().iter().filter_map(listed).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:AllocateAddress", "ec2:CreateTags"],
+            write: &["ec2:AllocateAddress", "ec2:CreateTags", "ec2:DescribeTags"],
             read: &["ec2:DescribeAddresses"],
             delete: &["ec2:ReleaseAddress"],
         }

@@ -7,12 +7,12 @@
 //! address of the VPC is still mapped; so another VPC means another gateway, not the same one moved.
 
 use aws_sdk_ec2::types::{InternetGateway as Gateway, ResourceType};
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_vpc::Vpc,
 };
 use crate::{
@@ -88,9 +88,20 @@ impl Resource for InternetGateway {
         request.send().await.map(drop).map_err(fault("ec2", "DeleteInternetGateway"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let request = aws.ec2.describe_internet_gateways().set_filters(Some(of(deployment)));
+        let pages = request.into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeInternetGateways"))?;
+        Ok(all.iter().filter_map(|gateway| listed(deployment, gateway.internet_gateway_id(), gateway.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateInternetGateway", "ec2:CreateTags", "ec2:AttachInternetGateway"],
+            write: &["ec2:CreateInternetGateway", "ec2:CreateTags", "ec2:DescribeTags", "ec2:AttachInternetGateway"],
             read: &["ec2:DescribeInternetGateways"],
             delete: &["ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"],
         }

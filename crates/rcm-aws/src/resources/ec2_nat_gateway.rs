@@ -9,12 +9,12 @@
 //! A deleted one stays visible for an hour.
 
 use aws_sdk_ec2::types::{NatGateway as Gateway, NatGatewayState as State, ResourceType};
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Pace, Readiness, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_elastic_ip::ElasticIp,
     ec2_subnet::Subnet,
 };
@@ -89,9 +89,21 @@ impl Resource for NatGateway {
         request.send().await.map(drop).map_err(fault("ec2", "DeleteNatGateway"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let usable = filter("state", ["pending".to_owned(), "available".to_owned()]);
+        let request = aws.ec2.describe_nat_gateways().set_filter(Some(of(deployment))).filter(usable);
+        let pages = request.into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeNatGateways"))?;
+        Ok(all.iter().filter_map(|gateway| listed(deployment, gateway.nat_gateway_id(), gateway.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateNatGateway", "ec2:CreateTags"],
+            write: &["ec2:CreateNatGateway", "ec2:CreateTags", "ec2:DescribeTags"],
             read: &["ec2:DescribeNatGateways"],
             delete: &["ec2:DeleteNatGateway"],
         }

@@ -12,12 +12,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{ResourceType, RouteTable as Table};
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_internet_gateway::InternetGateway,
     ec2_nat_gateway::NatGateway,
     ec2_route::{Hop, Next, live_routes, steps, take},
@@ -130,11 +130,23 @@ impl Resource for RouteTable {
         request.send().await.map(drop).map_err(fault("ec2", "DeleteRouteTable"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let request = aws.ec2.describe_route_tables().set_filters(Some(of(deployment)));
+        let pages = request.into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeRouteTables"))?;
+        Ok(all.iter().filter_map(|table| listed(deployment, table.route_table_id(), table.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[
                 "ec2:CreateRouteTable",
                 "ec2:CreateTags",
+                "ec2:DescribeTags",
                 "ec2:CreateRoute",
                 "ec2:ReplaceRoute",
                 "ec2:DeleteRoute",

@@ -8,12 +8,12 @@
 //! names it, nor until AWS has released the network interfaces of its members, minutes after they are gone.
 
 use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType};
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_security_group_rule::revoke_ours_that_name,
     ec2_vpc::Vpc,
 };
@@ -105,11 +105,23 @@ impl Resource for SecurityGroup {
         deleted
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let request = aws.ec2.describe_security_groups().set_filters(Some(of(deployment)));
+        let pages = request.into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeSecurityGroups"))?;
+        Ok(all.iter().filter_map(|group| listed(deployment, group.group_id(), group.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[
                 "ec2:CreateSecurityGroup",
                 "ec2:CreateTags",
+                "ec2:DescribeTags",
                 "ec2:DescribeSecurityGroups",
                 "ec2:RevokeSecurityGroupEgress",
             ],

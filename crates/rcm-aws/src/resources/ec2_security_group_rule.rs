@@ -12,13 +12,13 @@ use aws_sdk_ec2::types::{
     IpPermission, IpRange, ResourceType, SecurityGroupRule as Rule, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
     UserIdGroupPair,
 };
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, owned, tagged},
     ec2_security_group::SecurityGroup,
 };
 use crate::{
@@ -142,15 +142,37 @@ impl Resource for SecurityGroupRule {
         }
     }
 
+    /// Also what others have added to our groups, without tags: nothing opens a door more quietly.
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let groups = SecurityGroup::list(aws, deployment).await?;
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of_groups = filter("group-id", groups.into_iter().map(|group| group.id.to_string()));
+        let pages = aws.ec2.describe_security_group_rules().filters(of_groups).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeSecurityGroupRules"))?;
+        let owned = |rule: &Rule| {
+            let id = rule.security_group_rule_id()?;
+            let foreign = || Owned { address: None, generation: 1, id: Id::from(id) };
+            Some(listed(deployment, Some(id), rule.tags()).unwrap_or_else(foreign))
+        };
+        Ok(all.iter().filter_map(owned).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[
                 "ec2:AuthorizeSecurityGroupIngress",
                 "ec2:AuthorizeSecurityGroupEgress",
                 "ec2:CreateTags",
+                "ec2:DescribeTags",
                 "ec2:ModifySecurityGroupRules",
             ],
-            read: &["ec2:DescribeSecurityGroupRules"],
+            read: &["ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"],
             delete: &[
                 "ec2:DescribeSecurityGroupRules",
                 "ec2:RevokeSecurityGroupIngress",

@@ -6,12 +6,12 @@
 //! minutes after the last load balancer or task in it is gone, until AWS has released its network interfaces.
 
 use aws_sdk_ec2::types::ResourceType;
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Pace, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_vpc::Vpc,
 };
 use crate::{
@@ -80,9 +80,20 @@ impl Resource for Subnet {
         request.send().await.map(drop).map_err(fault("ec2", "DeleteSubnet"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let request = aws.ec2.describe_subnets().set_filters(Some(of(deployment)));
+        let pages = request.into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeSubnets"))?;
+        Ok(all.iter().filter_map(|subnet| listed(deployment, subnet.subnet_id(), subnet.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateSubnet", "ec2:CreateTags"],
+            write: &["ec2:CreateSubnet", "ec2:CreateTags", "ec2:DescribeTags"],
             read: &["ec2:DescribeSubnets"],
             delete: &["ec2:DeleteSubnet"],
         }

@@ -8,10 +8,10 @@
 //! Security Hub EC2.2 wants it empty.
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, SecurityGroup, VpcAttributeName};
-use rcm_engine::model::{Actions, Fault, Id, Observed, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Observed, Owned, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::ec2::{filter, owned, tagged};
+use super::ec2::{claim, filter, listed, of, owned, tagged};
 use crate::{
     Aws,
     classify::{fault, missing},
@@ -99,11 +99,23 @@ impl Resource for Vpc {
         request.send().await.map(drop).map_err(fault("ec2", "DeleteVpc"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let request = aws.ec2.describe_vpcs().set_filters(Some(of(deployment)));
+        let pages = request.into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeVpcs"))?;
+        Ok(all.iter().filter_map(|vpc| listed(deployment, vpc.vpc_id(), vpc.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[
                 "ec2:CreateVpc",
                 "ec2:CreateTags",
+                "ec2:DescribeTags",
                 "ec2:ModifyVpcAttribute",
                 "ec2:RevokeSecurityGroupIngress",
                 "ec2:RevokeSecurityGroupEgress",

@@ -8,12 +8,12 @@
 //! deleted endpoint stays visible for a while.
 
 use aws_sdk_ec2::types::{ResourceType, VpcEndpoint as Endpoint, VpcEndpointType};
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Pace, Readiness, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ec2::{filter, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_route_table::RouteTable,
     ec2_vpc::Vpc,
     policy::Policy,
@@ -121,9 +121,20 @@ impl Resource for VpcEndpoint {
         }
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let pages = aws.ec2.describe_vpc_endpoints().set_filters(Some(of(deployment))).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeVpcEndpoints"))?;
+        let usable = all.iter().filter(|endpoint| !["deleting", "deleted"].contains(&&*state(endpoint)));
+        Ok(usable.filter_map(|found| listed(deployment, found.vpc_endpoint_id(), found.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateVpcEndpoint", "ec2:CreateTags", "ec2:ModifyVpcEndpoint"],
+            write: &["ec2:CreateVpcEndpoint", "ec2:CreateTags", "ec2:DescribeTags", "ec2:ModifyVpcEndpoint"],
             read: &["ec2:DescribeVpcEndpoints"],
             delete: &["ec2:DeleteVpcEndpoints"],
         }

@@ -10,7 +10,7 @@ use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, Repository as Described,
     Tag,
 };
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -117,15 +117,37 @@ impl Resource for Repository {
         let id = Id::from(identity::physical_name(cx.identity, &spec.name, NAME_LIMIT));
         let repositories = absent(describe(cx.cloud, &[&id]).await)?.unwrap_or_default();
         let Some(arn) = repositories.first().and_then(|repository| repository.repository_arn()) else { return Ok(None) };
-        let request = cx.cloud.ecr.list_tags_for_resource().resource_arn(arn);
-        let answer = absent(request.send().await.map_err(fault("ecr", "ListTagsForResource")))?;
-        let tags = answer.and_then(|answer| answer.tags).unwrap_or_default();
-        Ok(identity::owns(cx.identity, tags.iter().map(|tag| (tag.key(), tag.value()))).then_some(id))
+        Ok(identity::owns(cx.identity, pairs(&tags_of(cx.cloud, arn).await?)).then_some(id))
     }
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.ecr.delete_repository().repository_name(id.as_str()).force(cx.purges());
         request.send().await.map(drop).map_err(fault("ecr", "DeleteRepository"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let stem = identity::stem(deployment);
+        let mut found = Vec::new();
+        for repository in describe(aws, &[]).await? {
+            let name = repository.repository_name().unwrap_or_default();
+            if name.starts_with(&stem) {
+                let tags = tags_of(aws, repository.repository_arn().unwrap_or_default()).await?;
+                found.extend(identity::belongs(deployment, name, pairs(&tags)));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        let Deployment { partition, region, account, .. } = &*cx.identity.deployment;
+        let arn = format!("arn:{partition}:ecr:{region}:{account}:repository/{id}");
+        identity::unclaimed(cx.identity, pairs(&tags_of(cx.cloud, &arn).await?))?;
+        let request = cx.cloud.ecr.tag_resource().resource_arn(arn).set_tags(Some(tags(cx)?));
+        request.send().await.map(drop).map_err(fault("ecr", "TagResource"))
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        id.as_str() == identity::physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
     fn actions() -> Actions {
@@ -152,6 +174,16 @@ fn tags(cx: &Cx<'_>) -> Result<Vec<Tag>, Fault> {
     tags.collect::<Result<_, _>>().map_err(unbuilt("ecr", "CreateRepository"))
 }
 
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Vec<Tag>, Fault> {
+    let request = aws.ecr.list_tags_for_resource().resource_arn(arn);
+    let answer = absent(request.send().await.map_err(fault("ecr", "ListTagsForResource")))?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default())
+}
+
+fn pairs(tags: &[Tag]) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().map(|tag| (tag.key(), tag.value()))
+}
+
 fn mutability(spec: &Spec) -> ImageTagMutability {
     if spec.immutable_tags { ImageTagMutability::Immutable } else { ImageTagMutability::Mutable }
 }
@@ -160,10 +192,11 @@ fn scanning(spec: &Spec) -> ImageScanningConfiguration {
     ImageScanningConfiguration::builder().scan_on_push(spec.scan_on_push).build()
 }
 
-/// A `NotFound` if one of them is gone.
+/// Those of these names, or all if there are none. A `NotFound` if one of them is gone.
 async fn describe(aws: &Aws, names: &[&Id]) -> Result<Vec<Described>, Fault> {
-    let names = names.iter().map(ToString::to_string).collect();
-    let pages = aws.ecr.describe_repositories().set_repository_names(Some(names)).into_paginator().items().send();
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let names = Some(names).filter(|names| !names.is_empty());
+    let pages = aws.ecr.describe_repositories().set_repository_names(names).into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(fault("ecr", "DescribeRepositories"))
 }
 

@@ -7,12 +7,12 @@
 //! account needs ECS's [service-linked role](super::iam_service_linked_role).
 
 use aws_sdk_ecs::types::{Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName};
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
-    ecs::{ours, tagged},
+    ecs::{claim, listed, ours, tagged},
 };
 use crate::{
     Aws,
@@ -124,10 +124,26 @@ impl Resource for Cluster {
         request.send().await.map(drop).map_err(fault("ecs", "DeleteCluster"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let pages = aws.ecs.list_clusters().into_paginator().items().send();
+        let arns = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs", "ListClusters"))?;
+        let all = clusters(aws, &arns).await?;
+        Ok(all.iter().filter_map(|cluster| listed(deployment, cluster.cluster_arn()?, cluster.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        let name = physical_name(cx.identity, &spec.name, NAME_LIMIT);
+        id.as_str().ends_with(&format!(":cluster/{name}"))
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &["ecs:CreateCluster", "ecs:DescribeClusters", "ecs:TagResource", "ecs:UpdateClusterSettings"],
-            read: &["ecs:DescribeClusters"],
+            read: &["ecs:DescribeClusters", "ecs:ListClusters", "ecs:ListTagsForResource"],
             delete: &["ecs:DeleteCluster"],
         }
     }

@@ -13,14 +13,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types::{LaunchType, PropagateTags, Service as Described, ServiceField};
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Pace, Readiness, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
     ec2_security_group::SecurityGroup,
     ec2_subnet::Subnet,
-    ecs::{ours, tag, tagged},
+    ecs::{claim, listed, ours, tag, tagged},
     ecs_cluster::Cluster,
     ecs_rollout::{readiness, wanted_revision},
     ecs_service_shape::Shape,
@@ -190,10 +190,37 @@ impl Resource for Service {
         request.send().await.map(drop).map_err(fault("ecs", "DeleteService"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let mut found = Vec::new();
+        for cluster in Cluster::list(aws, deployment).await? {
+            let pages = aws.ecs.list_services().cluster(cluster.id.as_str()).into_paginator().items().send();
+            let arns = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs", "ListServices"))?;
+            for arns in arns.chunks(BATCH) {
+                found.extend(describe(aws, cluster.id.as_str(), arns).await?);
+            }
+        }
+        let active = found.iter().filter(|service| service.status() == Some("ACTIVE"));
+        Ok(active.filter_map(|service| listed(deployment, service.service_arn()?, service.tags())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        place(id).is_ok_and(|(_, name)| name == physical_name(cx.identity, &spec.name, NAME_LIMIT))
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &["ecs:CreateService", "ecs:DescribeServices", "ecs:TagResource", "ecs:UpdateService"],
-            read: &["ecs:DescribeServices"],
+            read: &[
+                "ecs:DescribeClusters",
+                "ecs:DescribeServices",
+                "ecs:ListClusters",
+                "ecs:ListServices",
+                "ecs:ListTagsForResource",
+            ],
             delete: &["ecs:DeleteService", "ecs:UpdateService"],
         }
     }

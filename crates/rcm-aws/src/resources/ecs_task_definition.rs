@@ -9,20 +9,23 @@
 
 use aws_sdk_ecs::types::{
     Compatibility, CpuArchitecture, NetworkMode, OsFamily, RuntimePlatform, SortOrder, TaskDefinition as Described,
+    TaskDefinitionFamilyStatus,
     TaskDefinitionField, TaskDefinitionStatus,
 };
-use rcm_engine::model::{Actions, Fault, Id, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     ecr_repository::Repository,
-    ecs::{ours, tagged},
+    ecs::{claim, listed, ours, tagged},
     ecs_container::{Container, Logs, Resolved, definition, seen},
     iam_role::Role,
 };
 use crate::{
     Aws,
     classify::{fault, missing},
+    identity,
 };
 
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
@@ -73,7 +76,7 @@ pub enum Image {
     Repository {
         /// The repository.
         repository: Ref<Repository>,
-        /// A digest (`sha256:…`), or a tag.
+        /// A tag; an image that is pinned by its digest is a [`Reference`](Image::Reference).
         version: String,
     },
 }
@@ -115,7 +118,7 @@ impl Resource for TaskDefinition {
         let answer = cx.cloud.ecs.describe_task_definition().task_definition(id.as_str()).send().await;
         let answer = answer.map_err(fault("ecs", "DescribeTaskDefinition"))?;
         let active = |revision: &&Described| revision.status() == Some(&TaskDefinitionStatus::Active);
-        Ok(answer.task_definition().filter(active).map(|revision| observe(id, revision)))
+        Ok(answer.task_definition().filter(active).map(|revision| observe(&cx.identity.deployment, id, revision)))
     }
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
@@ -138,10 +141,38 @@ impl Resource for TaskDefinition {
         request.send().await.map(drop).map_err(fault("ecs", "DeregisterTaskDefinition"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let mut found = Vec::new();
+        for family in families(aws, deployment).await? {
+            let request = aws.ecs.list_task_definitions().family_prefix(family).status(TaskDefinitionStatus::Active);
+            let pages = request.into_paginator().items().send();
+            for arn in pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ecs", "ListTaskDefinitions"))? {
+                let request = aws.ecs.describe_task_definition().task_definition(&arn);
+                let answer = request.include(TaskDefinitionField::Tags).send().await;
+                let answer = answer.map_err(fault("ecs", "DescribeTaskDefinition"))?;
+                found.extend(listed(deployment, &arn, answer.tags()));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
+    fn fits(_: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        id.as_str().contains(&format!(":task-definition/{}:", spec.family))
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &["ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"],
-            read: &["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"],
+            read: &[
+                "ecs:DescribeTaskDefinition",
+                "ecs:ListTagsForResource",
+                "ecs:ListTaskDefinitionFamilies",
+                "ecs:ListTaskDefinitions",
+            ],
             delete: &["ecs:DeregisterTaskDefinition"],
         }
     }
@@ -177,15 +208,26 @@ fn image(cx: &Cx<'_>, image: &Image) -> Result<String, Fault> {
         Image::Reference(reference) => Ok(reference.clone()),
         Image::Repository { repository, version } => {
             let uri = cx.outputs(repository)?.repository_uri;
-            let separator = if version.starts_with("sha256:") { '@' } else { ':' };
-            Ok(format!("{uri}{separator}{version}"))
+            Ok(format!("{uri}:{version}"))
         }
     }
 }
 
-/// The image is not looked at: a revision cannot change, and AWS does not tell how the name came about.
-fn observe(id: &Id, revision: &Described) -> Observed<Outputs> {
+/// An image as a spec would say it. Of the two ways to say it, the one with a tag in our own registry is a repository's.
+fn said(image: &str, deployment: &Deployment) -> Value {
+    let Deployment { account, region, .. } = deployment;
+    let of_ours = image.split_once('/').filter(|(host, _)| host.starts_with(&format!("{account}.dkr.ecr.{region}.")));
+    match of_ours.and_then(|(_, name)| name.split_once(':')) {
+        Some((repository, version)) if !repository.contains('@') => {
+            json!({"repository": {"repository": repository, "version": version}})
+        }
+        _ => json!({"reference": image}),
+    }
+}
+
+fn observe(at: &Deployment, id: &Id, revision: &Described) -> Observed<Outputs> {
     let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok());
+    let container = revision.container_definitions().first();
     let architecture = revision.runtime_platform().and_then(|platform| platform.cpu_architecture());
     let outputs = Outputs { task_definition_arn: id.to_string(), revision: revision.revision() };
     Observed::new(outputs)
@@ -194,5 +236,36 @@ fn observe(id: &Id, revision: &Described) -> Observed<Outputs> {
         .see("architecture", architecture.map(CpuArchitecture::as_str))
         .see("execution_role", revision.execution_role_arn())
         .see("task_role", revision.task_role_arn())
-        .see("container", revision.container_definitions().first().map(seen))
+        .see("image", container.and_then(|container| container.image()).map(|image| said(image, at)))
+        .see("container", container.map(seen))
+}
+
+/// The families of the deployment's own names that have a revision in use.
+async fn families(aws: &Aws, deployment: &Deployment) -> Result<Vec<String>, Fault> {
+    let request = aws.ecs.list_task_definition_families().family_prefix(identity::stem(deployment));
+    let pages = request.status(TaskDefinitionFamilyStatus::Active).into_paginator().items().send();
+    pages.collect::<Result<_, _>>().await.map_err(fault("ecs", "ListTaskDefinitionFamilies"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_reads_as_a_spec_would_say_it() {
+        let deployment = Deployment {
+            project: "acme-rcm".into(),
+            partner: "acme".into(),
+            environment: "prod".into(),
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        let ours = "123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api";
+        let tagged = json!({"repository": {"repository": "acme-rcm-prod-api", "version": "none-deployed-yet"}});
+        assert_eq!(said(&format!("{ours}:none-deployed-yet"), &deployment), tagged);
+        for pinned in [format!("{ours}@sha256:0"), "public.ecr.aws/nginx/nginx:1".into(), "nginx".into()] {
+            assert_eq!(said(&pinned, &deployment), json!({"reference": pinned}));
+        }
+    }
 }

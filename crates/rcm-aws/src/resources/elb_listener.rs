@@ -11,14 +11,14 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action as LiveAction, ActionTypeEnum, Certificate as LiveCertificate, Listener as Live, RedirectActionConfig,
     RedirectActionStatusCodeEnum,
 };
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     acm_certificate::Certificate,
     batch::{each, in_order},
-    elb::{ours, tagged},
+    elb::{claim, listed, ours, tagged},
     elb_load_balancer::LoadBalancer,
     elb_target_group::TargetGroup,
 };
@@ -127,6 +127,21 @@ impl Resource for Listener {
         request.send().await.map(drop).map_err(fault(SERVICE, "DeleteListener"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let mut arns = Vec::new();
+        for balancer in LoadBalancer::list(aws, deployment).await? {
+            let request = aws.elb.describe_listeners().load_balancer_arn(balancer.id.as_str());
+            let pages = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+            let listeners = absent(pages.map_err(fault(SERVICE, "DescribeListeners")))?.unwrap_or_default();
+            arns.extend(listeners.into_iter().filter_map(|listener| listener.listener_arn));
+        }
+        listed(aws, deployment, arns).await
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[
@@ -135,7 +150,11 @@ impl Resource for Listener {
                 "elasticloadbalancing:ModifyListener",
                 "acm:DescribeCertificate",
             ],
-            read: &["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"],
+            read: &[
+                "elasticloadbalancing:DescribeListeners",
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeTags",
+            ],
             delete: &["elasticloadbalancing:DeleteListener"],
         }
     }

@@ -14,13 +14,13 @@
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer as Live, LoadBalancerAttribute, LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Pace, Readiness, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::{each, in_order},
     ec2_subnet::Subnet,
-    elb::{ours, tagged},
+    elb::{claim, listed, ours, tagged},
     ec2_security_group::SecurityGroup,
     s3_bucket::Bucket,
 };
@@ -158,6 +158,21 @@ impl Resource for LoadBalancer {
         set(cx.cloud, id, vec![attributes::unprotected()]).await.or_else(gone)?;
         let request = cx.cloud.elb.delete_load_balancer().load_balancer_arn(id.as_str());
         request.send().await.map(drop).map_err(fault(SERVICE, "DeleteLoadBalancer"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let pages = aws.elb.describe_load_balancers().into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault(SERVICE, "DescribeLoadBalancers"))?;
+        listed(aws, deployment, all.into_iter().filter_map(|found| found.load_balancer_arn).collect()).await
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        let name = physical_name(cx.identity, &spec.name, NAME_LIMIT);
+        id.as_str().contains(&format!(":loadbalancer/app/{name}/"))
     }
 
     fn actions() -> Actions {

@@ -7,13 +7,13 @@
 //! sends to. For two minutes after its listener is gone, deleting it may answer `ResourceInUse`.
 
 use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, TargetGroup as Live, TargetGroupAttribute};
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::{each, in_order},
     ec2_vpc::Vpc,
-    elb::{ours, tagged},
+    elb::{claim, listed, ours, tagged},
 };
 use crate::{
     Aws,
@@ -151,6 +151,21 @@ impl Resource for TargetGroup {
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.elb.delete_target_group().target_group_arn(id.as_str());
         request.send().await.map(drop).map_err(fault(SERVICE, "DeleteTargetGroup"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let pages = aws.elb.describe_target_groups().into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault(SERVICE, "DescribeTargetGroups"))?;
+        listed(aws, deployment, all.into_iter().filter_map(|found| found.target_group_arn).collect()).await
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        let name = physical_name(cx.identity, &spec.name, NAME_LIMIT);
+        id.as_str().contains(&format!(":targetgroup/{name}/"))
     }
 
     fn actions() -> Actions {

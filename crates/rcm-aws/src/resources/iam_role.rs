@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::{Role as Described, Tag};
 use futures::{future::try_join_all, try_join};
-use rcm_engine::model::{Actions, Fault, Id, Observed, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Observed, Owned, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
@@ -113,8 +113,7 @@ impl Resource for Role {
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
         let name = identity::physical_name(cx.identity, &spec.name, NAME_LIMIT);
         let Some(role) = get(cx.cloud, &name).await? else { return Ok(None) };
-        let ours = identity::owns(cx.identity, role.tags().iter().map(|tag| (tag.key(), tag.value())));
-        Ok(ours.then(|| Id::from(role.arn())))
+        Ok(identity::owns(cx.identity, pairs(role.tags())).then(|| Id::from(role.arn())))
     }
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
@@ -126,6 +125,27 @@ impl Resource for Role {
             remove_inline(cx.cloud, role, &policy).await?;
         }
         cx.cloud.iam.delete_role().role_name(role).send().await.map(drop).map_err(fault("iam", "DeleteRole"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let stem = identity::stem(deployment);
+        let pages = aws.iam.list_roles().path_prefix("/").into_paginator().items().send();
+        let roles = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("iam", "ListRoles"))?;
+        let mut found = Vec::new();
+        for role in roles.iter().filter(|role| role.role_name().starts_with(&stem)) {
+            found.extend(identity::belongs(deployment, role.arn(), pairs(&tags_of(aws, role.role_name()).await?)));
+        }
+        Ok(found)
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        identity::unclaimed(cx.identity, pairs(&tags_of(cx.cloud, role_name(id)).await?))?;
+        let request = cx.cloud.iam.tag_role().role_name(role_name(id)).set_tags(Some(tags(cx)?));
+        request.send().await.map(drop).map_err(fault("iam", "TagRole"))
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        role_name(id) == identity::physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
     fn actions() -> Actions {
@@ -140,7 +160,14 @@ impl Resource for Role {
                 "iam:UpdateAssumeRolePolicy",
                 "iam:UpdateRole",
             ],
-            read: &["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
+            read: &[
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+                "iam:ListRoleTags",
+                "iam:ListRoles",
+            ],
             delete: &[
                 "iam:DeleteRole",
                 "iam:DeleteRolePolicy",
@@ -161,6 +188,16 @@ fn tags(cx: &Cx<'_>) -> Result<Vec<Tag>, Fault> {
     let tags = identity::tags(cx.identity).into_iter();
     let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
     tags.collect::<Result<_, _>>().map_err(unbuilt("iam", "CreateRole"))
+}
+
+async fn tags_of(aws: &Aws, role: &str) -> Result<Vec<Tag>, Fault> {
+    let pages = aws.iam.list_role_tags().role_name(role).into_paginator().items().send();
+    let tags = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("iam", "ListRoleTags"));
+    Ok(absent(tags)?.unwrap_or_default())
+}
+
+fn pairs(tags: &[Tag]) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().map(|tag| (tag.key(), tag.value()))
 }
 
 async fn get(aws: &Aws, role: &str) -> Result<Option<Described>, Fault> {

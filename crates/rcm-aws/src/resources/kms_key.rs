@@ -13,7 +13,7 @@ use std::pin::pin;
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
 use futures::{StreamExt, TryStreamExt, stream, try_join};
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Observed, OnDestroy, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Observed, OnDestroy, Owned, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
@@ -136,6 +136,24 @@ impl Resource for Key {
         request.send().await.map(drop).map_err(fault("kms", "ScheduleKeyDeletion"))
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let looks = stream::iter(all(aws).await?).map(|arn| async move {
+            let tags = tags_of(aws, &arn).await?;
+            let pairs = tags.iter().map(|tag| (tag.tag_key(), tag.tag_value()));
+            let Some(owned) = identity::belongs(deployment, arn.as_str(), pairs) else { return Ok(None) };
+            Ok::<_, Fault>(describe(aws, &arn).await?.map(|_| owned))
+        });
+        let found: Vec<_> = looks.buffer_unordered(LOOKS_AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        let live = tags_of(cx.cloud, id.as_str()).await?;
+        identity::unclaimed(cx.identity, live.iter().map(|tag| (tag.tag_key(), tag.tag_value())))?;
+        let request = cx.cloud.kms.tag_resource().key_id(id.as_str()).set_tags(Some(tags(cx)?));
+        request.send().await.map(drop).map_err(fault("kms", "TagResource"))
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[
@@ -248,12 +266,16 @@ async fn policy(cx: &Cx<'_>, id: &Id) -> Result<Policy, Fault> {
     Ok(Policy::parse(answer.policy().unwrap_or_default()))
 }
 
+/// The ARNs of all keys of the account and region.
+async fn all(aws: &Aws) -> Result<Vec<String>, Fault> {
+    let pages = aws.kms.list_keys().limit(1000).into_paginator().items().send();
+    let keys = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("kms", "ListKeys"))?;
+    Ok(keys.into_iter().filter_map(|key| key.key_arn).collect())
+}
+
 /// Looks through all keys of the account and region.
 async fn find_by_tags(cx: &Cx<'_>) -> Result<Option<Id>, Fault> {
-    let pages = cx.cloud.kms.list_keys().limit(1000).into_paginator().items().send();
-    let keys = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("kms", "ListKeys"))?;
-    let keys = keys.into_iter().filter_map(|key| key.key_arn);
-    let looks = stream::iter(keys).map(|arn| async move { Ok(usable(cx, &arn).await?.then(|| Id::from(arn))) });
+    let looks = stream::iter(all(cx.cloud).await?).map(|arn| async move { Ok(usable(cx, &arn).await?.then(|| Id::from(arn))) });
     let found = looks.buffer_unordered(LOOKS_AT_ONCE).try_filter_map(|found| async move { Ok(found) });
     pin!(found).try_next().await
 }
@@ -262,15 +284,20 @@ async fn usable(cx: &Cx<'_>, arn: &str) -> Result<bool, Fault> {
     Ok(ours(cx, arn).await? && describe(cx.cloud, arn).await?.is_some())
 }
 
-/// Whether the key carries our tags. One that we may not look at (AWS's own, another team's) is not ours.
+/// Whether the key carries our tags.
 async fn ours(cx: &Cx<'_>, arn: &str) -> Result<bool, Fault> {
-    let answer = cx.cloud.kms.list_resource_tags().key_id(arn).send().await;
+    let tags = tags_of(cx.cloud, arn).await?;
+    Ok(identity::owns(cx.identity, tags.iter().map(|tag| (tag.tag_key(), tag.tag_value()))))
+}
+
+/// The key's tags. One that we may not look at (AWS's own, another team's) has none.
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Vec<Tag>, Fault> {
+    let answer = aws.kms.list_resource_tags().key_id(arn).send().await;
     let answer = match absent(answer.map_err(fault("kms", "ListResourceTags"))) {
         Err(fault) if fault.kind == FaultKind::Denied => None,
         other => other?,
     };
-    let tags = answer.and_then(|answer| answer.tags).unwrap_or_default();
-    Ok(identity::owns(cx.identity, tags.iter().map(|tag| (tag.tag_key(), tag.tag_value()))))
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default())
 }
 
 #[cfg(test)]

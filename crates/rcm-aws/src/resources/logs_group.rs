@@ -8,8 +8,10 @@
 //! tags say so. The ARN has two spellings, with and without `:*`; the tagging API wants the one without. The key has to
 //! allow `logs.<region>.amazonaws.com`, and a policy written seconds ago is not seen at once.
 
+use std::collections::HashMap;
+
 use aws_sdk_cloudwatchlogs::types::LogGroup as Group;
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, OnDestroy, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, OnDestroy, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{batch::in_order, kms_key::Key};
@@ -59,8 +61,7 @@ impl Resource for LogGroup {
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let name = identity::physical_name(cx.identity, &spec.name, NAME_LIMIT);
-        let tags = identity::tags(cx.identity).into_iter().map(|(key, value)| (key.to_owned(), value));
-        let request = cx.cloud.logs.create_log_group().log_group_name(&name).set_tags(Some(tags.collect()));
+        let request = cx.cloud.logs.create_log_group().log_group_name(&name).set_tags(Some(tags(cx)));
         let request = request.kms_key_id(cx.id(&spec.kms_key)?.as_str());
         request.send().await.map_err(fault("logs", "CreateLogGroup"))?;
         Ok(Id::from(name))
@@ -100,16 +101,37 @@ impl Resource for LogGroup {
         let name = identity::physical_name(cx.identity, &spec.name, NAME_LIMIT);
         let groups = list(cx.cloud, &name).await?;
         let Some(group) = groups.iter().find(|group| group.log_group_name() == Some(&name)) else { return Ok(None) };
-        let request = cx.cloud.logs.list_tags_for_resource().resource_arn(arn(group));
-        let answer = absent(request.send().await.map_err(fault("logs", "ListTagsForResource")))?;
-        let tags = answer.and_then(|answer| answer.tags).unwrap_or_default();
-        let ours = identity::owns(cx.identity, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-        Ok(ours.then(|| Id::from(name)))
+        let tags = tags_of(cx.cloud, arn(group)).await?;
+        Ok(identity::owns(cx.identity, pairs(&tags)).then(|| Id::from(name)))
     }
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.logs.delete_log_group().log_group_name(id.as_str());
         request.send().await.map(drop).map_err(fault("logs", "DeleteLogGroup"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let request = aws.logs.describe_log_groups().log_group_name_pattern(identity::stem(deployment));
+        let pages = request.into_paginator().items().send();
+        let groups = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("logs", "DescribeLogGroups"))?;
+        let mut found = Vec::new();
+        for group in &groups {
+            let tags = tags_of(aws, arn(group)).await?;
+            found.extend(identity::belongs(deployment, group.log_group_name().unwrap_or_default(), pairs(&tags)));
+        }
+        Ok(found)
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        let Deployment { partition, region, account, .. } = &*cx.identity.deployment;
+        let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{id}");
+        identity::unclaimed(cx.identity, pairs(&tags_of(cx.cloud, &arn).await?))?;
+        let request = cx.cloud.logs.tag_resource().resource_arn(arn).set_tags(Some(tags(cx)));
+        request.send().await.map(drop).map_err(fault("logs", "TagResource"))
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        id.as_str() == identity::physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
     fn actions() -> Actions {
@@ -146,6 +168,20 @@ fn observe(ids: &[&Id], groups: Vec<Group>) -> Vec<Option<Observed<Outputs>>> {
 fn arn(group: &Group) -> &str {
     let arn = group.log_group_arn().or_else(|| group.arn()).unwrap_or_default();
     arn.strip_suffix(":*").unwrap_or(arn)
+}
+
+fn tags(cx: &Cx<'_>) -> HashMap<String, String> {
+    identity::tags(cx.identity).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+async fn tags_of(aws: &Aws, arn: &str) -> Result<HashMap<String, String>, Fault> {
+    let request = aws.logs.list_tags_for_resource().resource_arn(arn);
+    let answer = absent(request.send().await.map_err(fault("logs", "ListTagsForResource")))?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default())
+}
+
+fn pairs(tags: &HashMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! What the RDS kinds share: tags in RDS's own types, filters, and whether something that was found by its name is ours.
 
 use aws_sdk_rds::types::{Filter, Tag};
-use rcm_engine::model::{Fault, Identity};
+use rcm_engine::model::{Cx, Deployment, Fault, Id, Identity, Owned};
 
-use crate::{Aws, classify::fault, identity};
+use crate::{
+    Aws,
+    classify::{absent, fault},
+    identity,
+};
 
 /// The tags of a new resource, to be sent within its create so that it is never without them.
 pub(super) fn tagged(identity: &Identity) -> Vec<Tag> {
@@ -12,14 +16,51 @@ pub(super) fn tagged(identity: &Identity) -> Vec<Tag> {
 
 /// Whether these tags say that the resource is ours.
 pub(super) fn ours(identity: &Identity, tags: &[Tag]) -> bool {
-    identity::owns(identity, tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?))))
+    identity::owns(identity, pairs(tags))
+}
+
+/// What a resource of the deployment is, by its tags.
+pub(super) fn listed(deployment: &Deployment, id: &str, tags: &[Tag]) -> Option<Owned> {
+    identity::belongs(deployment, id, pairs(tags))
+}
+
+/// Those of these names and ARNs that are the deployment's, for kinds whose Describe does not tell the tags. Only its own
+/// names are looked at, so that a stranger's do not cost a call each.
+pub(super) async fn listed_by_arn(
+    aws: &Aws,
+    deployment: &Deployment,
+    found: impl Iterator<Item = (&str, &str)>,
+) -> Result<Vec<Owned>, Fault> {
+    let stem = identity::stem(deployment);
+    let mut ours = Vec::new();
+    for (name, arn) in found.filter(|(name, _)| name.starts_with(&stem)) {
+        ours.extend(listed(deployment, name, &tags_of(aws, arn).await?));
+    }
+    Ok(ours)
+}
+
+/// Puts the ownership tags on a resource that exists, unless it is another deployment's. `kind` as ARNs say it.
+pub(super) async fn claim(cx: &Cx<'_, Aws>, kind: &str, id: &Id) -> Result<(), Fault> {
+    let Deployment { partition, region, account, .. } = &*cx.identity.deployment;
+    let arn = format!("arn:{partition}:rds:{region}:{account}:{kind}:{id}");
+    identity::unclaimed(cx.identity, pairs(&tags_of(cx.cloud, &arn).await?))?;
+    let request = cx.cloud.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(tagged(cx.identity)));
+    request.send().await.map(drop).map_err(fault("rds", "AddTagsToResource"))
+}
+
+async fn tags_of(aws: &Aws, arn: &str) -> Result<Vec<Tag>, Fault> {
+    let answer = aws.rds.list_tags_for_resource().resource_name(arn).send().await;
+    let answer = absent(answer.map_err(fault("rds", "ListTagsForResource")))?;
+    Ok(answer.and_then(|answer| answer.tag_list).unwrap_or_default())
+}
+
+fn pairs(tags: &[Tag]) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?)))
 }
 
 /// Whether the resource with this ARN is ours, for kinds whose Describe does not tell the tags.
 pub(super) async fn owned(aws: &Aws, identity: &Identity, arn: &str) -> Result<bool, Fault> {
-    let request = aws.rds.list_tags_for_resource().resource_name(arn);
-    let answer = request.send().await.map_err(fault("rds", "ListTagsForResource"))?;
-    Ok(ours(identity, answer.tag_list()))
+    Ok(ours(identity, &tags_of(aws, arn).await?))
 }
 
 /// One filter.

@@ -19,7 +19,7 @@ mod observe;
 mod remove;
 
 use aws_sdk_rds::{operation::create_db_instance::builders::CreateDBInstanceFluentBuilder, types::DbInstance};
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Pace, Readiness, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
     ec2_security_group::SecurityGroup,
     kms_key::Key,
     secrets_secret::{self, Secret},
-    rds::{filter, ours, tagged},
+    rds::{claim, filter, listed, ours, tagged},
     rds_parameter_group::ParameterGroup,
     rds_subnet_group::SubnetGroup,
 };
@@ -168,6 +168,21 @@ impl Resource for Instance {
         remove::remove(cx, id).await
     }
 
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let pages = aws.rds.describe_db_instances().into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBInstances"))?;
+        let stay = all.iter().filter(|instance| !remove::leaving(instance));
+        Ok(stay.filter_map(|found| listed(deployment, found.db_instance_identifier()?, found.tag_list())).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, "db", id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        id.as_str() == physical_name(cx.identity, &spec.identifier, NAME_LIMIT)
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[
@@ -190,7 +205,7 @@ impl Resource for Instance {
                 "ec2:DescribeVpcAttribute",
                 "ec2:DescribeVpcs",
             ],
-            read: &["rds:DescribeDBInstances"],
+            read: &["rds:DescribeDBInstances", "rds:ListTagsForResource"],
             delete: &[
                 "rds:DeleteDBInstance",
                 "rds:DeleteDBInstanceAutomatedBackup",

@@ -9,10 +9,10 @@
 //! being made or upgraded.
 
 use aws_sdk_rds::types::{ApplyMethod, Parameter};
-use rcm_engine::model::{Actions, Fault, Id, Observed, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Observed, Owned, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::rds::{filter, owned, tagged};
+use super::rds::{claim, filter, listed_by_arn, owned, tagged};
 use crate::{
     Aws,
     classify::{absent, fault, missing},
@@ -104,6 +104,21 @@ impl Resource for ParameterGroup {
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.rds.delete_db_parameter_group().db_parameter_group_name(id.as_str());
         request.send().await.map(drop).map_err(fault("rds", "DeleteDBParameterGroup"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let pages = aws.rds.describe_db_parameter_groups().into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBParameterGroups"))?;
+        let pairs = all.iter().filter_map(|group| Some((group.db_parameter_group_name()?, group.db_parameter_group_arn()?)));
+        listed_by_arn(aws, deployment, pairs).await
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, "pg", id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        id.as_str() == physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
     fn actions() -> Actions {

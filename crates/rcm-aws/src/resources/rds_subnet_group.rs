@@ -7,13 +7,13 @@
 //! none, no filter.
 
 use aws_sdk_rds::types::DbSubnetGroup;
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Pace, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
     batch::in_order,
     ec2_subnet::Subnet,
-    rds::{owned, tagged},
+    rds::{claim, listed_by_arn, owned, tagged},
 };
 use crate::{
     Aws,
@@ -104,6 +104,21 @@ impl Resource for SubnetGroup {
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.rds.delete_db_subnet_group().db_subnet_group_name(id.as_str());
         request.send().await.map(drop).map_err(fault("rds", "DeleteDBSubnetGroup"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let pages = aws.rds.describe_db_subnet_groups().into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBSubnetGroups"))?;
+        let pairs = all.iter().filter_map(|group| Some((group.db_subnet_group_name()?, group.db_subnet_group_arn()?)));
+        listed_by_arn(aws, deployment, pairs).await
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        claim(cx, "subgrp", id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        id.as_str() == physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
     fn actions() -> Actions {

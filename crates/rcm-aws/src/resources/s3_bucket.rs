@@ -12,11 +12,11 @@
 use aws_sdk_s3::types::{
     Bucket as Listed, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ObjectOwnership,
     OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
     VersioningConfiguration,
 };
 use futures::{future::try_join_all, try_join};
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, OnDestroy, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, OnDestroy, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
 pub use super::s3_lifecycle::Lifecycle;
@@ -146,15 +146,12 @@ impl Resource for Bucket {
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
         let name = identity::physical_name(cx.identity, &spec.name, NAME_LIMIT);
-        let request = cx.cloud.s3.get_bucket_tagging().bucket(&name).expected_bucket_owner(account(cx));
-        let answer = match absent(request.send().await.map_err(fault("s3", "GetBucketTagging"))) {
+        let tags = match tags_of(cx.cloud, &name, account(cx)).await {
             // Somebody else's, unless it is among our own.
-            Err(fault) if fault.kind == FaultKind::Denied && !lists(cx.cloud, &name).await? => None,
+            Err(fault) if fault.kind == FaultKind::Denied && !lists(cx.cloud, &name).await? => Vec::new(),
             other => other?,
         };
-        let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
-        let ours = identity::owns(cx.identity, tags.iter().map(|tag| (tag.key(), tag.value())));
-        Ok(ours.then(|| Id::from(name)))
+        Ok(identity::owns(cx.identity, pairs(&tags)).then(|| Id::from(name)))
     }
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
@@ -163,6 +160,33 @@ impl Resource for Bucket {
         }
         let request = cx.cloud.s3.delete_bucket().bucket(id.as_str()).expected_bucket_owner(account(cx));
         request.send().await.map(drop).map_err(fault("s3", "DeleteBucket"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let mut found = Vec::new();
+        for bucket in list(aws, &identity::stem(deployment)).await? {
+            let name = bucket.name.unwrap_or_default();
+            let tags = tags_of(aws, &name, &deployment.account).await?;
+            found.extend(identity::belongs(deployment, name, pairs(&tags)));
+        }
+        Ok(found)
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        let live = tags_of(cx.cloud, id.as_str(), account(cx)).await?;
+        identity::unclaimed(cx.identity, pairs(&live))?;
+        // Putting tags replaces all of them.
+        let mut wanted = tags(cx)?;
+        let kept = live.into_iter().filter(|tag| wanted.iter().all(|ours| ours.key() != tag.key()));
+        let kept: Vec<_> = kept.collect();
+        wanted.extend(kept);
+        let wanted = Tagging::builder().set_tag_set(Some(wanted)).build().map_err(unbuilt("s3", "PutBucketTagging"))?;
+        let request = cx.cloud.s3.put_bucket_tagging().bucket(id.as_str()).expected_bucket_owner(account(cx));
+        request.tagging(wanted).send().await.map(drop).map_err(fault("s3", "PutBucketTagging"))
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        id.as_str() == identity::physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
     fn actions() -> Actions {
@@ -175,6 +199,7 @@ impl Resource for Bucket {
                 "s3:PutBucketVersioning",
                 "s3:PutEncryptionConfiguration",
                 "s3:PutLifecycleConfiguration",
+                "s3:PutBucketTagging",
                 "s3:TagResource",
             ],
             read: &[
@@ -209,12 +234,25 @@ fn outputs(cx: &Cx<'_>, id: &Id) -> Outputs {
 
 /// Where a new bucket lives and what tags it carries.
 fn placed(cx: &Cx<'_>) -> Result<CreateBucketConfiguration, Fault> {
-    let tags = identity::tags(cx.identity).into_iter();
-    let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
-    let tags = tags.collect::<Result<_, _>>().map_err(unbuilt("s3", "CreateBucket"))?;
     let region = Some(cx.identity.deployment.region.as_str()).filter(|region| *region != "us-east-1");
     let region = region.map(BucketLocationConstraint::from);
-    Ok(CreateBucketConfiguration::builder().set_location_constraint(region).set_tags(Some(tags)).build())
+    Ok(CreateBucketConfiguration::builder().set_location_constraint(region).set_tags(Some(tags(cx)?)).build())
+}
+
+fn tags(cx: &Cx<'_>) -> Result<Vec<Tag>, Fault> {
+    let tags = identity::tags(cx.identity).into_iter();
+    let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
+    tags.collect::<Result<_, _>>().map_err(unbuilt("s3", "CreateBucket"))
+}
+
+async fn tags_of(aws: &Aws, name: &str, account: &str) -> Result<Vec<Tag>, Fault> {
+    let request = aws.s3.get_bucket_tagging().bucket(name).expected_bucket_owner(account);
+    let answer = absent(request.send().await.map_err(fault("s3", "GetBucketTagging")))?;
+    Ok(answer.map(|answer| answer.tag_set).unwrap_or_default())
+}
+
+fn pairs(tags: &[Tag]) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().map(|tag| (tag.key(), tag.value()))
 }
 
 /// All buckets of the account whose names begin with `stem`.

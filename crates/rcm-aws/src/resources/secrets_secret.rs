@@ -15,7 +15,7 @@ use aws_sdk_secretsmanager::{
     types::{Filter, FilterNameStringType, SecretListEntry, Tag},
 };
 use futures::future::try_join_all;
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -100,11 +100,9 @@ impl Resource for Secret {
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let value = make(cx, &spec.value).await?;
-        let tags = identity::tags(cx.identity).into_iter();
-        let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
         let request = cx.cloud.secrets.create_secret().client_request_token(&cx.identity.token);
         let request = request.name(name(cx, spec)).description(&spec.description).secret_string(value.expose());
-        let request = request.kms_key_id(cx.id(&spec.kms_key)?.as_str()).set_tags(Some(tags.collect()));
+        let request = request.kms_key_id(cx.id(&spec.kms_key)?.as_str()).set_tags(Some(tags(cx)));
         let answer = request.send().await.map_err(fault("secretsmanager", "CreateSecret"))?;
         answer.arn().map(Id::from).ok_or_else(|| missing("secretsmanager", "CreateSecret", "ARN"))
     }
@@ -149,8 +147,7 @@ impl Resource for Secret {
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
         let Some(secret) = absent(describe(cx.cloud, &name(cx, spec)).await)? else { return Ok(None) };
-        let tags = secret.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?)));
-        Ok(secret.arn().filter(|_| identity::owns(cx.identity, tags)).map(Id::from))
+        Ok(secret.arn().filter(|_| identity::owns(cx.identity, pairs(secret.tags()))).map(Id::from))
     }
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
@@ -160,6 +157,26 @@ impl Resource for Secret {
             false => request.recovery_window_in_days(RECOVERY_DAYS),
         };
         request.send().await.map(drop).map_err(fault("secretsmanager", "DeleteSecret"))
+    }
+
+    async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
+        let filter = |key, value: &str| Filter::builder().key(key).values(value).build();
+        let request = aws.secrets.list_secrets().filters(filter(FilterNameStringType::TagKey, identity::PARTNER));
+        let request = request.filters(filter(FilterNameStringType::TagValue, &deployment.partner)).max_results(100);
+        let pages = request.into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+        let pages = pages.map_err(fault("secretsmanager", "ListSecrets"))?;
+        let all = pages.iter().flat_map(|page| page.secret_list()).filter(|secret| secret.deleted_date().is_none());
+        Ok(all.filter_map(|secret| identity::belongs(deployment, secret.arn()?, pairs(secret.tags()))).collect())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        identity::unclaimed(cx.identity, pairs(describe(cx.cloud, id.as_str()).await?.tags()))?;
+        let request = cx.cloud.secrets.tag_resource().secret_id(id.as_str()).set_tags(Some(tags(cx)));
+        request.send().await.map(drop).map_err(fault("secretsmanager", "TagResource"))
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
+        name_in(id) == name(cx, spec)
     }
 
     fn actions() -> Actions {
@@ -292,6 +309,15 @@ async fn put_if_different(cx: &Cx<'_>, id: &Id, source: &Source) -> Result<(), F
     }
     let request = cx.cloud.secrets.put_secret_value().secret_id(id.as_str()).secret_string(wanted.expose());
     request.send().await.map(drop).map_err(fault("secretsmanager", "PutSecretValue"))
+}
+
+fn tags(cx: &Cx<'_>) -> Vec<Tag> {
+    let tags = identity::tags(cx.identity).into_iter();
+    tags.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+fn pairs(tags: &[Tag]) -> impl Iterator<Item = (&str, &str)> {
+    tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?)))
 }
 
 #[cfg(test)]

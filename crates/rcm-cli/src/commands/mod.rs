@@ -1,7 +1,9 @@
 //! One file a verb.
 
 mod destroy;
+mod drift;
 mod graph;
+mod import;
 mod output;
 mod plan;
 mod provision;
@@ -29,6 +31,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Provision(args) => wait_for(provision::run(globals, args)),
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
+        Verb::Drift(args) => wait_for(drift::run(globals, args)),
+        Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),
         Verb::Output(args) => wait_for(output::run(globals, args)),
         Verb::Graph(args) => wait_for(graph::run(globals, args)),

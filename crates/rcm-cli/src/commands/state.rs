@@ -1,5 +1,7 @@
 //! `rcm state`: what rcm knows to exist.
 
+mod rebuild;
+
 use rcm::engine::{
     model::Address,
     run::Cancel,
@@ -21,14 +23,19 @@ pub(super) async fn run(globals: &Globals, args: &State) -> Result<Exit, Command
         StateVerb::List => "state list",
         StateVerb::Show { .. } => "state show",
         StateVerb::Rm { .. } => "state rm",
+        StateVerb::Mv { .. } => "state mv",
+        StateVerb::Rebuild { .. } => "state rebuild",
         StateVerb::Unlock => "state unlock",
     };
-    signals::listen(Cancel::new(), Stake::new(false), |_| {})?;
-    let session = Session::open(globals, Needs::state_only(verb), |_| {}).await?;
+    let cloud = matches!(args.verb, StateVerb::Mv { .. } | StateVerb::Rebuild { .. });
+    signals::listen(Cancel::new(), Stake::new(cloud), |_| {})?;
+    let session = Session::open(globals, Needs { cloud, ..Needs::state_only(verb) }, |_| {}).await?;
     match &args.verb {
         StateVerb::List => list(&session, globals.output),
         StateVerb::Show { address } => show(&session, address),
         StateVerb::Rm { address } => remove(&session, globals, address).await,
+        StateVerb::Mv { from, to } => rename(&session, globals.output, from, to).await,
+        StateVerb::Rebuild { force } => rebuild::run(&session, globals.output, *force).await,
         StateVerb::Unlock => unlock(&session).await,
     }
 }
@@ -119,6 +126,15 @@ fn confirm(session: &Session, address: &Address, warning: &str) -> Result<(), Co
         return Ok(());
     }
     Err(CommandError::new(Exit::NotApproved, "not approved; nothing was changed"))
+}
+
+async fn rename(session: &Session, format: Format, from: &Address, to: &Address) -> Result<Exit, CommandError> {
+    session.environment.rename(from, to).await.map_err(|error| session.error(&error))?;
+    match format {
+        Format::Json => terminal::out(&lines::line(&json!({ "from": from, "to": to })))?,
+        Format::Human => terminal::out(&format!("{from} is {to} now, in the state and in its tags\n"))?,
+    }
+    Ok(Exit::Done)
 }
 
 async fn unlock(session: &Session) -> Result<Exit, CommandError> {

@@ -14,7 +14,7 @@ use rcm::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::report::Run;
+use super::{drift, report::Run};
 use crate::error::{CommandError, Exit};
 
 /// One line.
@@ -56,6 +56,7 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
         "duration_ms": u64::try_from(run.took.as_millis()).unwrap_or(u64::MAX),
         "counts": report.plan.counts(),
         "unchanged": report.plan.unchanged,
+        "repaired": drift::repaired(report),
         "outputs": report.outputs.to_json(),
         "retained": report.retained,
         "remnants": report.remnants,

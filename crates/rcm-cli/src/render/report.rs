@@ -13,7 +13,7 @@ use rcm::{
 use serde_json::Value;
 
 use super::{
-    BOLD, GREEN, RED, YELLOW, done, duration,
+    BOLD, GREEN, RED, YELLOW, done, drift, duration,
     outputs::{self, Label},
     paint,
 };
@@ -62,6 +62,7 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
     if run.verb == "provision" && !report.outputs.0.is_empty() {
         text.push_str(&format!("\n{}\n{}", paint(BOLD, "Outputs"), outputs::outputs(&report.outputs, Label::Title)));
     }
+    text.push_str(&drift::repairs(report));
     text.push_str(&retained(report, run));
     text.push_str(&remnants(report, run));
     if !report.notes.is_empty() {

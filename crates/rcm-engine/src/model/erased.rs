@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Actions, Cx, Fault, FaultKind, Id, Identity, Known, Lookup, Observed, OnDestroy, Pace, Readiness, Remnants,
-    Resource,
+    Actions, Cx, Deployment, Fault, FaultKind, Id, Identity, Known, Lookup, Observed, OnDestroy, Owned, Pace,
+    Readiness, Remnants, Resource,
 };
 
 /// What an erased verb works on.
@@ -67,6 +67,9 @@ pub trait DynResource: Send + Sync {
     fn read_many<'a>(&'a self, known: &'a [Refreshed<'a>]) -> BoxFuture<'a, Result<Vec<Option<Snapshot>>, Fault>>;
     fn find<'a>(&'a self, target: Target<'a>, spec: &'a Value) -> BoxFuture<'a, Result<Option<Id>, Fault>>;
     fn delete<'a>(&'a self, target: Target<'a>, id: &'a Id) -> BoxFuture<'a, Result<(), Fault>>;
+    fn list<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<Vec<Owned>, Fault>>;
+    fn claim<'a>(&'a self, target: Target<'a>, id: &'a Id) -> BoxFuture<'a, Result<(), Fault>>;
+    fn fits(&self, target: Target<'_>, id: &Id, spec: &Value) -> Result<bool, Fault>;
 }
 
 /// `R` in its cloud, behind [`DynResource`].
@@ -175,6 +178,18 @@ impl<R: Resource> DynResource for Erased<R> {
                 other => other,
             }
         })
+    }
+
+    fn list<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<Vec<Owned>, Fault>> {
+        Box::pin(R::list(&self.cloud, deployment))
+    }
+
+    fn claim<'a>(&'a self, target: Target<'a>, id: &'a Id) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move { R::claim(&self.cx(target), id).await })
+    }
+
+    fn fits(&self, target: Target<'_>, id: &Id, spec: &Value) -> Result<bool, Fault> {
+        Ok(R::fits(&self.cx(target), id, &Self::spec(spec)?))
     }
 }
 

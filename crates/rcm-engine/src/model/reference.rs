@@ -150,6 +150,21 @@ fn collect(value: &Value, found: &mut Vec<Reference>) {
     }
 }
 
+/// The value with every reference to `from` naming `to` instead.
+pub fn readdress(value: &Value, from: &Address, to: &Address) -> Value {
+    if let Some(reference) = Reference::from_value(value) {
+        let moved = reference.address == *from;
+        return if moved { Reference { address: to.clone(), ..reference }.to_value() } else { value.clone() };
+    }
+    match value {
+        Value::Array(items) => items.iter().map(|item| readdress(item, from, to)).collect(),
+        Value::Object(map) => {
+            map.iter().map(|(key, item)| (key.clone(), readdress(item, from, to))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
 /// What references stand for at one moment.
 pub trait Lookup {
     /// The target's id, once it is recorded.
@@ -223,6 +238,16 @@ mod tests {
         assert!(found.iter().all(|reference| reference.address.as_str() == "network/vpc"));
         let back: Ref<Vpc> = serde_json::from_value(spec["vpc"].clone()).unwrap();
         assert_eq!(back, vpc);
+    }
+
+    #[test]
+    fn what_has_moved_is_named_by_its_new_address_in_every_kind_of_reference() {
+        let address = |text: &str| Address::new(text).unwrap();
+        let vpc = |at: &str| {
+            let vpc = Ref::<Vpc>::to(address(at));
+            json!({"vpc": vpc, "other": Ref::<Vpc>::to(address("a")), "deep": [{"early": vpc.early(), "arn": vpc.output("arn")}]})
+        };
+        assert_eq!(readdress(&vpc("network/vpc"), &address("network/vpc"), &address("net/vpc")), vpc("net/vpc"));
     }
 
     #[test]

@@ -71,8 +71,39 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// What it leaves on purpose, it says by [`Cx::leaves`] before it sends the call.
     fn delete(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send;
 
+    /// Every one that exists and belongs to `deployment` by its tags, whichever node it is: what nobody knows of is found so,
+    /// and a lost state is made again. Kinds that carry no tags have none to tell.
+    fn list(cloud: &Self::Cloud, deployment: &Deployment) -> impl Future<Output = Result<Vec<Owned>, Fault>> + Send {
+        let _ = (cloud, deployment);
+        async { Ok(Vec::new()) }
+    }
+
+    /// Puts this node's ownership tags on one that exists, for what a person imports or moves. Refuses one that carries
+    /// another deployment's. May run twice.
+    fn claim(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send {
+        let _ = (cx, id);
+        async { Ok(()) }
+    }
+
+    /// Whether `id` can be what `spec` says, as far as the id alone tells: where the name is part of it, no other name will do.
+    fn fits(cx: &Cx<'_, Self::Cloud>, id: &Id, spec: &Self::Spec) -> bool {
+        let _ = (cx, id, spec);
+        true
+    }
+
     /// The permissions that the verbs need.
     fn actions() -> Actions;
+}
+
+/// One that exists and carries the tags of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Owned {
+    /// The node that its tags name, if they name one.
+    pub address: Option<Address>,
+    /// The generation that its tags name.
+    pub generation: u32,
+    /// What the cloud calls it.
+    pub id: Id,
 }
 
 /// What `destroy` does with a resource unless it is told to purge.

@@ -69,7 +69,7 @@ fn empty(state: &State, wanted: &Wanted) -> Plan {
 }
 
 /// The nodes, each after everything it depends on; among equals in the order of addresses.
-fn topological(graph: &Graph) -> Vec<&Node> {
+pub(super) fn topological(graph: &Graph) -> Vec<&Node> {
     fn visit<'g>(graph: &'g Graph, node: &'g Node, seen: &mut BTreeSet<&'g Address>, order: &mut Vec<&'g Node>) {
         if !seen.insert(&node.address) {
             return;

@@ -41,10 +41,15 @@ pub async fn refresh(
     for (key, snapshot) in &mut live {
         let kind = state.record(&key.0, key.1).map(|record| record.kind.clone()).unwrap_or_default();
         if let Some(snapshot) = snapshot {
-            snapshot.fields.retain(|field, _| !unreported.contains(&(kind.clone(), field.clone())));
+            hide(&kind, snapshot, unreported);
         }
     }
     Ok(live)
+}
+
+/// Counts what the endpoint is known not to report as unseen.
+pub(super) fn hide(kind: &str, snapshot: &mut Snapshot, unreported: &BTreeSet<(String, String)>) {
+    snapshot.fields.retain(|field, _| !unreported.contains(&(kind.to_owned(), field.clone())));
 }
 
 async fn read(

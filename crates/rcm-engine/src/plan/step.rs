@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::diff::FieldChange;
+use super::diff::{FieldChange, Origin};
 use crate::model::{Address, Deployment, Id};
 
 /// What will be done, and why. The same inputs give the same plan, byte for byte.
@@ -98,6 +98,17 @@ pub enum Action {
     Retain,
 }
 
+/// Something that was done outside rcm, and that a plan puts right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    /// The resource.
+    pub address: Address,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// The fields that were changed.
+    pub fields: Vec<String>,
+}
+
 impl Action {
     /// The word for it.
     pub fn word(&self) -> &'static str {
@@ -122,6 +133,21 @@ impl Plan {
     /// All steps, forward first.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.forward.iter().chain(&self.cleanup)
+    }
+
+    /// What others have done that it puts right, in the order of addresses.
+    pub fn repairs(&self) -> Vec<Repair> {
+        let repair = |step: &Step| {
+            let (deleted, changes) = match &step.action {
+                Action::Create { again: Some(_) } => (true, &[][..]),
+                Action::Update { changes } | Action::Replace { changes } => (false, &changes[..]),
+                _ => return None,
+            };
+            let drifted = changes.iter().filter(|change| change.origin == Origin::Drift);
+            let fields: Vec<String> = drifted.map(|change| change.field.clone()).collect();
+            (deleted || !fields.is_empty()).then(|| Repair { address: step.address.clone(), deleted, fields })
+        };
+        self.forward.iter().filter_map(repair).collect()
     }
 
     /// How many steps do what, by [`Action::word`]. Predecessors that a replacement deletes are not counted again.

@@ -26,7 +26,13 @@ impl Ledger {
     /// directory that cannot be written to is found before the first call to the cloud.
     pub fn open(store: Store, lock: Lock, command: &str, deployment: &Deployment) -> Result<Self, StoreError> {
         let state = match store.load()? {
-            Some(state) => state,
+            Some(state) => {
+                // A journal continues a snapshot of its own format alone.
+                if store.is_of_an_older_format() {
+                    store.save(&state)?;
+                }
+                state
+            }
             None => {
                 let state = State::new(deployment.clone());
                 store.save(&state)?;

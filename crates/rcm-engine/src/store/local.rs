@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -14,6 +15,7 @@ use super::{
     atomic::{sync_dir, write_atomically},
     journal,
     lock::Refused,
+    migrate::migrate,
 };
 use crate::model::{EventKind, Events};
 
@@ -79,12 +81,38 @@ pub enum StoreError {
         /// Its format.
         found: u32,
     },
+    /// An older rcm wrote it, and it cannot be brought into the new format.
+    #[error(
+        "{path}: written in format {found} by an older rcm, and cannot be brought into format {STATE_VERSION}: {why}"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// Why not.
+        why: String,
+    },
+    /// An older rcm was cut off, and only it can read its own journal.
+    #[error("{path}: the journal of a run that an older rcm (state format {found}) did not finish")]
+    Unfinished {
+        /// The journal.
+        path: PathBuf,
+        /// The state's format.
+        found: u32,
+    },
     /// Somebody else is at work.
     #[error("the state is locked by {}", .holder.as_ref().map_or("somebody who has not said who they are".to_owned(), ToString::to_string))]
     Locked {
         /// Who, if they said so.
         holder: Option<Holder>,
     },
+}
+
+/// What every format begins with.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 impl Store {
@@ -150,10 +178,6 @@ impl Store {
     }
 
     fn snapshot(&self) -> Result<Option<State>, StoreError> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
         let path = self.state_path();
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -170,7 +194,16 @@ impl Store {
         if version > STATE_VERSION {
             return Err(StoreError::Newer { path, found: version });
         }
-        serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
+        if version == STATE_VERSION {
+            return serde_json::from_slice(&bytes).map(Some).map_err(corrupt);
+        }
+        if self.journal_path().exists() {
+            return Err(StoreError::Unfinished { path: self.journal_path(), found: version });
+        }
+        let old: Value = serde_json::from_slice(&bytes).map_err(corrupt)?;
+        let migrated =
+            migrate(old, version).map_err(|why| StoreError::Older { path: path.clone(), found: version, why })?;
+        serde_json::from_value(migrated).map(Some).map_err(corrupt)
     }
 
     /// The entries of the journal that the snapshot does not hold yet.
@@ -201,10 +234,19 @@ impl Store {
         }
     }
 
+    pub(super) fn is_of_an_older_format(&self) -> bool {
+        let head = std::fs::read(self.state_path()).ok();
+        let head = head.and_then(|bytes| serde_json::from_slice::<Version>(&bytes).ok());
+        head.is_some_and(|head| head.version < STATE_VERSION)
+    }
+
     /// Writes a snapshot and removes the journal that it makes superfluous.
     pub(super) fn save(&self, state: &State) -> Result<(), StoreError> {
         let path = self.state_path();
         let io = |path: &Path, source| StoreError::Io { path: path.to_owned(), source };
+        if self.is_of_an_older_format() {
+            self.back_up()?;
+        }
         let mut text = serde_json::to_vec_pretty(state).map_err(|error| io(&path, io::Error::other(error)))?;
         text.push(b'\n');
         write_atomically(&path, &text).map_err(|source| io(&path, source))?;

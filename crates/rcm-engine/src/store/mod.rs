@@ -1,10 +1,12 @@
 //! What is written down: the state, the journal that protects it, and the lock that keeps others out.
 
 mod atomic;
+mod backup;
 mod journal;
 mod ledger;
 mod local;
 mod lock;
+mod migrate;
 mod state;
 mod undo;
 

@@ -11,7 +11,7 @@ use super::{
     journal::{Entry, Intent},
     undo::Undo,
 };
-use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, references};
+use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, readdress, references};
 
 /// The version of the state file's format that this rcm writes.
 pub const STATE_VERSION: u32 = 1;
@@ -185,6 +185,7 @@ impl State {
                     self.remnants.push(remnant.clone());
                 }
             }
+            Entry::Known { record } => self.know(record),
             Entry::Moved { from, to } => self.rename(from, to),
         }
     }
@@ -229,10 +230,35 @@ impl State {
         }
     }
 
+    fn know(&mut self, record: &Record) {
+        match self.record_mut(&record.address, record.generation) {
+            Some(known) => known.clone_from(record),
+            None => drop(self.resources.insert(record.address.clone(), record.clone())),
+        }
+    }
+
+    /// Gives a resource another address, here and wherever others name it.
     fn rename(&mut self, from: &Address, to: &Address) {
-        if let Some(mut record) = self.resources.remove(from) {
-            record.address = to.clone();
+        if let Some(record) = self.resources.remove(from) {
             self.resources.insert(to.clone(), record);
+        }
+        let renamed = |address: &mut Address| {
+            if address == from {
+                address.clone_from(to);
+            }
+        };
+        let rename = |record: &mut Record| {
+            renamed(&mut record.address);
+            record.dependencies.iter_mut().for_each(renamed);
+            record.spec = readdress(&record.spec, from, to);
+            record.inputs = readdress(&record.inputs, from, to);
+        };
+        self.resources.values_mut().chain(&mut self.superseded).for_each(rename);
+        for undo in &mut self.undo {
+            match undo {
+                Undo::Create { address, .. } | Undo::Adopt { address, .. } => renamed(address),
+                Undo::Update { before, .. } => rename(before),
+            }
         }
     }
 }
@@ -289,5 +315,78 @@ impl Lookup for Facts {
     }
     fn outputs(&self, address: &Address) -> Option<Value> {
         self.0.get(address)?.1.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::new(text).unwrap()
+    }
+
+    fn record(name: &str, generation: u32, needs: &str) -> Record {
+        Record {
+            address: address(name),
+            kind: "toy/thing".into(),
+            generation,
+            token: String::new(),
+            id: Some(Id::from(name)),
+            phase: Phase::Ready,
+            spec: json!({"needs": {"$ref": needs}}),
+            inputs: json!({"needs": needs}),
+            outputs: Value::Null,
+            dependencies: vec![address(needs)],
+            retained: false,
+            since: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn state(records: Vec<Record>) -> State {
+        let deployment = Deployment {
+            project: "acme-rcm".into(),
+            partner: "acme".into(),
+            environment: "prod".into(),
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            partition: "aws".into(),
+        };
+        let mut state = State::new(deployment);
+        for record in records {
+            state.apply(&Entry::Known { record: Box::new(record) });
+        }
+        state
+    }
+
+    #[test]
+    fn what_moves_is_named_by_its_new_address_by_all_that_need_it_predecessors_too() {
+        let mut state = state(vec![record("a", 2, "z"), record("b", 1, "a"), record("c", 1, "b")]);
+        state.superseded.push(record("a", 1, "a"));
+        state.undo.push(Undo::Create { address: address("a"), generation: 2 });
+        state.undo.push(Undo::Update { before: Box::new(record("b", 1, "a")), changed: None });
+        state.apply(&Entry::Moved { from: address("a"), to: address("new/a") });
+        let needs = |record: &Record| record.needs().map(String::from).collect::<Vec<_>>();
+        assert_eq!(state.resources.keys().map(Address::as_str).collect::<Vec<_>>(), ["b", "c", "new/a"]);
+        assert_eq!(state.resources[&address("new/a")].address, address("new/a"));
+        assert_eq!(needs(&state.resources[&address("b")]), ["new/a", "new/a"]);
+        assert_eq!(needs(&state.resources[&address("c")]), ["b", "b"]);
+        assert_eq!(
+            (&state.superseded[0].address, needs(&state.superseded[0])),
+            (&address("new/a"), vec!["new/a".to_owned(); 2])
+        );
+        assert_eq!(state.undo[0].key(), (&address("new/a"), 2));
+        let Undo::Update { before, .. } = &state.undo[1] else { panic!("{:?}", state.undo) };
+        assert_eq!(needs(before), ["new/a", "new/a"]);
+    }
+
+    #[test]
+    fn what_is_known_is_put_in_the_place_of_what_was() {
+        let mut state = state(vec![record("a", 1, "b")]);
+        let known = Record { inputs: json!({"needs": "other"}), ..record("a", 1, "b") };
+        state.apply(&Entry::Known { record: Box::new(known.clone()) });
+        assert_eq!(state.records().collect::<Vec<_>>(), [&known]);
     }
 }

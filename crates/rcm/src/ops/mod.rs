@@ -1,6 +1,9 @@
 //! The operations on one environment of one partner.
 
+mod drift;
+mod import;
 mod outputs;
+mod rebuild;
 mod rollback;
 mod run;
 mod state;

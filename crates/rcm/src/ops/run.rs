@@ -148,7 +148,7 @@ impl Environment {
         Ok(make(&self.registry, state, &live, &wanted)?)
     }
 
-    async fn wanted_graph(&self, state: &State, goal: &Goal) -> Result<Graph, Error> {
+    pub(super) async fn wanted_graph(&self, state: &State, goal: &Goal) -> Result<Graph, Error> {
         if goal.destroy {
             return Ok(Graph::new());
         }

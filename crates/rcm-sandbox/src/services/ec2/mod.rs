@@ -120,6 +120,7 @@ fn act(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
         "RevokeSecurityGroupEgress" => rule_edit::revoke(net, call, true),
         "UpdateSecurityGroupRuleDescriptionsIngress" => rule_edit::redescribe(net, call, false),
         "UpdateSecurityGroupRuleDescriptionsEgress" => rule_edit::redescribe(net, call, true),
+        "ModifySecurityGroupRules" => rule_edit::modify(net, call),
         "DescribeSecurityGroupRules" => describe::<rule::Rule>(net, call),
         "CreateVpcEndpoint" => endpoint::create(net, call),
         "DescribeVpcEndpoints" => describe::<endpoint::Endpoint>(net, call),

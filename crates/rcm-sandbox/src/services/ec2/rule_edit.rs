@@ -60,6 +60,33 @@ pub(super) fn redescribe(net: &mut Network, call: &Call<'_>, egress: bool) -> Re
     done()
 }
 
+/// ModifySecurityGroupRules: the rule stays, with its id and its direction, and is otherwise what the request says.
+pub(super) fn modify(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
+    let group = net.find::<SecurityGroup>(call.require("GroupId")?)?;
+    let mut changed = Vec::new();
+    for update in call.params.structs("SecurityGroupRule") {
+        let id = update.require("SecurityGroupRuleId")?;
+        let rule =
+            net.find::<Rule>(id).ok().filter(|rule| rule.group == group.id).ok_or_else(|| Rule::not_found(id))?;
+        let wanted = update.within("SecurityGroupRule");
+        let peer = match (wanted.get("CidrIpv4"), wanted.get("ReferencedGroupId")) {
+            (Some(range), None) => Peer::Cidr(cidr(range)?),
+            (None, Some(id)) => Peer::Group(net.find::<SecurityGroup>(id)?.id.clone()),
+            _ => return Err(invalid("A rule has exactly one source or destination.")),
+        };
+        let (traffic, description) = (traffic(&wanted)?, description(&wanted)?);
+        changed.push(Rule { traffic, peer, description, ..rule.clone() });
+    }
+    for rule in changed {
+        if net.rules.iter().any(|present| present.id != rule.id && present.is_same(&rule)) {
+            let message = format!("the specified rule \"{}\" already exists", spoken(&rule));
+            return Err(Fault::new("InvalidPermission.Duplicate", message));
+        }
+        net.rules.iter_mut().filter(|present| present.id == rule.id).for_each(|present| *present = rule.clone());
+    }
+    done()
+}
+
 fn present<'a>(net: &'a Network, rule: &Rule) -> Result<&'a Rule, Fault> {
     net.rules.iter().find(|present| present.is_same(rule)).ok_or_else(|| {
         Fault::new("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")

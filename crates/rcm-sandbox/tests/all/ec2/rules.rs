@@ -1,5 +1,7 @@
 //! Rules of security groups.
 
+use aws_sdk_ec2::types::{SecurityGroupRuleRequest, SecurityGroupRuleUpdate};
+
 use super::*;
 
 #[tokio::test]
@@ -48,6 +50,30 @@ async fn nothing_is_authorized_when_one_of_the_rules_is_refused() {
     assert_eq!(code(refused), "InvalidParameterValue");
     let groups = ec2.describe_security_groups().group_ids(&group).send().await.unwrap();
     assert!(groups.security_groups()[0].ip_permissions().is_empty());
+}
+
+#[tokio::test]
+async fn a_rule_is_changed_in_place_and_keeps_its_id() {
+    let cloud = Cloud::new().await;
+    let ec2 = client(&cloud);
+    let group = group(&ec2, &vpc(&ec2).await, "acme-alb").await;
+    let authorize = ec2.authorize_security_group_ingress().group_id(&group);
+    let made = authorize.ip_permissions(from_cidr(443, "0.0.0.0/0")).send().await.unwrap();
+    let id = made.security_group_rules()[0].security_group_rule_id().unwrap();
+    let modify = |id: &str, range: &str| {
+        let wanted = SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(80).to_port(80);
+        let wanted = wanted.cidr_ipv4(range).description("HTTP").build();
+        let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(id).security_group_rule(wanted).build();
+        ec2.modify_security_group_rules().group_id(&group).security_group_rules(update).send()
+    };
+    modify(id, "10.0.0.0/8").await.unwrap();
+    let rules = ec2.describe_security_group_rules().filters(filter("security-group-rule-id", id)).send().await.unwrap();
+    let rule = &rules.security_group_rules()[0];
+    assert_eq!((rule.from_port(), rule.cidr_ipv4(), rule.description()), (Some(80), Some("10.0.0.0/8"), Some("HTTP")));
+    assert_eq!(code(modify("sgr-0", "10.0.0.0/8").await), "InvalidSecurityGroupRuleId.NotFound");
+    let authorize = ec2.authorize_security_group_ingress().group_id(&group);
+    authorize.ip_permissions(from_cidr(80, "0.0.0.0/0")).send().await.unwrap();
+    assert_eq!(code(modify(id, "0.0.0.0/0").await), "InvalidPermission.Duplicate");
 }
 
 #[tokio::test]

@@ -1,0 +1,47 @@
+//! What others have changed, and taking it for right.
+
+use rcm_engine::{
+    model::EventKind,
+    plan::{Acceptance, Depth, Drift, accept, possessions, refresh},
+    store::{Ledger, State},
+};
+
+use super::{Environment, Goal};
+use crate::Error;
+
+impl Environment {
+    /// What was changed, deleted and added outside rcm. Reads everything there is to read; changes nothing, needs no lock.
+    pub async fn drift(&self) -> Result<Drift, Error> {
+        let state = self.state()?;
+        self.check_state(&state.deployment)?;
+        self.check_account().await?;
+        self.look_for_drift(&state).await
+    }
+
+    /// Takes for right what the partner file allows: what it wants as it is, and what it does not care about. The state says so
+    /// from then on; the cloud is left alone.
+    pub async fn accept_drift(&self) -> Result<(Drift, Acceptance), Error> {
+        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        self.check_state(&self.state()?.deployment)?;
+        self.check_account().await?;
+        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        let state = ledger.state().clone();
+        let drift = self.look_for_drift(&state).await?;
+        let acceptance = accept(&drift, &state, &self.wanted_graph(&state, &Goal::provision()).await?);
+        for entry in &acceptance.entries {
+            ledger.append(entry.clone()).await?;
+        }
+        ledger.checkpoint()?;
+        Ok((drift, acceptance))
+    }
+
+    async fn look_for_drift(&self, state: &State) -> Result<Drift, Error> {
+        let events = &self.settings.events;
+        events.run(EventKind::RefreshStarted { resources: state.records().count() });
+        let (live, owned) = tokio::try_join!(
+            refresh(&self.registry, state, Depth::Full, &self.settings.unreported),
+            possessions(&self.registry, &state.deployment)
+        )?;
+        Ok(Drift::of(state, &live, &owned))
+    }
+}

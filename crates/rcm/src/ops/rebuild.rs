@@ -1,0 +1,34 @@
+//! Making a lost state again.
+
+use std::path::PathBuf;
+
+use rcm_engine::plan::{Rebuilt, rebuild};
+
+use super::{Environment, zones};
+use crate::{Error, blueprint};
+
+impl Environment {
+    /// Makes the state again from the cloud and the partner file, and says where the old one is now, if there was one.
+    ///
+    /// Only looks at the cloud. A state that is there, readable or not, is an error unless `force` is set.
+    pub async fn rebuild(&self, force: bool) -> Result<(Rebuilt, Option<PathBuf>), Error> {
+        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        let path = self.store.state_path();
+        if path.exists() && !force {
+            return Err(Error::StateExists(path));
+        }
+        self.check_account().await?;
+        let zones = match zones::lived_in(&self.registry, &self.deployment, &self.config).await? {
+            Some(zones) => zones,
+            None => zones::asked(&self.aws, &self.config).await?,
+        };
+        let graph = blueprint::graph(&self.config, &zones).map_err(Error::Graph)?;
+        let rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
+        let rebuilt = rebuilt.ok_or_else(|| Error::NothingThere {
+            partner: self.config.partner.clone(),
+            environment: self.config.environment.clone(),
+        })?;
+        let backup = self.store.replace(&lock, &rebuilt.state)?;
+        Ok((rebuilt, backup))
+    }
+}

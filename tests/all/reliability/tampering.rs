@@ -1,0 +1,571 @@
+//! The table of what somebody may change behind rcm's back: a kind, a field of its spec, and the call that changes it.
+
+use std::pin::Pin;
+
+use aws_sdk_applicationautoscaling::types::{
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+    TargetTrackingScalingPolicyConfiguration,
+};
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, Filter, IpPermission, IpRange, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
+};
+use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability};
+use aws_sdk_ecs::types::{
+    AwsVpcConfiguration, ClusterSetting, ClusterSettingName, DeploymentCircuitBreaker, DeploymentConfiguration,
+    LoadBalancer, NetworkConfiguration,
+};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, Certificate, FixedResponseActionConfig, IpAddressType, LoadBalancerAttribute, Matcher,
+    ProtocolEnum, TargetGroupAttribute,
+};
+use aws_sdk_rds::types::{ApplyMethod, CloudwatchLogsExportConfiguration, Parameter};
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
+};
+use rcm::engine::plan::Depth;
+
+use super::stage::At;
+
+type Change = Box<dyn Fn(At) -> Pin<Box<dyn Future<Output = ()>>>>;
+
+/// A change that somebody makes.
+pub(super) struct Row {
+    pub(super) kind: &'static str,
+    pub(super) field: &'static str,
+    /// The resource that is changed.
+    pub(super) address: &'static str,
+    /// Other fields that AWS changes along.
+    pub(super) also: &'static [&'static str],
+    /// The depth at which it is seen first.
+    pub(super) seen: Depth,
+    pub(super) change: Change,
+}
+
+impl Row {
+    fn also(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
+    }
+}
+
+fn row<F: Future<Output = ()> + 'static>(
+    seen: Depth,
+    kind: &'static str,
+    field: &'static str,
+    address: &'static str,
+    change: impl Fn(At) -> F + 'static,
+) -> Row {
+    Row { kind, field, address, also: &[], seen, change: Box::new(move |at| Box::pin(change(at))) }
+}
+
+/// Fields that nobody can change, each with the reason; `*` for all of a kind that have no row.
+pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
+    ("acm/certificate", "*", "nothing about a certificate can be changed"),
+    ("autoscaling/policy", "name", "it is in the ARN"),
+    ("autoscaling/policy", "target", "it is in the ARN"),
+    ("autoscaling/target", "service", "it is the id"),
+    (
+        "ec2/internet-gateway",
+        "vpc",
+        "AWS detaches no gateway while public addresses are mapped behind it, and here some always are",
+    ),
+    ("ec2/nat-gateway", "*", "a gateway stays in its subnet, and its primary address with it"),
+    ("ec2/route-table", "vpc", "there is no call for it"),
+    ("ec2/security-group", "*", "there is no call for it"),
+    ("ec2/security-group-rule", "direction", "there is no call for it"),
+    ("ec2/security-group-rule", "group", "there is no call for it"),
+    ("ec2/subnet", "*", "there is no call for it"),
+    ("ec2/vpc", "cidr", "further blocks can be added, the first one stays"),
+    ("ec2/vpc-endpoint", "service", "there is no call for it"),
+    ("ec2/vpc-endpoint", "vpc", "there is no call for it"),
+    ("ecr/repository", "kms_key", "there is no call for it"),
+    ("ecr/repository", "name", "it is the id"),
+    ("ecs/cluster", "name", "it is the id"),
+    ("ecs/service", "cluster", "it is in the ARN"),
+    ("ecs/service", "name", "it is in the ARN"),
+    ("ecs/task-definition", "*", "a revision cannot be changed, only deregistered"),
+    ("elb/listener", "load_balancer", "it is in the ARN"),
+    ("elb/load-balancer", "name", "it is in the ARN"),
+    ("elb/load-balancer", "scheme", "there is no call for it"),
+    ("elb/target-group", "name", "it is in the ARN"),
+    ("elb/target-group", "port", "there is no call for it"),
+    ("elb/target-group", "protocol", "there is no call for it"),
+    ("elb/target-group", "target_type", "there is no call for it"),
+    ("elb/target-group", "vpc", "there is no call for it"),
+    ("iam/role", "name", "it is in the ARN"),
+    ("iam/service-linked-role", "*", "it is in the path of the ARN"),
+    ("logs/group", "name", "it is the id"),
+    ("rds/instance", "db_name", "there is no call for it"),
+    ("rds/instance", "engine", "there is no call for it"),
+    ("rds/instance", "identifier", "a renamed instance is another one, and this one is gone"),
+    ("rds/instance", "kms_key", "there is no call for it"),
+    (
+        "rds/instance",
+        "major_version",
+        "it only goes up, and nothing brings it back: a person has to change the partner file",
+    ),
+    ("rds/instance", "master_username", "there is no call for it"),
+    ("rds/instance", "subnet_group", "only together with a move to another VPC"),
+    ("rds/parameter-group", "description", "there is no call for it"),
+    ("rds/parameter-group", "family", "there is no call for it"),
+    ("rds/parameter-group", "name", "it is the id"),
+    ("rds/subnet-group", "name", "it is the id"),
+    ("s3/bucket", "name", "it is the id"),
+    ("secretsmanager/secret", "name", "it is in the ARN"),
+];
+
+/// Fields whose change nobody sees, each with the reason.
+pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
+    ("ec2/vpc-endpoint", "policy", "no setting wants one, so whatever AWS has is its own business"),
+    ("ecs/service", "desired_count", "autoscaling decides how many tasks run"),
+    (
+        "rds/instance",
+        "allocated_storage",
+        "AWS grows it by itself, so what is there says nothing about what was asked for",
+    ),
+    ("rds/instance", "backup_window", "no setting wants one: AWS chooses"),
+    ("rds/instance", "ca_certificate", "no setting wants one: AWS chooses"),
+    ("rds/instance", "maintenance_window", "no setting wants one: AWS chooses"),
+    ("rds/instance", "master_password", "AWS does not tell it"),
+    ("rds/instance", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
+    ("secretsmanager/secret", "value", "it is a secret: rcm never compares it"),
+];
+
+/// Everything that can be changed.
+pub(super) fn rows() -> Vec<Row> {
+    [network(), security(), storage(), database(), edge(), compute()].into_iter().flatten().collect()
+}
+
+fn network() -> Vec<Row> {
+    use Depth::{Full, Quick};
+    let vpc = |at: &At| at.aws.ec2.modify_vpc_attribute().vpc_id(at.id("network/vpc"));
+    let off = || AttributeBooleanValue::builder().value(false).build();
+    vec![
+        row(Full, "ec2/vpc", "dns_support", "network/vpc", move |at| async move {
+            vpc(&at).enable_dns_support(off()).send().await.unwrap();
+        }),
+        row(Full, "ec2/vpc", "dns_hostnames", "network/vpc", move |at| async move {
+            vpc(&at).enable_dns_hostnames(off()).send().await.unwrap();
+        }),
+        row(Full, "ec2/vpc", "default_group_empty", "network/vpc", |at| async move {
+            let of_vpc = Filter::builder().name("vpc-id").values(at.id("network/vpc")).build();
+            let default = Filter::builder().name("group-name").values("default").build();
+            let groups = at.aws.ec2.describe_security_groups().filters(of_vpc).filters(default).send().await.unwrap();
+            let group = groups.security_groups()[0].group_id().unwrap();
+            let open = IpPermission::builder().ip_protocol("-1");
+            let open = open.ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build();
+            let request = at.aws.ec2.authorize_security_group_ingress().group_id(group).ip_permissions(open);
+            request.send().await.unwrap();
+        }),
+        row(Quick, "ec2/route-table", "routes", "network/route-table/private", |at| async move {
+            let request = at.aws.ec2.create_route().route_table_id(at.id("network/route-table/private"));
+            let request = request.destination_cidr_block("203.0.113.0/24");
+            request.gateway_id(at.id("network/internet-gateway")).send().await.unwrap();
+        }),
+        row(Quick, "ec2/route-table", "subnets", "network/route-table/database", |at| async move {
+            let request = at.aws.ec2.describe_route_tables().route_table_ids(at.id("network/route-table/database"));
+            let tables = request.send().await.unwrap();
+            let link = tables.route_tables()[0].associations()[0].route_table_association_id().unwrap();
+            at.aws.ec2.disassociate_route_table().association_id(link).send().await.unwrap();
+        }),
+        row(Quick, "ec2/vpc-endpoint", "route_tables", "network/endpoint/s3", |at| async move {
+            let request = at.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(at.id("network/endpoint/s3"));
+            request.remove_route_table_ids(at.id("network/route-table/database")).send().await.unwrap();
+        }),
+    ]
+}
+
+fn security() -> Vec<Row> {
+    use Depth::{Full, Quick};
+    const RULE: &str = "security/rule/load-balancer-http";
+    let rule = |field, change: fn(Rule) -> Rule| {
+        row(Quick, "ec2/security-group-rule", field, RULE, move |at| async move {
+            let Rule { protocol, port, range, description } = change(Rule::http());
+            let whole = SecurityGroupRuleRequest::builder().ip_protocol(protocol).from_port(port).to_port(port);
+            let whole = whole.cidr_ipv4(range).description(description).build();
+            let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(at.id(RULE));
+            let request = at.aws.ec2.modify_security_group_rules().group_id(at.id("security/group/load-balancer"));
+            request.security_group_rules(update.security_group_rule(whole).build()).send().await.unwrap();
+        })
+    };
+    vec![
+        rule("protocol", |rule| Rule { protocol: "udp", ..rule }),
+        rule("port", |rule| Rule { port: 22, ..rule }),
+        rule("peer", |rule| Rule { range: "10.0.0.0/8", ..rule }),
+        rule("description", |rule| Rule { description: "by hand", ..rule }),
+        row(Full, "kms/key", "alias", "security/key", |at| async move {
+            at.aws.kms.delete_alias().alias_name("alias/acme-rcm-prod").send().await.unwrap();
+            let request = at.aws.kms.create_alias().alias_name("alias/by-hand");
+            request.target_key_id(at.name("security/key")).send().await.unwrap();
+        }),
+        row(Quick, "kms/key", "description", "security/key", |at| async move {
+            let request = at.aws.kms.update_key_description().key_id(at.id("security/key"));
+            request.description("by hand").send().await.unwrap();
+        }),
+        row(Full, "kms/key", "rotation_days", "security/key", |at| async move {
+            at.aws.kms.disable_key_rotation().key_id(at.id("security/key")).send().await.unwrap();
+        }),
+        row(Full, "kms/key", "policy", "security/key", |at| async move {
+            let root = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}]}"#;
+            let request = at.aws.kms.put_key_policy().key_id(at.id("security/key")).policy_name("default");
+            request.policy(root).send().await.unwrap();
+        }),
+        row(Quick, "secretsmanager/secret", "description", "secrets/jwt-secret", |at| async move {
+            let request = at.aws.secrets.update_secret().secret_id(at.id("secrets/jwt-secret"));
+            request.description("by hand").send().await.unwrap();
+        }),
+        row(Quick, "secretsmanager/secret", "kms_key", "secrets/jwt-secret", |at| async move {
+            let key = another_key(&at).await;
+            let request = at.aws.secrets.update_secret().secret_id(at.id("secrets/jwt-secret"));
+            request.kms_key_id(key).send().await.unwrap();
+        }),
+        row(Quick, "iam/role", "description", "identity/task-role", |at| async move {
+            let request = at.aws.iam.update_role().role_name(at.name("identity/task-role"));
+            request.description("by hand").send().await.unwrap();
+        }),
+        row(Quick, "iam/role", "max_session_seconds", "identity/task-role", |at| async move {
+            let request = at.aws.iam.update_role().role_name(at.name("identity/task-role"));
+            let request = request.description("What the application may do in AWS");
+            request.max_session_duration(7200).send().await.unwrap();
+        }),
+        row(Quick, "iam/role", "assume_role_policy", "identity/task-role", |at| async move {
+            let anybody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+            let request = at.aws.iam.update_assume_role_policy().role_name(at.name("identity/task-role"));
+            request.policy_document(anybody).send().await.unwrap();
+        }),
+        row(Full, "iam/role", "managed_policies", "identity/task-role", |at| async move {
+            let request = at.aws.iam.attach_role_policy().role_name(at.name("identity/task-role"));
+            request.policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess").send().await.unwrap();
+        }),
+        row(Full, "iam/role", "inline_policies", "identity/task-role", |at| async move {
+            let request = at.aws.iam.put_role_policy().role_name(at.name("identity/task-role")).policy_name("by-hand");
+            let everything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+            request.policy_document(everything).send().await.unwrap();
+        }),
+    ]
+}
+
+/// What a modified rule has to be given whole.
+struct Rule {
+    protocol: &'static str,
+    port: i32,
+    range: &'static str,
+    description: &'static str,
+}
+
+impl Rule {
+    fn http() -> Self {
+        Self { protocol: "tcp", port: 80, range: "0.0.0.0/0", description: "HTTP from anywhere" }
+    }
+}
+
+/// A key that is not rcm's.
+async fn another_key(at: &At) -> String {
+    let made = at.aws.kms.create_key().send().await.unwrap();
+    let key = made.key_metadata().unwrap().arn().unwrap().to_owned();
+    // CloudWatch Logs asks the key's own policy.
+    let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"},{"Effect":"Allow","Principal":{"Service":"logs.us-east-1.amazonaws.com"},"Action":"kms:*","Resource":"*"}]}"#;
+    at.aws.kms.put_key_policy().key_id(&key).policy_name("default").policy(open).send().await.unwrap();
+    key
+}
+
+fn storage() -> Vec<Row> {
+    use Depth::{Full, Quick};
+    const BUCKET: &str = "storage/bucket/logs";
+    const REPOSITORY: &str = "storage/repository/api";
+    const GROUP: &str = "storage/log-group/application";
+    vec![
+        row(Full, "s3/bucket", "kms_key", BUCKET, |at| async move {
+            let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
+            let default = default.build().unwrap();
+            let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default).build();
+            let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+            let request = at.aws.s3.put_bucket_encryption().bucket(at.id(BUCKET));
+            request.server_side_encryption_configuration(rules).send().await.unwrap();
+        }),
+        row(Full, "s3/bucket", "versioned", BUCKET, |at| async move {
+            let off = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
+            let request = at.aws.s3.put_bucket_versioning().bucket(at.id(BUCKET));
+            request.versioning_configuration(off).send().await.unwrap();
+        }),
+        row(Full, "s3/bucket", "public_access_blocked", BUCKET, |at| async move {
+            let three = PublicAccessBlockConfiguration::builder().block_public_acls(true).ignore_public_acls(true);
+            let three = three.block_public_policy(true).restrict_public_buckets(false).build();
+            let request = at.aws.s3.put_public_access_block().bucket(at.id(BUCKET));
+            request.public_access_block_configuration(three).send().await.unwrap();
+        }),
+        row(Full, "s3/bucket", "owner_enforced", BUCKET, |at| async move {
+            let rule =
+                OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter).build().unwrap();
+            let controls = OwnershipControls::builder().rules(rule).build().unwrap();
+            let request = at.aws.s3.put_bucket_ownership_controls().bucket(at.id(BUCKET));
+            request.ownership_controls(controls).send().await.unwrap();
+        }),
+        row(Full, "s3/bucket", "policy", BUCKET, |at| async move {
+            at.aws.s3.delete_bucket_policy().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+        row(Full, "s3/bucket", "lifecycle", BUCKET, |at| async move {
+            at.aws.s3.delete_bucket_lifecycle().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+        row(Quick, "ecr/repository", "immutable_tags", REPOSITORY, |at| async move {
+            let request = at.aws.ecr.put_image_tag_mutability().repository_name(at.id(REPOSITORY));
+            request.image_tag_mutability(ImageTagMutability::Mutable).send().await.unwrap();
+        }),
+        row(Quick, "ecr/repository", "scan_on_push", REPOSITORY, |at| async move {
+            let off = ImageScanningConfiguration::builder().scan_on_push(false).build();
+            let request = at.aws.ecr.put_image_scanning_configuration().repository_name(at.id(REPOSITORY));
+            request.image_scanning_configuration(off).send().await.unwrap();
+        }),
+        row(Full, "ecr/repository", "lifecycle", REPOSITORY, |at| async move {
+            at.aws.ecr.delete_lifecycle_policy().repository_name(at.id(REPOSITORY)).send().await.unwrap();
+        }),
+        row(Quick, "logs/group", "kms_key", GROUP, |at| async move {
+            let key = another_key(&at).await;
+            let request = at.aws.logs.associate_kms_key().log_group_name(at.id(GROUP)).kms_key_id(key);
+            request.send().await.unwrap();
+        }),
+        row(Quick, "logs/group", "retention_days", GROUP, |at| async move {
+            at.aws.logs.delete_retention_policy().log_group_name(at.id(GROUP)).send().await.unwrap();
+        }),
+    ]
+}
+
+fn database() -> Vec<Row> {
+    use Depth::Quick;
+    const DATABASE: &str = "database/instance";
+    macro_rules! modified {
+        ($field:literal, $setter:ident($value:expr)) => {
+            row(Quick, "rds/instance", $field, DATABASE, |at| async move {
+                let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id(DATABASE));
+                request.$setter($value).apply_immediately(true).send().await.unwrap();
+            })
+        };
+    }
+    vec![
+        modified!("instance_class", db_instance_class("db.t3.large")),
+        modified!("max_allocated_storage", max_allocated_storage(900)),
+        modified!("storage_type", storage_type("gp2")),
+        modified!("multi_az", multi_az(false)),
+        modified!("port", db_port_number(6432)),
+        modified!("backup_retention_days", backup_retention_period(1)),
+        modified!("deletion_protection", deletion_protection(false)),
+        modified!("publicly_accessible", publicly_accessible(true)),
+        modified!("copy_tags_to_snapshot", copy_tags_to_snapshot(false)),
+        modified!("auto_minor_version_upgrade", auto_minor_version_upgrade(false)),
+        modified!("iam_authentication", enable_iam_database_authentication(true)),
+        modified!(
+            "log_exports",
+            cloudwatch_logs_export_configuration(
+                CloudwatchLogsExportConfiguration::builder().disable_log_types("upgrade").build()
+            )
+        ),
+        row(Quick, "rds/instance", "security_groups", DATABASE, |at| async move {
+            let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id(DATABASE));
+            let request = request.vpc_security_group_ids(at.id("security/group/service"));
+            request.apply_immediately(true).send().await.unwrap();
+        }),
+        row(Quick, "rds/instance", "parameter_group", DATABASE, |at| async move {
+            let groups = at.aws.rds.describe_db_parameter_groups();
+            let groups = groups.db_parameter_group_name(at.id("database/parameter-group")).send().await.unwrap();
+            let family = groups.db_parameter_groups()[0].db_parameter_group_family().unwrap();
+            let made = at.aws.rds.create_db_parameter_group().db_parameter_group_name("by-hand");
+            made.db_parameter_group_family(family).description("by hand").send().await.unwrap();
+            let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id(DATABASE));
+            request.db_parameter_group_name("by-hand").apply_immediately(true).send().await.unwrap();
+        }),
+        row(Quick, "rds/parameter-group", "force_ssl", "database/parameter-group", |at| async move {
+            let off = Parameter::builder().parameter_name("rds.force_ssl").parameter_value("0");
+            let off = off.apply_method(ApplyMethod::Immediate).build();
+            let request = at.aws.rds.modify_db_parameter_group();
+            let request = request.db_parameter_group_name(at.id("database/parameter-group"));
+            request.parameters(off).send().await.unwrap();
+        }),
+        row(Quick, "rds/subnet-group", "description", "database/subnet-group", |at| async move {
+            let request = at.aws.rds.modify_db_subnet_group().db_subnet_group_name(at.id("database/subnet-group"));
+            let request = request.db_subnet_group_description("by hand");
+            let request = request.subnet_ids(at.id("network/subnet/database-a"));
+            request.subnet_ids(at.id("network/subnet/database-b")).send().await.unwrap();
+        }),
+        row(Quick, "rds/subnet-group", "subnets", "database/subnet-group", |at| async move {
+            let request = at.aws.rds.modify_db_subnet_group().db_subnet_group_name(at.id("database/subnet-group"));
+            let request = request.db_subnet_group_description("Database subnets of acme-rcm-prod");
+            let request = request.subnet_ids(at.id("network/subnet/database-a"));
+            let request = request.subnet_ids(at.id("network/subnet/database-b"));
+            request.subnet_ids(at.id("network/subnet/private-a")).send().await.unwrap();
+        }),
+    ]
+}
+
+fn edge() -> Vec<Row> {
+    use Depth::{Full, Quick};
+    const BALANCER: &str = "edge/load-balancer";
+    const TARGETS: &str = "edge/target-group";
+    const LISTENER: &str = "edge/listener/https";
+    let attribute = |field, key: &'static str, value: &'static str| {
+        row(Full, "elb/load-balancer", field, BALANCER, move |at| async move {
+            let attribute = LoadBalancerAttribute::builder().key(key).value(value).build();
+            let request = at.aws.elb.modify_load_balancer_attributes().load_balancer_arn(at.id(BALANCER));
+            request.attributes(attribute).send().await.unwrap();
+        })
+    };
+    let listener = |at: &At| at.aws.elb.modify_listener().listener_arn(at.id(LISTENER));
+    vec![
+        attribute("access_logs", "access_logs.s3.enabled", "false"),
+        attribute("deletion_protection", "deletion_protection.enabled", "false"),
+        attribute("drop_invalid_headers", "routing.http.drop_invalid_header_fields.enabled", "false"),
+        attribute("desync_mitigation", "routing.http.desync_mitigation_mode", "monitor"),
+        attribute("http2", "routing.http2.enabled", "false"),
+        attribute("idle_timeout", "idle_timeout.timeout_seconds", "300"),
+        row(Quick, "elb/load-balancer", "ip_address_type", BALANCER, |at| async move {
+            let request = at.aws.elb.set_ip_address_type().load_balancer_arn(at.id(BALANCER));
+            request.ip_address_type(IpAddressType::Dualstack).send().await.unwrap();
+        }),
+        row(Quick, "elb/load-balancer", "subnets", BALANCER, |at| async move {
+            let request = at.aws.elb.set_subnets().load_balancer_arn(at.id(BALANCER));
+            let request = request.subnets(at.id("network/subnet/private-a"));
+            request.subnets(at.id("network/subnet/private-b")).send().await.unwrap();
+        }),
+        row(Quick, "elb/load-balancer", "security_groups", BALANCER, |at| async move {
+            let request = at.aws.elb.set_security_groups().load_balancer_arn(at.id(BALANCER));
+            request.security_groups(at.id("security/group/database")).send().await.unwrap();
+        }),
+        row(Quick, "elb/target-group", "health_check", TARGETS, |at| async move {
+            let request = at.aws.elb.modify_target_group().target_group_arn(at.id(TARGETS));
+            request.matcher(Matcher::builder().http_code("200-499").build()).send().await.unwrap();
+        }),
+        row(Full, "elb/target-group", "deregistration_delay", TARGETS, |at| async move {
+            let delay =
+                TargetGroupAttribute::builder().key("deregistration_delay.timeout_seconds").value("300").build();
+            let request = at.aws.elb.modify_target_group_attributes().target_group_arn(at.id(TARGETS));
+            request.attributes(delay).send().await.unwrap();
+        }),
+        row(Quick, "elb/listener", "port", LISTENER, move |at| async move {
+            listener(&at).port(8443).send().await.unwrap();
+        }),
+        row(Quick, "elb/listener", "protocol", LISTENER, move |at| async move {
+            listener(&at).protocol(ProtocolEnum::Http).send().await.unwrap();
+        })
+        .also(&["certificate", "ssl_policy"]),
+        row(Quick, "elb/listener", "ssl_policy", LISTENER, move |at| async move {
+            listener(&at).ssl_policy("ELBSecurityPolicy-2016-08").send().await.unwrap();
+        }),
+        row(Quick, "elb/listener", "certificate", LISTENER, move |at| async move {
+            let made = at
+                .aws
+                .acm
+                .request_certificate()
+                .domain_name("by-hand.acme.com")
+                .validation_method("DNS".into())
+                .send()
+                .await
+                .unwrap();
+            let arn = made.certificate_arn().unwrap().to_owned();
+            // It is issued while it is looked at.
+            for _ in 0..8 {
+                at.aws.acm.describe_certificate().certificate_arn(&arn).send().await.unwrap();
+            }
+            let certificate = Certificate::builder().certificate_arn(arn).build();
+            listener(&at).certificates(certificate).send().await.unwrap();
+        }),
+        row(Quick, "elb/listener", "action", LISTENER, move |at| async move {
+            let closed = FixedResponseActionConfig::builder().status_code("503").build();
+            let closed = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(closed).build();
+            listener(&at).default_actions(closed).send().await.unwrap();
+        }),
+    ]
+}
+
+fn compute() -> Vec<Row> {
+    use Depth::Quick;
+    const SERVICE: &str = "compute/service";
+    let service = |at: &At| {
+        let request = at.aws.ecs.update_service().cluster(at.id("compute/cluster"));
+        request.service(at.id(SERVICE))
+    };
+    let scaled = |field, min, max| {
+        row(Quick, "autoscaling/target", field, "compute/scalable-target", move |at| async move {
+            let request = at.aws.autoscaling.register_scalable_target().service_namespace(ServiceNamespace::Ecs);
+            let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
+            let request = request.resource_id(at.id("compute/scalable-target"));
+            request.set_min_capacity(min).set_max_capacity(max).send().await.unwrap();
+        })
+    };
+    let tracked = |field, cpu, out, r#in| {
+        row(Quick, "autoscaling/policy", field, "compute/scaling-policy", move |at| async move {
+            let metric = PredefinedMetricSpecification::builder()
+                .predefined_metric_type(MetricType::EcsServiceAverageCpuUtilization)
+                .build()
+                .unwrap();
+            let tracking = TargetTrackingScalingPolicyConfiguration::builder()
+                .predefined_metric_specification(metric)
+                .target_value(cpu)
+                .scale_out_cooldown(out)
+                .scale_in_cooldown(r#in);
+            let request = at.aws.autoscaling.put_scaling_policy().service_namespace(ServiceNamespace::Ecs);
+            let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
+            let request =
+                request.resource_id(at.id("compute/scalable-target")).policy_name("acme-rcm-prod-cpu-scaling");
+            let request = request.policy_type(PolicyType::TargetTrackingScaling);
+            request.target_tracking_scaling_policy_configuration(tracking.build().unwrap()).send().await.unwrap();
+        })
+    };
+    let deployment = |field, least, most, breaker| {
+        row(Quick, "ecs/service", field, SERVICE, move |at| async move {
+            let breaker = DeploymentCircuitBreaker::builder().enable(breaker).rollback(breaker).build();
+            let deployment = DeploymentConfiguration::builder().minimum_healthy_percent(least);
+            let deployment = deployment.maximum_percent(most).deployment_circuit_breaker(breaker).build();
+            service(&at).deployment_configuration(deployment).send().await.unwrap();
+        })
+    };
+    let placed = |field, subnets: &'static [&'static str], group: &'static str| {
+        row(Quick, "ecs/service", field, SERVICE, move |at| async move {
+            let subnets = subnets.iter().map(|subnet| at.id(subnet)).collect();
+            let place = AwsVpcConfiguration::builder().set_subnets(Some(subnets)).security_groups(at.id(group));
+            let place = NetworkConfiguration::builder().awsvpc_configuration(place.build().unwrap()).build();
+            service(&at).network_configuration(place).send().await.unwrap();
+        })
+    };
+    const PRIVATE: &[&str] = &["network/subnet/private-a", "network/subnet/private-b"];
+    vec![
+        row(Quick, "ecs/cluster", "container_insights", "compute/cluster", |at| async move {
+            let off = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value("disabled").build();
+            let request = at.aws.ecs.update_cluster_settings().cluster(at.id("compute/cluster"));
+            request.settings(off).send().await.unwrap();
+        }),
+        row(Quick, "ecs/service", "task_definition", SERVICE, move |at| async move {
+            let now = at.aws.ecs.describe_task_definition().task_definition(at.id("compute/task-definition"));
+            let now = now.send().await.unwrap().task_definition.unwrap();
+            let request =
+                at.aws.ecs.register_task_definition().family("by-hand").set_cpu(now.cpu).set_memory(now.memory);
+            let request = request.set_requires_compatibilities(now.requires_compatibilities);
+            let request = request.set_network_mode(now.network_mode).set_execution_role_arn(now.execution_role_arn);
+            let made = request.set_container_definitions(now.container_definitions).send().await.unwrap();
+            let arn = made.task_definition().unwrap().task_definition_arn().unwrap();
+            service(&at).task_definition(arn).send().await.unwrap();
+        }),
+        placed("subnets", &["network/subnet/public-a", "network/subnet/private-b"], "security/group/service"),
+        placed("security_groups", PRIVATE, "security/group/database"),
+        row(Quick, "ecs/service", "load_balancer", SERVICE, move |at| async move {
+            let other = LoadBalancer::builder().target_group_arn(at.id("edge/target-group")).container_name("api");
+            service(&at).load_balancers(other.container_port(9090).build()).send().await.unwrap();
+        }),
+        row(Quick, "ecs/service", "health_check_grace_seconds", SERVICE, move |at| async move {
+            service(&at).health_check_grace_period_seconds(5).send().await.unwrap();
+        }),
+        row(Quick, "ecs/service", "platform_version", SERVICE, move |at| async move {
+            service(&at).platform_version("LATEST").force_new_deployment(true).send().await.unwrap();
+        }),
+        deployment("minimum_healthy_percent", 50, 200, true),
+        deployment("maximum_percent", 100, 150, true),
+        deployment("circuit_breaker", 100, 200, false),
+        row(Quick, "ecs/service", "execute_command", SERVICE, move |at| async move {
+            service(&at).enable_execute_command(true).send().await.unwrap();
+        }),
+        scaled("min", Some(1), None),
+        scaled("max", None, Some(50)),
+        tracked("cpu_percent", 50.0, 60, 300),
+        tracked("scale_out_cooldown_seconds", 70.0, 5, 300),
+        tracked("scale_in_cooldown_seconds", 70.0, 60, 5),
+    ]
+}
