@@ -250,6 +250,7 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // Deleted before, by an earlier try or by a person.
     ("secretsmanager", "DeleteSecret", "InvalidRequestException", "scheduled for deletion", NotFound),
     ("secretsmanager", "DeleteSecret", "InvalidRequestException", "marked for deletion", NotFound),
+    ("secretsmanager", "DeleteSecret", "InvalidRequestException", "marked deleted", NotFound),
     ("kms", "", "KMSInvalidStateException", "is pending deletion", NotFound),
     // Roles for services themselves are one to an account, whoever was first.
     ("iam", "CreateServiceLinkedRole", "InvalidInput", "has been taken", Exists),

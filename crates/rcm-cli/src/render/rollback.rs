@@ -59,6 +59,7 @@ mod tests {
         let ended = RolledBack { undone: vec![made("network/vpc"), made("network/subnet/public-a")], left };
         let next = Next::of(&Cli::parse_from(["rcm", "rollback", "--partner", "acme"]).globals);
         let text = report(&ended, "acme/prod", Duration::from_secs(3), &next);
+        let text = anstream::adapter::strip_str(&text).to_string();
         for part in
             ["is stuck after", "1 step undone", "  network/vpc\n", "next: mend it, then: rcm rollback --partner acme"]
         {

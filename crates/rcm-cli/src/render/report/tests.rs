@@ -103,7 +103,7 @@ fn what_could_not_be_undone_is_listed_with_the_command_that_tries_again() {
           The vpc has dependencies and cannot be deleted.
           request id 3f2a9c1b-0000-4000-8000-000000000000
       = help: a limit of the account: ask AWS to raise it (Service Quotas), then run the same command again
-      = next: mend it, then delete them: rcm destroy --partner acme --sandbox
+      = next: mend it, then undo them too: rcm rollback --partner acme --sandbox
               or go on with them: rcm provision --partner acme --sandbox
     ");
 }
