@@ -6,6 +6,7 @@ mod canon;
 mod crash;
 mod drift;
 mod fail;
+mod habits;
 mod rebuild;
 mod stage;
 mod tampering;

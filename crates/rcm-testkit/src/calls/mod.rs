@@ -5,6 +5,7 @@
 //! call arrives. Both let calls meet [`Trouble`]: refusals, throttling, lost answers, resets, delays.
 
 mod book;
+mod habits;
 mod operation;
 mod recorder;
 mod reply;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+pub use habits::{Aftereffect, NotYetVisible, habits};
 pub use operation::Operation;
 pub use recorder::Recorder;
 pub use rule::{Fault, Rule, Trouble, next};

@@ -52,6 +52,16 @@ pub trait Trouble: Send {
     }
 }
 
+impl Trouble for Box<dyn Trouble> {
+    fn meet(&mut self, call: &Call) -> Option<Fault> {
+        (**self).meet(call)
+    }
+
+    fn answered(&mut self, call: &Call, accepted: bool, answer: &str) {
+        (**self).answered(call, accepted, answer);
+    }
+}
+
 /// A fault for some calls, told by what they ask for.
 #[derive(Debug, Clone)]
 pub struct Rule {

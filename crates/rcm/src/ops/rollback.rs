@@ -43,11 +43,12 @@ impl Environment {
         };
         let engine = self.engine(options, &ledger);
         let result = async {
-            recover(&engine).await?;
             let undone = ledger.state().undo.clone();
             if !approve(&undone) {
                 return Err(Error::Declined);
             }
+            // Undoes some of it already: deletes that had begun.
+            recover(&engine).await?;
             let left = match rollback(&engine).await {
                 Aftermath::Stuck(left) => left,
                 Aftermath::RolledBack | Aftermath::Kept => Vec::new(),
