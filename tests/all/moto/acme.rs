@@ -1,6 +1,6 @@
 //! Acme's whole environment over HTTP: made, left alone, changed, taken away. What is in the cloud is read by boto3.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use rcm_testkit::calls::{Call, Recorder};
 use rcm_testkit::{Moto, Rcm, boto3, inventory};
@@ -35,14 +35,59 @@ impl Stage {
         inventory(&self.endpoint)
     }
 
-    /// Every mutating call has a `begin` in the journal before it is executed, for as long as the test goes on.
+    /// Every mutating call belongs to a resource whose `begin` is in the journal and whose end is not, for as long as the test
+    /// goes on.
     fn watch_the_journal(&self) {
-        let journal = self.rcm.state_dir().join("acme/prod.journal.jsonl");
+        let directory = self.rcm.state_dir().join("acme");
         self.recorder.before_mutation(move |call: &Call| {
-            let text = fs::read_to_string(&journal).map_err(|error| format!("no journal: {error}"))?;
-            let begun = text.lines().filter(|line| line.contains("\"entry\":\"begin\"")).count();
-            if begun > 0 { Ok(()) } else { Err(format!("{} came before any begin", call.operation)) }
+            let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
+            let open = open_steps(&read("prod.journal.jsonl"), &read("prod.json"));
+            announced(call, &open)
         });
+    }
+}
+
+/// The steps that a journal has begun and not ended: address and kind.
+fn open_steps(journal: &str, state: &str) -> BTreeMap<String, String> {
+    let state: Value = serde_json::from_str(state).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut kinds: BTreeMap<String, String> = BTreeMap::new();
+    for (address, record) in state["resources"].as_object().into_iter().flatten() {
+        kinds.insert(address.clone(), text(&record["kind"]));
+    }
+    let mut open = BTreeMap::new();
+    for entry in journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        if entry["entry"] == "begin" {
+            let intent = &entry["intent"];
+            let address = text(&intent["address"]);
+            if let Some(kind) = intent["kind"].as_str() {
+                kinds.insert(address.clone(), kind.to_owned());
+            }
+            open.insert(address.clone(), kinds.get(&address).cloned().unwrap_or_default());
+        } else if ["done", "failed", "gone", "undone"].iter().any(|end| entry["entry"] == *end) {
+            open.remove(entry["address"].as_str().unwrap_or_default());
+        }
+    }
+    open
+}
+
+/// Whether a step that is open can have sent this call: one of its service, and the very one that its ownership tag names.
+fn announced(call: &Call, open: &BTreeMap<String, String>) -> Result<(), String> {
+    let service = match call.operation.service.as_str() {
+        "elasticloadbalancing" => "elb",
+        "application-autoscaling" => "autoscaling",
+        other => other,
+    };
+    if !open.values().any(|kind| kind.split('/').next() == Some(service)) {
+        return Err(format!("nothing of {service} had begun, only {open:?}"));
+    }
+    let body = call.body.replace("%2F", "/").replace("%3A", ":");
+    let Some((_, tagged)) = body.split_once("rcm:address") else { return Ok(()) };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '/';
+    let mut words = tagged.split(|c| !is_part(c)).filter(|word| word.contains('/') && !word.starts_with('/'));
+    match words.next() {
+        Some(address) if open.contains_key(address) => Ok(()),
+        address => Err(format!("{address:?} had not begun, only {open:?}")),
     }
 }
 
