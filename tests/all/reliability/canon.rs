@@ -53,11 +53,10 @@ pub(super) fn inventory(disk: &Disk) -> Vec<String> {
 pub(super) fn standing(disk: &Disk) -> Vec<String> {
     let gone = [
         " deletion=time ",
-        " deregistered=time ",
         "state=deleted ",
         "ec2 tags nat-#",
         "iam roles AWSServiceRoleFor",
-        "status=inactive ",
+        "status={status=Inactive}",
         "{active=false ",
     ];
     let mut lines = inventory(disk);

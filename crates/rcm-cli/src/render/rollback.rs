@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcm::{RolledBack, engine::store::Undo};
 
-use super::{BOLD, GREEN, RED, count, duration, paint, report::failure};
+use super::{BOLD, GREEN, RED, count, duration, paint, report::failure, table::table};
 use crate::session::Next;
 
 /// What would be undone.
@@ -15,10 +15,11 @@ pub(crate) fn plan(undo: &[Undo], name: &str) -> String {
             Undo::Adopt { .. } => ("^", "was there before: stays, and rcm forgets it"),
             Undo::Update { .. } => ("~", "changed by that run: is put back"),
         };
-        format!("  {sign} {}  {what}\n", undo.key().0)
+        [sign.to_owned(), undo.key().0.to_string(), what.to_owned()]
     };
     let title = format!("The last run of {name} did not come to its end. To undo of it:");
-    format!("{}\n{}", paint(BOLD, &title), undo.iter().rev().map(line).collect::<String>())
+    let lines: Vec<[String; 3]> = undo.iter().rev().map(line).collect();
+    format!("{}\n{}", paint(BOLD, &title), table("  ", &lines))
 }
 
 /// How it went.
