@@ -145,8 +145,15 @@ impl Running {
     /// When it has not ended after `patience`: it is killed, and what it printed is shown.
     #[track_caller]
     pub fn finish(mut self, patience: Duration) -> Ran {
-        match poll(patience, || self.child.try_wait().transpose()) {
-            Some(Ok(status)) => self.ran(status.code()),
+        let status = PathBuf::from(format!("/proc/{}/status", self.id()));
+        let mut peak_kib = 0;
+        let ended = poll(patience, || {
+            // Nothing to read once it has ended.
+            peak_kib = peak(&read(&status)).unwrap_or(peak_kib);
+            self.child.try_wait().transpose()
+        });
+        match ended {
+            Some(Ok(status)) => Ran { peak_kib, ..self.ran(status.code()) },
             Some(Err(error)) => panic!("{}: {error}", self.what),
             None => panic!("still running after {patience:?}: {}", self.kill().transcript()),
         }
@@ -181,7 +188,7 @@ impl Running {
     }
 
     fn ran(&self, code: Option<i32>) -> Ran {
-        Ran { what: self.what.clone(), code, stdout: self.stdout(), stderr: self.stderr() }
+        Ran { what: self.what.clone(), code, stdout: self.stdout(), stderr: self.stderr(), peak_kib: 0 }
     }
 }
 
@@ -203,6 +210,8 @@ pub struct Ran {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
+    /// The most memory that it was seen to have at once, in KiB; 0 where nobody looked or the system does not tell.
+    pub peak_kib: u64,
 }
 
 impl Ran {
@@ -220,9 +229,15 @@ impl Ran {
     /// The command, its exit code and all that it printed, for failure messages.
     #[must_use]
     pub fn transcript(&self) -> String {
-        let Self { what, code, stdout, stderr } = self;
+        let Self { what, code, stdout, stderr, .. } = self;
         format!("{what}\nexit code {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---")
     }
+}
+
+/// The peak of the resident memory in Linux's `/proc/PID/status`, in KiB.
+fn peak(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
 fn read(path: &Path) -> String {

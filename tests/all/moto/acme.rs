@@ -111,7 +111,8 @@ fn count(inventory: &Value, kind: &str) -> usize {
 fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     let stage = Stage::new();
     stage.watch_the_journal();
-    stage.rcm("provision --partner acme --yes");
+    let ran = stage.rcm.run("provision --partner acme --yes".split(' ')).expect_code(0);
+    assert!((1..100 * 1024).contains(&ran.peak_kib), "{} KiB", ran.peak_kib);
     assert_eq!(stage.recorder.objections(), Vec::<String>::new());
     let made = stage.inventory();
     network(&made);
