@@ -68,7 +68,8 @@ impl Worker<'_> {
     /// Does what the plan says. `minted` is called when the id is known.
     pub(super) async fn run(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
         match &step.action {
-            Action::Create { again } => self.create(step, again.is_some(), minted).await,
+            Action::Create { again: None } => self.create(step, false, minted).await,
+            Action::Create { again: Some(_) } => self.create_again(step, minted).await,
             Action::Replace { .. } => self.create(step, false, minted).await,
             Action::Adopt { id } => self.adopt(step, id, minted).await,
             Action::Complete => self.update(step, None, minted).await,
@@ -132,6 +133,21 @@ impl Worker<'_> {
         };
         self.minted(&id, existed, minted).await?;
         self.settle(&work, &id).await
+    }
+
+    /// What was not seen may have been out of sight for a moment only. Then it stays the one that the state knows: made by
+    /// this run, if it is, and there before, if it was.
+    async fn create_again(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
+        let found = self.look_up_record().await?;
+        let known = self.known_id();
+        if known.is_some() && found == known {
+            return self.update(step, None, minted).await;
+        }
+        self.create(step, found.is_some(), minted).await
+    }
+
+    fn known_id(&self) -> Option<Id> {
+        self.engine.0.ledger.state().record(self.address, self.generation).and_then(|record| record.id.clone())
     }
 
     fn new_record(&self, step: &Step) -> Record {
@@ -390,9 +406,7 @@ impl Worker<'_> {
     /// The delete itself, its begin already written down.
     pub(super) async fn finish_delete(&self) -> Result<(), Halt> {
         let work = self.work(None)?;
-        let id =
-            self.engine.0.ledger.state().record(self.address, self.generation).and_then(|record| record.id.clone());
-        let id = match id {
+        let id = match self.known_id() {
             Some(id) => Some(id),
             None => self.look_up(&work).await?,
         };

@@ -6,3 +6,4 @@ mod cloud;
 mod faults;
 mod lifecycle;
 mod recovery;
+mod regressions;
