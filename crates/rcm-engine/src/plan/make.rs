@@ -106,7 +106,6 @@ impl<'a> Planner<'a> {
             Some(record) if record.id.is_none() => self.again(node, record, None),
             Some(record) => match self.seen(record) {
                 None => self.again(node, record, Some("it was deleted outside rcm")),
-                Some(_) if record.retained => self.adopt(node, record),
                 Some(snapshot) => self.existing(node, record, snapshot)?,
             },
         }
@@ -146,6 +145,8 @@ impl<'a> Planner<'a> {
             self.guard(&node.address, node.kind, "would be replaced by an empty one")?;
             self.unsettled.insert(node.address.clone());
             self.forward(node, record.generation + 1, Action::Replace { changes });
+        } else if record.retained {
+            self.adopt(node, record);
         } else if record.phase != Phase::Ready {
             self.forward(node, record.generation, Action::Complete);
         } else if changes.is_empty() {

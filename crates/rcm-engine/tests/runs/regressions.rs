@@ -40,6 +40,32 @@ fn destroy() -> Wanted {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_destroy_has_kept_is_not_taken_up_as_something_that_it_cannot_become() {
+    let vault = |size| graph(|graph| drop(graph.add::<Vault>("vault", spec(size, "red", &[]))));
+    let mut bench = Bench::new();
+    bench.wanted.graph = vault(1);
+    bench.run().await;
+    bench.wanted = destroy();
+    bench.run().await;
+    bench.wanted = Wanted { graph: vault(2), ..Wanted::default() };
+    let (plan, _) = bench.run().await;
+    assert_eq!(plan.blocked.len(), 1, "it holds data: {plan:#?}");
+
+    let mut bench = Bench::new();
+    bench.wanted.graph = vault(1);
+    bench.run().await;
+    bench.wanted = destroy();
+    bench.run().await;
+    let may_lose = BTreeSet::from([Address::new("vault").unwrap()]);
+    bench.wanted = Wanted { graph: vault(2), may_lose, ..Wanted::default() };
+    let (plan, outcome) = bench.run().await;
+    assert!(matches!(plan.forward[0].action, Action::Replace { .. }), "{plan:#?}");
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert_eq!(bench.inventory()["vault"].size, 2);
+    assert!(bench.run().await.0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_run_has_made_is_unmade_although_it_was_out_of_sight_for_a_moment() {
     let mut bench = Bench::new();
     bench.wanted.graph = graph(|graph| {
