@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     diff::{FieldChange, Origin, Sides, difference},
@@ -84,6 +84,18 @@ fn topological(graph: &Graph) -> Vec<&Node> {
         visit(graph, node, &mut seen, &mut order);
     }
     order
+}
+
+/// Another ordering than before has to be written down too: deletes go by it, and an old one may run against the new.
+fn reordered(node: &Node, record: &Record) -> Option<FieldChange> {
+    let change = || FieldChange {
+        field: "after".to_owned(),
+        before: json!(record.dependencies),
+        after: json!(node.after),
+        origin: Origin::Config,
+        forces_replacement: false,
+    };
+    record.dependencies.iter().ne(&node.after).then(change)
 }
 
 struct Planner<'a> {
@@ -169,7 +181,9 @@ impl<'a> Planner<'a> {
             facts = facts.without(address);
         }
         let sides = Sides { wanted: &node.spec, applied: &record.inputs, live };
-        Ok(difference(&sides, &facts, resource.replace_on()))
+        let mut changes = difference(&sides, &facts, resource.replace_on());
+        changes.extend(reordered(node, record));
+        Ok(changes)
     }
 
     /// Blocks the plan where it would destroy data that nobody has named.

@@ -66,6 +66,26 @@ async fn what_a_destroy_has_kept_is_not_taken_up_as_something_that_it_cannot_bec
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_ordering_that_is_turned_round_does_not_stop_a_destroy() {
+    let mut bench = Bench::new();
+    bench.wanted.graph = graph(|graph| {
+        let (one, two) = (thing(graph, "one", 1, &[]), thing(graph, "two", 1, &[]));
+        graph.after(&two, &one);
+    });
+    bench.run().await;
+    bench.wanted.graph = graph(|graph| {
+        let two = thing(graph, "two", 1, &[]);
+        thing(graph, "one", 1, &[&two]);
+    });
+    bench.run().await;
+    assert!(bench.run().await.0.is_empty());
+    bench.wanted = destroy();
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(bench.inventory().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_run_has_made_is_unmade_although_it_was_out_of_sight_for_a_moment() {
     let mut bench = Bench::new();
     bench.wanted.graph = graph(|graph| {
