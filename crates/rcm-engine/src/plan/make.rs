@@ -279,19 +279,19 @@ impl<'a> Planner<'a> {
             .collect();
         let dependents = self.dependents(&deleted);
         for step in &mut self.plan.cleanup {
-            if let Some(waits_for) = dependents.get(&step.address) {
+            if let Some(waits_for) = dependents.get(&(step.address.clone(), step.generation)) {
                 step.waits_for = waits_for.iter().map(|address| (address.clone(), false)).collect();
             }
         }
         self.plan.retained.sort();
     }
 
-    /// For each address, those of `deleted` that need it.
-    fn dependents(&self, deleted: &[(Address, u32)]) -> BTreeMap<Address, BTreeSet<Address>> {
-        let mut dependents: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+    /// For each resource, those of `deleted` that need it.
+    fn dependents(&self, deleted: &[(Address, u32)]) -> BTreeMap<(Address, u32), BTreeSet<Address>> {
+        let mut dependents: BTreeMap<_, BTreeSet<Address>> = BTreeMap::new();
         for (address, generation) in deleted {
             let Some(record) = self.state.record(address, *generation) else { continue };
-            for needed in record.needs().filter(|needed| needed != address) {
+            for needed in self.state.stands_on(record).into_iter().filter(|(needed, _)| needed != address) {
                 dependents.entry(needed).or_default().insert(address.clone());
             }
         }

@@ -1,5 +1,7 @@
 //! After a run that was cut off: whatever is in doubt is settled before anything new is planned.
 
+use std::collections::BTreeSet;
+
 use super::{Engine, call::Halt, step::Worker};
 use crate::{
     model::{Address, EventKind, Fault},
@@ -43,9 +45,8 @@ async fn settle(engine: &Engine, record: &Record) -> Result<(), Halt> {
 fn next_delete(engine: &Engine) -> Option<Record> {
     let state = engine.0.ledger.state();
     let deleting: Vec<&Record> = state.records().filter(|record| record.phase == Phase::Deleting).collect();
-    let needed = |record: &Record| {
-        deleting.iter().any(|other| other.address != record.address && other.needs().any(|need| need == record.address))
-    };
+    let needed: BTreeSet<(Address, u32)> = deleting.iter().flat_map(|record| state.stands_on(record)).collect();
+    let needed = |record: &Record| needed.contains(&(record.address.clone(), record.generation));
     deleting.iter().find(|record| !needed(record)).map(|record| (*record).clone())
 }
 

@@ -108,14 +108,13 @@ impl Worker<'_> {
         self.append(Entry::Begin { intent, undo: self.undo }).await
     }
 
-    /// What the verbs work with: references as they stand now, or in an undo as they stood before.
+    /// What the verbs work with: references as they stand now, or in an undo as they stood when they were applied.
     fn work(&self, changed: Option<BTreeSet<String>>) -> Result<Work, Halt> {
         let state = self.engine.0.ledger.state();
         let record = state.record(self.address, self.generation).ok_or_else(|| {
             Fault::invalid("state", format!("{} generation {} is not in the state", self.address, self.generation))
         })?;
-        let facts =
-            if self.undo { Facts::before(&state, record.needs()) } else { Facts::current(&state, record.needs()) };
+        let facts = if self.undo { Facts::applied(&state, record) } else { Facts::current(&state, record.needs()) };
         let purge = self.engine.0.options.purge || self.undo;
         let (identity, spec) = (state.identity(record), record.spec.clone());
         Ok(Work { identity, facts, spec, changed, purge, remnants: Remnants::default() })
@@ -168,6 +167,7 @@ impl Worker<'_> {
             inputs,
             outputs: Value::Null,
             dependencies: step.after.iter().cloned().collect(),
+            may_need: BTreeSet::new(),
             retained: false,
             since: Timestamp::now(),
         }
@@ -298,7 +298,8 @@ impl Worker<'_> {
     pub(super) async fn revert(&self, before: &Record, changed: Option<BTreeSet<String>>) -> Result<(), Halt> {
         let Some(id) = &before.id else { return Ok(()) };
         self.begin_update(before.spec.clone(), before.dependencies.clone(), changed.clone()).await?;
-        let work = self.work(changed)?;
+        let facts = Facts::applied(&self.engine.0.ledger.state(), before);
+        let work = Work { facts, ..self.work(changed)? };
         self.settle(&work, id).await?;
         if before.retained {
             self.append(Entry::Retained { address: self.address.clone(), generation: self.generation }).await?;

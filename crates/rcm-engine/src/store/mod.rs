@@ -1,6 +1,7 @@
 //! What is written down: the state, the journal that protects it, and the lock that keeps others out.
 
 mod atomic;
+mod facts;
 mod journal;
 mod ledger;
 mod local;
@@ -9,9 +10,10 @@ mod state;
 mod undo;
 
 pub use atomic::write_atomically;
+pub use facts::Facts;
 pub use journal::{Entry, Intent};
 pub use ledger::Ledger;
 pub use local::{Store, StoreError};
 pub use lock::{Holder, Lock};
-pub use state::{Facts, Phase, Record, STATE_VERSION, State};
+pub use state::{Phase, Record, STATE_VERSION, State};
 pub use undo::Undo;

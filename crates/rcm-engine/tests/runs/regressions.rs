@@ -86,6 +86,123 @@ async fn an_ordering_that_is_turned_round_does_not_stop_a_destroy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_undo_goes_back_to_what_was_needed_and_not_to_what_an_earlier_run_could_not_delete() {
+    let pair = |base, top| {
+        graph(|graph| {
+            let base = thing(graph, "base", base, &[]);
+            thing(graph, "top", top, &[&base]);
+        })
+    };
+    let mut bench = Bench::new();
+    bench.on_failure = OnFailure::Rollback;
+    bench.wanted.graph = pair(1, 1);
+    bench.run().await;
+    bench.wanted.graph = pair(2, 1);
+    bench.trick("delete base", [denied()]);
+    bench.run().await;
+    let before = bench.cloud.lock().unwrap().toys.clone();
+    assert_eq!(before.len(), 3, "two of base");
+
+    bench.wanted.graph = pair(2, 2);
+    bench.trick("create top", [denied()]);
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { aftermath: Aftermath::RolledBack, .. }), "{outcome:?}");
+    assert_eq!(bench.cloud.lock().unwrap().toys, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_undo_puts_a_dependency_back_that_was_turned_round() {
+    let mut bench = Bench::new();
+    bench.on_failure = OnFailure::Rollback;
+    bench.wanted.graph = graph(|graph| {
+        let one = thing(graph, "one", 1, &[]);
+        thing(graph, "two", 1, &[&one]);
+    });
+    bench.run().await;
+    let before = bench.inventory();
+    bench.wanted.graph = graph(|graph| {
+        let two = thing(graph, "two", 2, &[]);
+        thing(graph, "one", 1, &[&two]);
+    });
+    bench.trick("ready one", [Trick::Refuse(FaultKind::Invalid)]);
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { aftermath: Aftermath::RolledBack, .. }), "{outcome:?}");
+    assert_eq!(bench.inventory(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_turned_round_and_only_half_undone_is_still_cleaned_up() {
+    let turned = |size| {
+        graph(|graph| {
+            let two = thing(graph, "two", 2, &[]);
+            thing(graph, "one", size, &[&two]);
+        })
+    };
+    let mut bench = Bench::new();
+    bench.on_failure = OnFailure::Rollback;
+    bench.wanted.graph = graph(|graph| {
+        let one = thing(graph, "one", 1, &[]);
+        thing(graph, "two", 1, &[&one]);
+    });
+    bench.run().await;
+    bench.wanted.graph = turned(1);
+    bench.trick("configure one", [denied(), denied()]);
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { aftermath: Aftermath::Stuck(_), .. }), "{outcome:?}");
+    bench.wanted.graph = turned(2);
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert_eq!(bench.inventory().len(), 2);
+}
+
+/// `top` needs `old`, and is to need `new` instead.
+fn on(needed: &str) -> Graph {
+    graph(|graph| {
+        let mut needs = thing(graph, "old", 1, &[]);
+        if needed == "new" {
+            needs = thing(graph, "new", 1, &[]);
+        }
+        thing(graph, "top", 1, &[&needs]);
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_unfinished_update_may_still_need_is_not_destroyed_before_it() {
+    let mut bench = Bench::new();
+    bench.wanted.graph = on("old");
+    bench.run().await;
+    bench.wanted.graph = on("new");
+    bench.trick("configure top", [denied()]);
+    bench.run().await;
+    bench.wanted = destroy();
+    // As long as `top` cannot be deleted, `old` waits.
+    bench.trick("delete top", [Trick::Refuse(FaultKind::InUse)]);
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(bench.inventory().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_unfinished_undo_may_still_need_is_not_undone_before_it() {
+    let mut bench = Bench::new();
+    bench.wanted.graph = on("old");
+    bench.run().await;
+    let before = bench.inventory();
+    bench.wanted.graph = on("new");
+    bench.trick("ready top", [Trick::Refuse(FaultKind::Invalid)]);
+    bench.run().await;
+    for _ in 0..2 {
+        // As long as `top` cannot be put back, it needs `new`.
+        bench.trick("configure top", [denied()]);
+        let Aftermath::Stuck(left) = undo(&bench).await else { panic!("it was denied") };
+        let left: BTreeSet<_> = left.iter().map(|(address, _)| address.as_str()).collect();
+        assert_eq!(left, BTreeSet::from(["new", "top"]));
+    }
+    assert!(matches!(undo(&bench).await, Aftermath::RolledBack));
+    assert_eq!(bench.inventory(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_run_has_made_is_unmade_although_it_was_out_of_sight_for_a_moment() {
     let mut bench = Bench::new();
     bench.wanted.graph = graph(|graph| {
