@@ -86,6 +86,22 @@ fn topological(graph: &Graph) -> Vec<&Node> {
     order
 }
 
+/// What has a step of all that a node depends on, also by way of what stays as it is: if that way once led in the other direction,
+/// two resources would need each other for a while.
+fn awaited(graph: &Graph, address: &Address, present: &BTreeSet<Address>) -> BTreeMap<Address, bool> {
+    let needs = |address: &Address| graph.get(address).map(Node::dependencies).unwrap_or_default();
+    let (mut awaited, mut passed) = (BTreeMap::new(), BTreeSet::new());
+    let mut open: Vec<(Address, bool)> = needs(address).into_iter().collect();
+    while let Some((address, early)) = open.pop() {
+        if present.contains(&address) {
+            awaited.entry(address).and_modify(|known| *known &= early).or_insert(early);
+        } else if passed.insert(address.clone()) {
+            open.extend(needs(&address).into_keys().map(|address| (address, false)));
+        }
+    }
+    awaited
+}
+
 /// Another ordering than before has to be written down too: deletes go by it, and an old one may run against the new.
 fn reordered(node: &Node, record: &Record) -> Option<FieldChange> {
     let change = || FieldChange {
@@ -197,7 +213,6 @@ impl<'a> Planner<'a> {
     }
 
     fn forward(&mut self, node: &Node, generation: u32, action: Action) {
-        let waits_for = node.dependencies();
         self.plan.forward.push(Step {
             address: node.address.clone(),
             kind: node.kind.to_owned(),
@@ -205,7 +220,7 @@ impl<'a> Planner<'a> {
             action,
             spec: node.spec.clone(),
             after: node.after.clone(),
-            waits_for,
+            waits_for: BTreeMap::new(),
         });
     }
 
@@ -261,14 +276,14 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// Sorts both lists and keeps of `waits_for` what has a step. In the cleanup, what others need waits for them.
+    /// Sorts both lists and says what waits for what: dependents for what they need, and in the cleanup the other way round.
     fn order(&mut self) {
         let by_name = |a: &Step, b: &Step| (&a.address, a.generation).cmp(&(&b.address, b.generation));
         self.plan.forward.sort_by(by_name);
         self.plan.cleanup.sort_by(by_name);
         let present: BTreeSet<Address> = self.plan.forward.iter().map(|step| step.address.clone()).collect();
         for step in &mut self.plan.forward {
-            step.waits_for.retain(|address, _| present.contains(address));
+            step.waits_for = awaited(&self.wanted.graph, &step.address, &present);
         }
         let deleted: Vec<(Address, u32)> = self
             .plan

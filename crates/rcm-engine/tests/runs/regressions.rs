@@ -155,6 +155,57 @@ async fn what_was_turned_round_and_only_half_undone_is_still_cleaned_up() {
     assert_eq!(bench.inventory().len(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_turned_round_by_way_of_what_stays_waits_for_the_other_to_let_go() {
+    let mut bench = Bench::new();
+    bench.wanted.graph = graph(|graph| {
+        let one = thing(graph, "one", 1, &[]);
+        let two = thing(graph, "two", 1, &[&one]);
+        thing(graph, "three", 1, &[&two]);
+    });
+    bench.run().await;
+    bench.wanted.graph = graph(|graph| {
+        let two = thing(graph, "two", 1, &[]);
+        let three = thing(graph, "three", 1, &[&two]);
+        thing(graph, "one", 1, &[&three]);
+    });
+    bench.trick("configure two", [Trick::DieBefore]);
+    bench.crash().await;
+    bench.wanted = destroy();
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(bench.inventory().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_of_what_needs_each_other_says_so_and_a_provision_helps() {
+    let mut bench = Bench::new();
+    bench.wanted.graph = graph(|graph| {
+        let one = thing(graph, "one", 1, &[]);
+        thing(graph, "two", 1, &[&one]);
+    });
+    bench.run().await;
+    let turned = graph(|graph| {
+        let two = thing(graph, "two", 1, &[]);
+        // Does not wait until `two` has let go of it.
+        thing(graph, "one", 1, &[&two.early()]);
+    });
+    bench.wanted.graph = turned.clone();
+    bench.trick("configure two", [denied()]);
+    bench.run().await;
+    bench.wanted = destroy();
+    let (_, outcome) = bench.run().await;
+    let Outcome::Failed { failures, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(failures[0].1.message.contains("need each other"), "{}", failures[0].1);
+
+    bench.wanted = Wanted { graph: turned, ..Wanted::default() };
+    bench.run().await;
+    bench.wanted = destroy();
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(bench.inventory().is_empty());
+}
+
 /// `top` needs `old`, and is to need `new` instead.
 fn on(needed: &str) -> Graph {
     graph(|graph| {
