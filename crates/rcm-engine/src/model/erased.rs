@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Actions, Cx, Deployment, Fault, FaultKind, Id, Identity, Known, Lookup, Observed, OnDestroy, Owned, Pace,
-    Readiness, Remnants, Resource,
+    Readiness, Remnants, Resource, resource::absent,
 };
 
 /// What an erased verb works on.
@@ -102,14 +102,6 @@ fn snapshot<O: Serialize>(kind: &str, observed: Observed<O>) -> Result<Snapshot,
     }
     let outputs = serde_json::to_value(observed.outputs).map_err(|error| broken(error.to_string()))?;
     Ok(Snapshot { fields: observed.fields, outputs })
-}
-
-/// For a read, a `NotFound` is an answer.
-fn absent<T>(result: Result<Option<T>, Fault>) -> Result<Option<T>, Fault> {
-    match result {
-        Err(fault) if fault.kind == FaultKind::NotFound => Ok(None),
-        other => other,
-    }
 }
 
 impl<R: Resource> DynResource for Erased<R> {

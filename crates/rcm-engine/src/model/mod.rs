@@ -14,6 +14,6 @@ pub use erased::{DynResource, Erased, Refreshed, Registry, Snapshot, Target};
 pub use event::{Event, EventKind, Events, UndoOf};
 pub use fault::{Fault, FaultKind};
 pub use graph::{Graph, GraphError, Node};
-pub use reference::{Lookup, Ref, Reference, Resolved, readdress, references, resolve};
+pub use reference::{Lookup, Ref, Reference, Resolved, readdress, references, replaced, resolve};
 pub use remnant::{Remnant, Remnants};
 pub use resource::{Actions, Cx, Deployment, Identity, Known, Observed, OnDestroy, Owned, Pace, Readiness, Resource};

@@ -74,6 +74,14 @@ impl Reference {
         Value::Object(map)
     }
 
+    /// What it stands for.
+    pub fn stands_for(&self, lookup: &dyn Lookup) -> Option<Value> {
+        match &self.output {
+            None => lookup.id(&self.address).map(|id| Value::from(id.as_str())),
+            Some(field) => lookup.outputs(&self.address)?.get(field).cloned(),
+        }
+    }
+
     /// The reference that a JSON value is, if it is one.
     pub fn from_value(value: &Value) -> Option<Self> {
         let map = value.as_object()?;
@@ -165,6 +173,23 @@ pub fn readdress(value: &Value, from: &Address, to: &Address) -> Value {
     }
 }
 
+/// Every reference inside `value`, with what stands in its place in `resolved`, the same value with references replaced.
+pub fn replaced<'v>(value: &Value, resolved: &'v Value) -> Vec<(Reference, &'v Value)> {
+    if let Some(reference) = Reference::from_value(value) {
+        return vec![(reference, resolved)];
+    }
+    match (value, resolved) {
+        (Value::Array(items), Value::Array(resolved)) => {
+            items.iter().zip(resolved).flat_map(|(item, resolved)| replaced(item, resolved)).collect()
+        }
+        (Value::Object(map), Value::Object(resolved)) => {
+            let pairs = map.iter().filter_map(|(key, item)| Some((item, resolved.get(key)?)));
+            pairs.flat_map(|(item, resolved)| replaced(item, resolved)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// What references stand for at one moment.
 pub trait Lookup {
     /// The target's id, once it is recorded.
@@ -191,7 +216,7 @@ pub fn resolve(value: &Value, lookup: &dyn Lookup) -> Resolved {
 
 fn replace(value: &Value, lookup: &dyn Lookup, complete: &mut bool) -> Value {
     if let Some(reference) = Reference::from_value(value) {
-        let found = stands_for(&reference, lookup);
+        let found = reference.stands_for(lookup);
         *complete &= found.is_some();
         return found.unwrap_or_else(|| value.clone());
     }
@@ -201,13 +226,6 @@ fn replace(value: &Value, lookup: &dyn Lookup, complete: &mut bool) -> Value {
             map.iter().map(|(key, item)| (key.clone(), replace(item, lookup, complete))).collect::<Map<_, _>>().into()
         }
         other => other.clone(),
-    }
-}
-
-fn stands_for(reference: &Reference, lookup: &dyn Lookup) -> Option<Value> {
-    match &reference.output {
-        None => lookup.id(&reference.address).map(|id| Value::from(id.as_str())),
-        Some(field) => lookup.outputs(&reference.address)?.get(field).cloned(),
     }
 }
 
@@ -256,6 +274,16 @@ mod tests {
         let resolved = resolve(&json!({"vpc": vpc, "policy": {"Resource": [vpc.output("arn")]}}), &World);
         assert_eq!(resolved.value, json!({"vpc": "vpc-1", "policy": {"Resource": ["arn:vpc-1"]}}));
         assert!(resolved.complete);
+    }
+
+    #[test]
+    fn what_references_stood_for_is_found_again() {
+        let vpc = Ref::<Vpc>::to(Address::new("network/vpc").unwrap());
+        let spec = json!({"vpc": vpc, "policy": {"Resource": ["*", vpc.output("arn")]}, "new": vpc});
+        let stood = json!({"vpc": "vpc-1", "policy": {"Resource": ["*", "arn:vpc-1"]}});
+        let found = replaced(&spec, &stood);
+        let found: Vec<_> = found.iter().map(|(reference, value)| (reference.output.as_deref(), *value)).collect();
+        assert_eq!(found, [(Some("arn"), &json!("arn:vpc-1")), (None, &json!("vpc-1"))]);
     }
 
     #[test]

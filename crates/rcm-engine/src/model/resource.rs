@@ -60,7 +60,8 @@ pub trait Resource: Sized + Send + Sync + 'static {
     fn read_many(
         known: &[Known<'_, Self::Cloud>],
     ) -> impl Future<Output = Result<Vec<Option<Observed<Self::Outputs>>>, Fault>> + Send {
-        futures::future::try_join_all(known.iter().map(|known| Self::read(&known.cx, known.id)))
+        let read = async |known: &Known<'_, Self::Cloud>| absent(Self::read(&known.cx, known.id).await);
+        futures::future::try_join_all(known.iter().map(read))
     }
 
     /// Looks for one that is ours by ownership tags, client token or deterministic name: after a crash or a lost answer.
@@ -104,6 +105,14 @@ pub struct Owned {
     pub generation: u32,
     /// What the cloud calls it.
     pub id: Id,
+}
+
+/// For a read, a `NotFound` is an answer.
+pub(super) fn absent<T>(result: Result<Option<T>, Fault>) -> Result<Option<T>, Fault> {
+    match result {
+        Err(fault) if fault.kind == FaultKind::NotFound => Ok(None),
+        other => other,
+    }
 }
 
 /// What `destroy` does with a resource unless it is told to purge.

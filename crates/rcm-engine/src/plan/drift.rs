@@ -249,6 +249,8 @@ fn set(fields: &mut Value, field: &str, value: Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use jiff::Timestamp;
     use serde_json::json;
 
@@ -271,6 +273,7 @@ mod tests {
             inputs,
             outputs: json!({}),
             dependencies: Vec::new(),
+            may_need: BTreeSet::new(),
             retained: false,
             since: Timestamp::UNIX_EPOCH,
         }

@@ -78,6 +78,7 @@ pub async fn find_out(
         inputs: inputs(&wanted, &seen.fields),
         outputs: seen.outputs,
         dependencies: node.after.iter().cloned().collect(),
+        may_need: BTreeSet::new(),
         retained: false,
         since: Timestamp::now(),
     };
@@ -242,6 +243,7 @@ impl Builder<'_> {
             spec: fields.clone().into(),
             inputs: fields.into(),
             outputs,
+            may_need: BTreeSet::new(),
             retained: false,
             since: Timestamp::now(),
         };

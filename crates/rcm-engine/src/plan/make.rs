@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     diff::{FieldChange, Origin, Sides, difference},
@@ -86,6 +86,34 @@ pub(super) fn topological(graph: &Graph) -> Vec<&Node> {
     order
 }
 
+/// What has a step of all that a node depends on, also by way of what stays as it is: if that way once led in the other direction,
+/// two resources would need each other for a while.
+fn awaited(graph: &Graph, address: &Address, present: &BTreeSet<Address>) -> BTreeMap<Address, bool> {
+    let needs = |address: &Address| graph.get(address).map(Node::dependencies).unwrap_or_default();
+    let (mut awaited, mut passed) = (BTreeMap::new(), BTreeSet::new());
+    let mut open: Vec<(Address, bool)> = needs(address).into_iter().collect();
+    while let Some((address, early)) = open.pop() {
+        if present.contains(&address) {
+            awaited.entry(address).and_modify(|known| *known &= early).or_insert(early);
+        } else if passed.insert(address.clone()) {
+            open.extend(needs(&address).into_keys().map(|address| (address, false)));
+        }
+    }
+    awaited
+}
+
+/// Another ordering than before has to be written down too: deletes go by it, and an old one may run against the new.
+fn reordered(node: &Node, record: &Record) -> Option<FieldChange> {
+    let change = || FieldChange {
+        field: "after".to_owned(),
+        before: json!(record.dependencies),
+        after: json!(node.after),
+        origin: Origin::Config,
+        forces_replacement: false,
+    };
+    record.dependencies.iter().ne(&node.after).then(change)
+}
+
 struct Planner<'a> {
     registry: &'a Registry,
     state: &'a State,
@@ -106,7 +134,6 @@ impl<'a> Planner<'a> {
             Some(record) if record.id.is_none() => self.again(node, record, None),
             Some(record) => match self.seen(record) {
                 None => self.again(node, record, Some("it was deleted outside rcm")),
-                Some(_) if record.retained => self.adopt(node, record),
                 Some(snapshot) => self.existing(node, record, snapshot)?,
             },
         }
@@ -146,6 +173,8 @@ impl<'a> Planner<'a> {
             self.guard(&node.address, node.kind, "would be replaced by an empty one")?;
             self.unsettled.insert(node.address.clone());
             self.forward(node, record.generation + 1, Action::Replace { changes });
+        } else if record.retained {
+            self.adopt(node, record);
         } else if record.phase != Phase::Ready {
             self.forward(node, record.generation, Action::Complete);
         } else if changes.is_empty() {
@@ -168,7 +197,9 @@ impl<'a> Planner<'a> {
             facts = facts.without(address);
         }
         let sides = Sides { wanted: &node.spec, applied: &record.inputs, live };
-        Ok(difference(&sides, &facts, resource.replace_on()))
+        let mut changes = difference(&sides, &facts, resource.replace_on());
+        changes.extend(reordered(node, record));
+        Ok(changes)
     }
 
     /// Blocks the plan where it would destroy data that nobody has named.
@@ -182,7 +213,6 @@ impl<'a> Planner<'a> {
     }
 
     fn forward(&mut self, node: &Node, generation: u32, action: Action) {
-        let waits_for = node.dependencies();
         self.plan.forward.push(Step {
             address: node.address.clone(),
             kind: node.kind.to_owned(),
@@ -190,7 +220,7 @@ impl<'a> Planner<'a> {
             action,
             spec: node.spec.clone(),
             after: node.after.clone(),
-            waits_for,
+            waits_for: BTreeMap::new(),
         });
     }
 
@@ -246,14 +276,14 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// Sorts both lists and keeps of `waits_for` what has a step. In the cleanup, what others need waits for them.
+    /// Sorts both lists and says what waits for what: dependents for what they need, and in the cleanup the other way round.
     fn order(&mut self) {
         let by_name = |a: &Step, b: &Step| (&a.address, a.generation).cmp(&(&b.address, b.generation));
         self.plan.forward.sort_by(by_name);
         self.plan.cleanup.sort_by(by_name);
         let present: BTreeSet<Address> = self.plan.forward.iter().map(|step| step.address.clone()).collect();
         for step in &mut self.plan.forward {
-            step.waits_for.retain(|address, _| present.contains(address));
+            step.waits_for = awaited(&self.wanted.graph, &step.address, &present);
         }
         let deleted: Vec<(Address, u32)> = self
             .plan
@@ -264,19 +294,19 @@ impl<'a> Planner<'a> {
             .collect();
         let dependents = self.dependents(&deleted);
         for step in &mut self.plan.cleanup {
-            if let Some(waits_for) = dependents.get(&step.address) {
+            if let Some(waits_for) = dependents.get(&(step.address.clone(), step.generation)) {
                 step.waits_for = waits_for.iter().map(|address| (address.clone(), false)).collect();
             }
         }
         self.plan.retained.sort();
     }
 
-    /// For each address, those of `deleted` that need it.
-    fn dependents(&self, deleted: &[(Address, u32)]) -> BTreeMap<Address, BTreeSet<Address>> {
-        let mut dependents: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+    /// For each resource, those of `deleted` that need it.
+    fn dependents(&self, deleted: &[(Address, u32)]) -> BTreeMap<(Address, u32), BTreeSet<Address>> {
+        let mut dependents: BTreeMap<_, BTreeSet<Address>> = BTreeMap::new();
         for (address, generation) in deleted {
             let Some(record) = self.state.record(address, *generation) else { continue };
-            for needed in record.needs().filter(|needed| needed != address) {
+            for needed in self.state.stands_on(record).into_iter().filter(|(needed, _)| needed != address) {
                 dependents.entry(needed).or_default().insert(address.clone());
             }
         }

@@ -114,11 +114,23 @@ async fn steps(engine: &Engine, steps: &[Step]) -> Passed {
         })
         .await;
     let name = |at: usize| steps[at].address.clone();
+    let stopped = engine.0.cancel.is_cancelled() || !ended.failures.is_empty() || !ended.parked.is_empty();
+    let circular = ended.blocked.iter().filter(|_| !stopped).map(|at| (*at, circular(&steps[*at])));
+    let failures = ended.failures.into_iter().chain(circular);
     Passed {
-        failures: ended.failures.into_iter().map(|(at, fault)| (name(at), fault)).collect(),
+        failures: failures.map(|(at, fault)| (name(at), fault)).collect(),
         parked: ended.parked.into_iter().map(|(at, what)| (name(at), what)).collect(),
         complete: ended.complete,
     }
+}
+
+/// Nothing has stopped the run, and still a step has not begun.
+fn circular(step: &Step) -> Fault {
+    let message = format!(
+        "{} and others need each other, as a change that was not brought to its end has left them: provision first",
+        step.address
+    );
+    Fault::invalid(step.action.word(), message)
 }
 
 fn edges(steps: &[Step]) -> Vec<Vec<Edge>> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{Address, EventKind, Fault},
-    store::{Entry, Phase, Record},
+    store::{Entry, Phase, Record, State},
 };
 
 /// Settles every record that an unfinished run has left in doubt, and says how many there were.
@@ -43,13 +43,7 @@ pub async fn recover(engine: &Engine) -> Result<usize, Fault> {
 
 /// Ends the deletes that had begun, dependents first.
 async fn finish_deletes(engine: &Engine, deleting: &[Record]) -> Result<(), Fault> {
-    let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); deleting.len()];
-    for (dependent, record) in deleting.iter().enumerate() {
-        let needs: BTreeSet<Address> = record.needs().collect();
-        let needed =
-            deleting.iter().enumerate().filter(|(to, other)| *to != dependent && needs.contains(&other.address));
-        needed.for_each(|(to, _)| edges[to].push(Edge { to: dependent, early: false }));
-    }
+    let edges = edges(&engine.0.ledger.state(), deleting);
     let typical = vec![Duration::ZERO; deleting.len()];
     let drive = Drive::new(edges, &typical, engine.0.cancel.clone(), true);
     let stop = drive.stop.clone();
@@ -70,6 +64,18 @@ async fn finish_deletes(engine: &Engine, deleting: &[Record]) -> Result<(), Faul
         None if ended.complete => Ok(()),
         None => Err(Fault::invalid("recover", "stopped while finishing deletes that had begun")),
     }
+}
+
+/// What each delete waits for: the deletes of what stands on its resource.
+fn edges(state: &State, deleting: &[Record]) -> Vec<Vec<Edge>> {
+    let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); deleting.len()];
+    for (dependent, record) in deleting.iter().enumerate() {
+        let needs: BTreeSet<(Address, u32)> = state.stands_on(record);
+        let needed = |other: &Record| needs.contains(&(other.address.clone(), other.generation));
+        let needed = deleting.iter().enumerate().filter(|(to, other)| *to != dependent && needed(other));
+        needed.for_each(|(to, _)| edges[to].push(Edge { to: dependent, early: false }));
+    }
+    edges
 }
 
 async fn finish_delete(engine: &Engine, record: &Record, stop: &Cancel) -> Result<(), Halt> {

@@ -1,6 +1,9 @@
 //! Undoing what a run did: each step in reverse, dependents first.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Aftermath, Engine,
@@ -45,21 +48,24 @@ pub async fn rollback(engine: &Engine) -> Aftermath {
     if stuck.is_empty() { Aftermath::RolledBack } else { Aftermath::Stuck(stuck) }
 }
 
-/// What each undo waits for: the undos of what needs its resource as that is now, and of its successors at the same address.
+/// What each undo waits for. What is deleted waits for everything that may need it. What is put back waits for what names it, and
+/// for its successors; but not for predecessors, which are to need again what they needed before, and that was always there.
 fn edges(state: &State) -> Vec<Vec<Edge>> {
-    let mut at: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
-    for (step, undo) in state.undo.iter().enumerate() {
-        at.entry(undo.key().0).or_default().push(step);
-    }
-    let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); state.undo.len()];
-    for (dependent, undo) in state.undo.iter().enumerate() {
-        let (address, generation) = undo.key();
-        let needs = state.record(address, generation).into_iter().flat_map(|record| record.needs());
-        let needed = needs.filter_map(|need| at.get(&need)).flatten();
-        let predecessors =
-            at.get(address).into_iter().flatten().filter(|other| state.undo[**other].key().1 < generation);
-        for to in needed.chain(predecessors) {
-            edges[*to].push(Edge { to: dependent, early: false });
+    let keys: Vec<(&Address, u32)> = state.undo.iter().map(Undo::key).collect();
+    let at: BTreeMap<(&Address, u32), usize> = keys.iter().enumerate().map(|(step, key)| (*key, step)).collect();
+    let is_put_back = |step: &usize| matches!(state.undo[*step], Undo::Update { .. });
+    let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); keys.len()];
+    for (step, (address, generation)) in keys.iter().enumerate() {
+        let Some(record) = state.record(address, *generation) else { continue };
+        let is_current = state.resources.get(*address).is_some_and(|current| current.generation == *generation);
+        let is_predecessor = is_put_back(&step) && !is_current;
+        let (needs, names) = (state.stands_on(record), record.needs().collect::<BTreeSet<_>>());
+        let needed = needs.iter().filter_map(|(address, generation)| at.get(&(address, *generation)).copied());
+        let needed =
+            needed.filter(|needed| !is_put_back(needed) || (!is_predecessor && names.contains(keys[*needed].0)));
+        let predecessors = at.range((*address, 0)..(*address, *generation)).map(|(_, predecessor)| *predecessor);
+        for to in needed.chain(predecessors.filter(is_put_back)) {
+            edges[to].push(Edge { to: step, early: false });
         }
     }
     edges

@@ -68,7 +68,8 @@ impl Worker<'_> {
     /// Does what the plan says. `minted` is called when the id is known.
     pub(super) async fn run(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
         match &step.action {
-            Action::Create { again } => self.create(step, again.is_some(), minted).await,
+            Action::Create { again: None } => self.create(step, false, minted).await,
+            Action::Create { again: Some(_) } => self.create_again(step, minted).await,
             Action::Replace { .. } => self.create(step, false, minted).await,
             Action::Adopt { id } => self.adopt(step, id, minted).await,
             Action::Complete => self.update(step, None, minted).await,
@@ -107,14 +108,13 @@ impl Worker<'_> {
         self.append(Entry::Begin { intent, undo: self.undo }).await
     }
 
-    /// What the verbs work with: references as they stand now, or in an undo as they stood before.
+    /// What the verbs work with: references as they stand now, or in an undo as they stood when they were applied.
     fn work(&self, changed: Option<BTreeSet<String>>) -> Result<Work, Halt> {
         let state = self.engine.0.ledger.state();
         let record = state.record(self.address, self.generation).ok_or_else(|| {
             Fault::invalid("state", format!("{} generation {} is not in the state", self.address, self.generation))
         })?;
-        let facts =
-            if self.undo { Facts::before(&state, record.needs()) } else { Facts::current(&state, record.needs()) };
+        let facts = if self.undo { Facts::applied(&state, record) } else { Facts::current(&state, record.needs()) };
         let purge = self.engine.0.options.purge || self.undo;
         let (identity, spec) = (state.identity(record), record.spec.clone());
         Ok(Work { identity, facts, spec, changed, purge, remnants: Remnants::default() })
@@ -132,6 +132,21 @@ impl Worker<'_> {
         };
         self.minted(&id, existed, minted).await?;
         self.settle(&work, &id).await
+    }
+
+    /// What was not seen may have been out of sight for a moment only. Then it stays the one that the state knows: made by
+    /// this run, if it is, and there before, if it was.
+    async fn create_again(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
+        let found = self.look_up_record().await?;
+        let known = self.known_id();
+        if known.is_some() && found == known {
+            return self.update(step, None, minted).await;
+        }
+        self.create(step, found.is_some(), minted).await
+    }
+
+    fn known_id(&self) -> Option<Id> {
+        self.engine.0.ledger.state().record(self.address, self.generation).and_then(|record| record.id.clone())
     }
 
     fn new_record(&self, step: &Step) -> Record {
@@ -152,6 +167,7 @@ impl Worker<'_> {
             inputs,
             outputs: Value::Null,
             dependencies: step.after.iter().cloned().collect(),
+            may_need: BTreeSet::new(),
             retained: false,
             since: Timestamp::now(),
         }
@@ -282,7 +298,8 @@ impl Worker<'_> {
     pub(super) async fn revert(&self, before: &Record, changed: Option<BTreeSet<String>>) -> Result<(), Halt> {
         let Some(id) = &before.id else { return Ok(()) };
         self.begin_update(before.spec.clone(), before.dependencies.clone(), changed.clone()).await?;
-        let work = self.work(changed)?;
+        let facts = Facts::applied(&self.engine.0.ledger.state(), before);
+        let work = Work { facts, ..self.work(changed)? };
         self.settle(&work, id).await?;
         if before.retained {
             self.append(Entry::Retained { address: self.address.clone(), generation: self.generation }).await?;
@@ -390,9 +407,7 @@ impl Worker<'_> {
     /// The delete itself, its begin already written down.
     pub(super) async fn finish_delete(&self) -> Result<(), Halt> {
         let work = self.work(None)?;
-        let id =
-            self.engine.0.ledger.state().record(self.address, self.generation).and_then(|record| record.id.clone());
-        let id = match id {
+        let id = match self.known_id() {
             Some(id) => Some(id),
             None => self.look_up(&work).await?,
         };

@@ -2,6 +2,7 @@
 
 mod atomic;
 mod backup;
+mod facts;
 mod journal;
 mod ledger;
 mod local;
@@ -11,9 +12,10 @@ mod state;
 mod undo;
 
 pub use atomic::write_atomically;
+pub use facts::Facts;
 pub use journal::{Entry, Intent};
 pub use ledger::Ledger;
 pub use local::{Store, StoreError};
 pub use lock::{Holder, Lock};
-pub use state::{Facts, Phase, Record, STATE_VERSION, State};
+pub use state::{Phase, Record, STATE_VERSION, State};
 pub use undo::Undo;

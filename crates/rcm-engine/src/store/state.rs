@@ -1,6 +1,9 @@
 //! The state: what rcm knows to exist.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +14,7 @@ use super::{
     journal::{Entry, Intent},
     undo::Undo,
 };
-use crate::model::{Address, Deployment, Id, Identity, Lookup, Reference, Remnant, readdress, references};
+use crate::model::{Address, Deployment, Id, Identity, Reference, Remnant, readdress, references};
 
 /// The version of the state file's format that this rcm writes.
 pub const STATE_VERSION: u32 = 1;
@@ -66,6 +69,9 @@ pub struct Record {
     pub outputs: Value,
     /// What had to be there before it, and must outlive it.
     pub dependencies: Vec<Address>,
+    /// While a create or an update is not done: the resources that it may need besides, because it did or was to do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub may_need: BTreeSet<(Address, u32)>,
     /// Whether a `destroy` has left it in place.
     #[serde(default)]
     pub retained: bool,
@@ -157,6 +163,7 @@ impl State {
                 if let Some(record) = self.record_mut(address, *generation) {
                     record.phase = Phase::Ready;
                     record.retained = false;
+                    record.may_need.clear();
                     record.inputs = inputs.clone();
                     record.outputs = outputs.clone();
                 }
@@ -193,20 +200,29 @@ impl State {
     fn begin(&mut self, intent: &Intent) {
         match intent {
             Intent::Create(record) | Intent::Adopt(record) => {
-                if let Some(predecessor) = self.resources.insert(record.address.clone(), (**record).clone())
-                    && predecessor.generation != record.generation
+                let may_need = self.current(record.needs());
+                let record = Record { may_need, ..(**record).clone() };
+                let generation = record.generation;
+                if let Some(predecessor) = self.resources.insert(record.address.clone(), record)
+                    && predecessor.generation != generation
                 {
                     self.superseded.push(predecessor);
                 }
             }
             Intent::Update { address, generation, spec, dependencies, at, .. } => {
-                if let Some(record) = self.record_mut(address, *generation) {
-                    if record.phase == Phase::Ready {
-                        record.phase = Phase::Updating;
-                    }
-                    record.spec = spec.clone();
-                    record.dependencies.clone_from(dependencies);
-                    record.since = *at;
+                let Some(known) = self.record(address, *generation) else { return };
+                let mut record = Record {
+                    phase: if known.phase == Phase::Ready { Phase::Updating } else { known.phase },
+                    spec: spec.clone(),
+                    dependencies: dependencies.clone(),
+                    since: *at,
+                    may_need: self.stands_on(known),
+                    ..known.clone()
+                };
+                record.may_need.extend(self.current(record.needs()));
+                record.may_need.extend(self.stood_on(address, *generation));
+                if let Some(known) = self.record_mut(address, *generation) {
+                    *known = record;
                 }
             }
             Intent::Delete { address, generation, at } => {
@@ -250,6 +266,11 @@ impl State {
         let rename = |record: &mut Record| {
             renamed(&mut record.address);
             record.dependencies.iter_mut().for_each(renamed);
+            let may_need = std::mem::take(&mut record.may_need).into_iter().map(|(mut address, generation)| {
+                renamed(&mut address);
+                (address, generation)
+            });
+            record.may_need = may_need.collect();
             record.spec = readdress(&record.spec, from, to);
             record.inputs = readdress(&record.inputs, from, to);
         };
@@ -268,53 +289,6 @@ impl Record {
     pub fn needs(&self) -> impl Iterator<Item = Address> {
         let referred = references(&self.spec).into_iter().map(|Reference { address, .. }| address);
         referred.chain(self.dependencies.clone())
-    }
-}
-
-/// What a few references stand for, copied out of the state so that nobody has to hold it.
-#[derive(Debug, Clone, Default)]
-pub struct Facts(BTreeMap<Address, (Option<Id>, Option<Value>)>);
-
-impl Facts {
-    /// What `addresses` stand for now.
-    pub fn current(state: &State, addresses: impl IntoIterator<Item = Address>) -> Self {
-        Self::collect(addresses, |address| state.resources.get(address))
-    }
-
-    /// What they stood for before they were replaced, where they were.
-    pub fn before(state: &State, addresses: impl IntoIterator<Item = Address>) -> Self {
-        let old = |address: &Address| state.superseded.iter().rfind(|record| record.address == *address);
-        Self::collect(addresses, |address| old(address).or_else(|| state.resources.get(address)))
-    }
-
-    fn collect<'s>(
-        addresses: impl IntoIterator<Item = Address>,
-        record: impl Fn(&Address) -> Option<&'s Record>,
-    ) -> Self {
-        let fact = |record: &Record| {
-            let outputs = (!record.outputs.is_null()).then(|| record.outputs.clone());
-            (record.id.clone(), outputs)
-        };
-        let known = addresses.into_iter().filter_map(|address| {
-            let fact = fact(record(&address)?);
-            Some((address, fact))
-        });
-        Self(known.collect())
-    }
-
-    /// Forgets what `address` stands for.
-    pub fn without(mut self, address: &Address) -> Self {
-        self.0.remove(address);
-        self
-    }
-}
-
-impl Lookup for Facts {
-    fn id(&self, address: &Address) -> Option<Id> {
-        self.0.get(address)?.0.clone()
-    }
-    fn outputs(&self, address: &Address) -> Option<Value> {
-        self.0.get(address)?.1.clone()
     }
 }
 
@@ -340,6 +314,7 @@ mod tests {
             inputs: json!({"needs": needs}),
             outputs: Value::Null,
             dependencies: vec![address(needs)],
+            may_need: BTreeSet::new(),
             retained: false,
             since: Timestamp::UNIX_EPOCH,
         }

@@ -2,19 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    path::PathBuf,
+    future::Future,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use rcm_engine::{
     model::{
-        Actions, Cx, Deployment, Events, Fault, FaultKind, Graph, Id, Observed, OnDestroy, Pace, Readiness, Ref,
-        Registry, Resource,
+        Actions, Cx, Deployment, Events, Fault, FaultKind, Graph, Id, Identity, Observed, OnDestroy, Pace, Readiness,
+        Ref, Registry, Resource,
     },
     plan::{Depth, Plan, Wanted, make, refresh},
     run::{Cancel, Engine, OnFailure, Options, Outcome, execute, recover},
-    store::{Holder, Ledger, State, Store},
+    store::{Holder, Ledger, Phase, State, Store},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 /// One toy in the cloud.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Toy {
+    pub(crate) kind: &'static str,
     pub(crate) address: String,
     pub(crate) generation: u32,
     pub(crate) size: u32,
@@ -47,9 +48,14 @@ pub(crate) enum Trick {
 pub(crate) struct World {
     pub(crate) toys: BTreeMap<String, Toy>,
     pub(crate) calls: Vec<String>,
+    /// What has been deleted, in that order.
+    pub(crate) deleted: Vec<(String, Toy)>,
     tricks: BTreeMap<String, VecDeque<Trick>>,
-    journal: Option<PathBuf>,
+    /// Where the journal is that must know of every mutation.
+    store: Option<Store>,
     minted: u32,
+    /// How often each toy was asked whether it is ready.
+    polls: BTreeMap<String, u32>,
     /// Told when a `Die…` trick is played.
     death: Arc<Notify>,
 }
@@ -76,26 +82,40 @@ impl World {
         inventory
     }
 
-    fn begin(&mut self, verb: &str, address: &str) -> Option<Trick> {
-        let call = format!("{verb} {address}");
+    /// A plant is grown when it has been asked for the third time, and everything else at once.
+    fn grown(&mut self, id: &Id) -> Readiness {
+        let polls = self.polls.entry(id.to_string()).or_default();
+        *polls += 1;
+        let plant = self.toys.get(id.as_str()).is_some_and(|toy| toy.kind == Plant::KIND);
+        if plant && *polls < 3 { Readiness::Pending("growing".into()) } else { Readiness::Ready }
+    }
+
+    /// No call meets a trick any more.
+    pub(crate) fn calm(&mut self) {
+        self.tricks.clear();
+    }
+
+    fn begin(&mut self, verb: &str, identity: &Identity, id: Option<&Id>) -> Option<Trick> {
+        let call = format!("{verb} {}", identity.address);
+        self.check_journal(verb, identity, id);
         self.calls.push(call.clone());
-        if ["create", "configure", "delete"].contains(&verb) {
-            self.check_journal(address);
-        }
         self.tricks.get_mut(&call).and_then(VecDeque::pop_front)
     }
 
-    /// No mutation without a durable `begin` before it.
-    fn check_journal(&self, address: &str) {
-        let Some(path) = &self.journal else { return };
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let begun = |line: &str| line.contains("\"begin\"") && line.contains(&format!("\"{address}\""));
-        // A delete that recovery finishes was begun by the snapshot's own run.
-        let deleting = std::fs::read_to_string(path.with_extension("").with_extension("json")).unwrap_or_default();
-        assert!(
-            text.lines().any(begun) || deleting.contains("\"deleting\""),
-            "{address} was changed without a journal entry"
-        );
+    /// No mutation before what is on disk says that just this one has begun.
+    fn check_journal(&self, verb: &str, identity: &Identity, id: Option<&Id>) {
+        let begun: &[Phase] = match verb {
+            "create" => &[Phase::Creating],
+            "configure" => &[Phase::Creating, Phase::Updating],
+            "delete" => &[Phase::Deleting],
+            _ => return,
+        };
+        let Some(state) = self.store.as_ref().and_then(|store| store.load().unwrap()) else { return };
+        let Identity { address, generation, .. } = identity;
+        let record = state.record(address, *generation);
+        let record = record.unwrap_or_else(|| panic!("{verb} of {address} {generation}, and no record on disk"));
+        let of_it = record.id.as_ref() == id || (verb == "delete" && record.id.is_none());
+        assert!(begun.contains(&record.phase) && of_it, "{verb} of {id:?}, and on disk is {record:#?}");
     }
 }
 
@@ -116,6 +136,12 @@ pub(crate) struct Outputs {
 pub(crate) struct Thing;
 /// The same, but it holds data and a destroy keeps it.
 pub(crate) struct Vault;
+/// A thing that holds data, and a destroy deletes it.
+pub(crate) struct Chest;
+/// A thing without data that a destroy keeps.
+pub(crate) struct Heirloom;
+/// A thing that is ready only after a while.
+pub(crate) struct Plant;
 
 async fn die(cloud: &Cloud) -> ! {
     let death = Arc::clone(&cloud.lock().unwrap().death);
@@ -157,7 +183,7 @@ macro_rules! kind {
             const PACE: Pace = Pace::slow(60, 600).gone_within(600);
 
             async fn create(cx: &Cx<'_, Cloud>, spec: &Spec) -> Result<Id, Fault> {
-                create(cx, spec).await
+                create(cx, spec, $name).await
             }
             async fn configure(cx: &Cx<'_, Cloud>, id: &Id, spec: &Spec) -> Result<(), Fault> {
                 configure(cx, id, spec).await
@@ -183,17 +209,21 @@ macro_rules! kind {
 
 kind!(Thing, "toy/thing", false, OnDestroy::Delete);
 kind!(Vault, "safe/vault", true, OnDestroy::Retain);
+kind!(Chest, "safe/chest", true, OnDestroy::Delete);
+kind!(Heirloom, "safe/heirloom", false, OnDestroy::Retain);
+kind!(Plant, "toy/plant", false, OnDestroy::Delete);
 
-async fn create(cx: &Cx<'_, Cloud>, spec: &Spec) -> Result<Id, Fault> {
+async fn create(cx: &Cx<'_, Cloud>, spec: &Spec, kind: &'static str) -> Result<Id, Fault> {
     let address = cx.identity.address.to_string();
-    let trick = cx.cloud.lock().unwrap().begin("create", &address);
+    let trick = cx.cloud.lock().unwrap().begin("create", cx.identity, None);
     played(cx.cloud, &trick).await?;
     let needs = spec.needs.iter().map(|need| cx.id(need).map(|id| id.to_string())).collect::<Result<_, _>>()?;
     let id = {
         let mut world = cx.cloud.lock().unwrap();
         world.minted += 1;
         let id = format!("toy-{}", world.minted);
-        let toy = Toy { address, generation: cx.identity.generation, size: spec.size, color: "raw".into(), needs };
+        let (generation, color) = (cx.identity.generation, "raw".into());
+        let toy = Toy { kind, address, generation, size: spec.size, color, needs };
         world.toys.insert(id.clone(), toy);
         id
     };
@@ -202,7 +232,7 @@ async fn create(cx: &Cx<'_, Cloud>, spec: &Spec) -> Result<Id, Fault> {
 }
 
 async fn configure(cx: &Cx<'_, Cloud>, id: &Id, spec: &Spec) -> Result<(), Fault> {
-    let trick = cx.cloud.lock().unwrap().begin("configure", cx.identity.address.as_str());
+    let trick = cx.cloud.lock().unwrap().begin("configure", cx.identity, Some(id));
     played(cx.cloud, &trick).await?;
     let needs = spec.needs.iter().map(|need| cx.id(need).map(|id| id.to_string())).collect::<Result<_, _>>()?;
     if let Some(toy) = cx.cloud.lock().unwrap().toys.get_mut(id.as_str()) {
@@ -212,21 +242,27 @@ async fn configure(cx: &Cx<'_, Cloud>, id: &Id, spec: &Spec) -> Result<(), Fault
     answered(cx.cloud, &trick).await
 }
 
-async fn ready(cx: &Cx<'_, Cloud>, _: &Id) -> Result<Readiness, Fault> {
-    let trick = cx.cloud.lock().unwrap().begin("ready", cx.identity.address.as_str());
-    Ok(match trick {
+async fn ready(cx: &Cx<'_, Cloud>, id: &Id) -> Result<Readiness, Fault> {
+    let trick = cx.cloud.lock().unwrap().begin("ready", cx.identity, Some(id));
+    match trick {
         Some(Trick::Refuse(FaultKind::Quota)) => {
-            Readiness::Awaiting { what: "somebody".into(), details: json!([{"name": "_x"}]) }
+            Ok(Readiness::Awaiting { what: "somebody".into(), details: json!([{"name": "_x"}]) })
         }
-        Some(Trick::Refuse(FaultKind::Invalid)) => Readiness::Failed("broken".into()),
-        Some(_) => Readiness::Pending("growing".into()),
-        None => Readiness::Ready,
-    })
+        Some(Trick::Refuse(FaultKind::Invalid)) => Ok(Readiness::Failed("broken".into())),
+        Some(Trick::LoseAnswer) => Ok(Readiness::Pending("growing".into())),
+        trick => {
+            played(cx.cloud, &trick).await?;
+            answered(cx.cloud, &trick).await?;
+            Ok(cx.cloud.lock().unwrap().grown(id))
+        }
+    }
 }
 
 async fn read(cx: &Cx<'_, Cloud>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
-    let mut world = cx.cloud.lock().unwrap();
-    world.begin("read", cx.identity.address.as_str());
+    let trick = cx.cloud.lock().unwrap().begin("read", cx.identity, Some(id));
+    played(cx.cloud, &trick).await?;
+    answered(cx.cloud, &trick).await?;
+    let world = cx.cloud.lock().unwrap();
     Ok(world.toys.get(id.as_str()).map(|toy| {
         Observed::new(Outputs { arn: format!("arn:{id}") })
             .see("size", toy.size)
@@ -236,14 +272,16 @@ async fn read(cx: &Cx<'_, Cloud>, id: &Id) -> Result<Option<Observed<Outputs>>, 
 }
 
 async fn find(cx: &Cx<'_, Cloud>) -> Result<Option<Id>, Fault> {
-    let mut world = cx.cloud.lock().unwrap();
-    world.begin("find", cx.identity.address.as_str());
+    let trick = cx.cloud.lock().unwrap().begin("find", cx.identity, None);
+    played(cx.cloud, &trick).await?;
+    answered(cx.cloud, &trick).await?;
+    let world = cx.cloud.lock().unwrap();
     let ours = |toy: &Toy| toy.address == cx.identity.address.as_str() && toy.generation == cx.identity.generation;
     Ok(world.toys.iter().find(|(_, toy)| ours(toy)).map(|(id, _)| Id::from(id.clone())))
 }
 
 async fn delete(cx: &Cx<'_, Cloud>, id: &Id) -> Result<(), Fault> {
-    let trick = cx.cloud.lock().unwrap().begin("delete", cx.identity.address.as_str());
+    let trick = cx.cloud.lock().unwrap().begin("delete", cx.identity, Some(id));
     if !cx.purges() {
         cx.leaves("photograph", &format!("photograph-of-{id}"));
     }
@@ -254,7 +292,9 @@ async fn delete(cx: &Cx<'_, Cloud>, id: &Id) -> Result<(), Fault> {
         if let Some(holder) = holder {
             panic!("{} was deleted while {holder} needs it", cx.identity.address);
         }
-        world.toys.remove(id.as_str());
+        if let Some(toy) = world.toys.remove(id.as_str()) {
+            world.deleted.push((id.to_string(), toy));
+        }
     }
     answered(cx.cloud, &trick).await
 }
@@ -289,7 +329,7 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path(), "acme", "prod");
         let cloud = Cloud::default();
-        cloud.lock().unwrap().journal = Some(store.journal_path());
+        cloud.lock().unwrap().store = Some(store);
         let wanted = Wanted { graph: diamond(1, "red"), ..Wanted::default() };
         let (cloud, on_failure, cancel) = (Arc::new(cloud), OnFailure::Keep, Cancel::new());
         Self { cloud, on_failure, wanted, cancel, purge: false, dir }
@@ -323,8 +363,18 @@ impl Bench {
         self.store().is_unfinished().unwrap()
     }
 
-    /// One whole run, as a process would do it: lock, recover, refresh, plan, execute, snapshot.
-    pub(crate) async fn run(&self) -> (Plan, Outcome) {
+    fn registry(&self) -> Registry {
+        let cloud = &self.cloud;
+        Registry::new()
+            .with::<Thing>(cloud)
+            .with::<Vault>(cloud)
+            .with::<Chest>(cloud)
+            .with::<Heirloom>(cloud)
+            .with::<Plant>(cloud)
+    }
+
+    /// What a process does whatever it is for: it takes the lock, works, and writes the snapshot.
+    pub(crate) async fn process<T>(&self, work: impl AsyncFnOnce(&Engine, &Ledger) -> T) -> T {
         let deployment = Deployment {
             project: "acme-rcm".into(),
             partner: "acme".into(),
@@ -333,33 +383,59 @@ impl Bench {
             region: "us-east-1".into(),
             partition: "aws".into(),
         };
-        let registry = Registry::new().with::<Thing>(&self.cloud).with::<Vault>(&self.cloud);
         let holder = Holder::this_process("tester", "test");
         let lock = self.store().lock(&holder, Duration::ZERO, &Events::none()).await.unwrap();
         let ledger = Arc::new(Ledger::open(self.store(), lock, "test", &deployment).unwrap());
         let options = Options { on_failure: self.on_failure, purge: self.purge, ..Options::default() };
-        let cancel = self.cancel.clone();
-        let engine = Engine::new(registry.clone(), Arc::clone(&ledger), Events::none(), options, cancel);
-        recover(&engine).await.unwrap();
-        let state = ledger.state().clone();
-        let live = refresh(&registry, &state, Depth::Full, &BTreeSet::new()).await.unwrap();
-        let plan = make(&registry, &state, &live, &self.wanted).unwrap();
-        let outcome = execute(&engine, &plan).await.unwrap();
+        let engine = Engine::new(self.registry(), Arc::clone(&ledger), Events::none(), options, self.cancel.clone());
+        let result = work(&engine, &ledger).await;
         drop(engine);
         Arc::into_inner(ledger).expect("the run is over").checkpoint().unwrap();
-        (plan, outcome)
+        result
     }
 
-    /// A run that dies at its next `Die…` trick: nothing is dropped in order, nothing is written any more.
-    pub(crate) async fn crash(&self) {
-        let death = Arc::clone(&self.cloud.lock().unwrap().death);
-        tokio::select! {
-            (_, outcome) = self.run() => panic!("the run was to die: {outcome:?}"),
-            () = death.notified() => {}
+    /// What is to be done: recover, refresh, plan.
+    pub(crate) async fn plan(&self, engine: &Engine, ledger: &Ledger) -> Result<Plan, Fault> {
+        recover(engine).await?;
+        let state = ledger.state().clone();
+        let live = refresh(&self.registry(), &state, Depth::Full, &BTreeSet::new()).await?;
+        Ok(make(&self.registry(), &state, &live, &self.wanted).unwrap())
+    }
+
+    /// One whole run that nothing keeps from its execution.
+    pub(crate) async fn run(&self) -> (Plan, Outcome) {
+        self.process(async |engine, ledger| {
+            let plan = self.plan(engine, ledger).await.unwrap();
+            let outcome = execute(engine, &plan).await.unwrap();
+            (plan, outcome)
+        })
+        .await
+    }
+
+    /// What `process` comes to; `None` if it dies at a `Die…` trick: then nothing is written any more.
+    pub(crate) async fn mortal<T>(&self, process: impl Future<Output = T>) -> Option<T> {
+        let death = Arc::new(Notify::new());
+        self.cloud.lock().unwrap().death = Arc::clone(&death);
+        let ended = tokio::select! {
+            biased;
+            result = process => Some(result),
+            () = death.notified() => None,
+        };
+        if ended.is_none() {
+            // The dead run's tasks are dropped one by one; the last one frees the lock.
+            let store = self.store();
+            let holder = Holder::this_process("tester", "test");
+            store.lock(&holder, Duration::from_mins(1), &Events::none()).await.unwrap();
+            // Lines that were on their way to the disk have got there, if one thread writes them all.
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
         }
-        // The dead run's tasks are dropped one by one; the last one frees the lock.
-        let store = self.store();
-        let holder = Holder::this_process("tester", "test");
-        store.lock(&holder, Duration::from_mins(1), &Events::none()).await.unwrap();
+        ended
+    }
+
+    /// A run that dies at its next `Die…` trick.
+    pub(crate) async fn crash(&self) {
+        if let Some((_, outcome)) = self.mortal(self.run()).await {
+            panic!("the run was to die: {outcome:?}");
+        }
     }
 }

@@ -5,4 +5,7 @@
 mod cloud;
 mod faults;
 mod lifecycle;
+mod properties;
 mod recovery;
+mod regressions;
+mod story;
