@@ -226,3 +226,16 @@ fn a_rollback_that_gets_stuck_says_what_is_left_and_can_be_tried_again() {
     assert!(matches!(again.outcome, Outcome::Done), "{:?}", again.outcome);
     assert!(run(dir.path(), &scene.order, |_, _| {}).result.unwrap().plan.is_empty());
 }
+
+/// A run that died between its last step and its end: the next one finds nothing to do, and nothing can be undone after it.
+#[test]
+fn what_has_come_to_its_end_cannot_be_undone_any_more() {
+    let start = made(ACME);
+    let order = Order { file: ACME, goal: Goal::provision(), polls: 1 };
+    let dir = tempfile::tempdir().unwrap();
+    start.with_undo(&["network/vpc", "database/instance"]).write(dir.path());
+    let ran = run(dir.path(), &order, |_, _| {}).result.unwrap();
+    assert!(matches!(ran.outcome, Outcome::Done) && ran.plan.is_empty(), "{:?}", ran.outcome);
+    assert!(roll_back(dir.path(), &order).unwrap().undone.is_empty());
+    same(&inventory(&start), dir.path()).unwrap();
+}

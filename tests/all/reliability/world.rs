@@ -51,6 +51,16 @@ impl Disk {
         copy
     }
 
+    /// The same with a state that still knows how to undo the creates of these.
+    pub(super) fn with_undo(&self, addresses: &[&str]) -> Self {
+        let mut state = self.state();
+        let undo = |address: &&str| serde_json::json!({"undo": "create", "address": address, "generation": 1});
+        state["undo"] = addresses.iter().map(undo).collect();
+        let mut copy = self.clone();
+        copy.0.insert(STATE.into(), Arc::new(state.to_string().into_bytes()));
+        copy
+    }
+
     /// The state file, `null` if there is none.
     pub(super) fn state(&self) -> Value {
         serde_json::from_slice(self.file(STATE)).unwrap_or_default()

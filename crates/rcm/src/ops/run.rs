@@ -110,7 +110,10 @@ impl Environment {
             return Err(Error::Blocked(Box::new(plan)));
         }
         if plan.is_empty() {
-            return Ok((plan, Outcome::Done));
+            // All is as it should be. What led there, in a run that was killed after its last step, is not to be undone any more.
+            let nothing_to_undo = ledger.state().undo.is_empty();
+            let outcome = if nothing_to_undo { Outcome::Done } else { execute(&engine, &plan).await? };
+            return Ok((plan, outcome));
         }
         if !approve(&plan) {
             return Err(Error::Declined);
