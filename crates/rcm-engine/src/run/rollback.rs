@@ -57,8 +57,7 @@ fn edges(state: &State) -> Vec<Vec<Edge>> {
     let mut edges: Vec<Vec<Edge>> = vec![Vec::new(); keys.len()];
     for (step, (address, generation)) in keys.iter().enumerate() {
         let Some(record) = state.record(address, *generation) else { continue };
-        let is_current = state.resources.get(*address).is_some_and(|current| current.generation == *generation);
-        let is_predecessor = is_put_back(&step) && !is_current;
+        let is_predecessor = is_put_back(&step) && !state.is_current(record);
         let (needs, names) = (state.stands_on(record), record.needs().collect::<BTreeSet<_>>());
         let needed = needs.iter().filter_map(|(address, generation)| at.get(&(address, *generation)).copied());
         let needed =

@@ -9,9 +9,14 @@ use crate::model::{Address, Id, Lookup, Reference, replaced};
 
 impl State {
     /// The resources, by address and generation, that `record` needs as it is now: they must outlive it.
+    ///
+    /// An ordering does not say which generation it meant: for a predecessor, what was there before the run that is undone.
     pub fn stands_on(&self, record: &Record) -> BTreeSet<(Address, u32)> {
+        let unsaid = |need: &Address| {
+            if self.is_current(record) { self.resources.get(need) } else { self.before(need) }
+        };
         let needs = record.needs().filter_map(|need| {
-            let needed = self.meant(record, &need).or_else(|| self.resources.get(&need))?;
+            let needed = self.meant(record, &need).or_else(|| unsaid(&need))?;
             Some((need, needed.generation))
         });
         needs.chain(record.may_need.iter().cloned()).collect()
@@ -42,6 +47,17 @@ impl State {
         if stood.is_empty() { None } else { found() }
     }
 
+    /// Whether nothing has replaced it.
+    pub fn is_current(&self, record: &Record) -> bool {
+        self.resources.get(&record.address).is_some_and(|current| current.generation == record.generation)
+    }
+
+    /// What was current at `address` before what would be undone.
+    fn before(&self, address: &Address) -> Option<&Record> {
+        let stays = |record: &&Record| !self.would_be_unmade(&record.address, record.generation);
+        self.newest(address).find(stays).or_else(|| self.resources.get(address))
+    }
+
     /// Those that replaced each other at `address`, the current one first.
     fn newest(&self, address: &Address) -> impl Iterator<Item = &Record> {
         let superseded = self.superseded.iter().rev().filter(move |record| record.address == *address);
@@ -65,11 +81,7 @@ impl Facts {
     /// What the references of `record` stood for when it was last applied, although they may have successors by now. Where it
     /// does not say, because it was cut off: what was there before the run that is undone.
     pub fn applied(state: &State, record: &Record) -> Self {
-        let before = |other: &&Record| !state.would_be_unmade(&other.address, other.generation);
-        let stood_for = |need: Address| {
-            let before = || state.newest(&need).find(before).or_else(|| state.resources.get(&need));
-            state.meant(record, &need).or_else(before)
-        };
+        let stood_for = |need: Address| state.meant(record, &need).or_else(|| state.before(&need));
         record.needs().filter_map(stood_for).collect()
     }
 

@@ -131,6 +131,26 @@ async fn an_undo_puts_a_dependency_back_that_was_turned_round() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_undo_puts_an_ordering_back_that_was_turned_round() {
+    let mut bench = Bench::new();
+    bench.on_failure = OnFailure::Rollback;
+    bench.wanted.graph = graph(|graph| {
+        let (one, two) = (thing(graph, "one", 1, &[]), thing(graph, "two", 1, &[]));
+        graph.after(&two, &one);
+    });
+    bench.run().await;
+    let before = bench.inventory();
+    bench.wanted.graph = graph(|graph| {
+        let two = thing(graph, "two", 2, &[]);
+        thing(graph, "one", 2, &[&two]);
+    });
+    bench.trick("configure one", [denied()]);
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { aftermath: Aftermath::RolledBack, .. }), "{outcome:?}");
+    assert_eq!(bench.inventory(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_turned_round_and_only_half_undone_is_still_cleaned_up() {
     let turned = |size| {
         graph(|graph| {
@@ -191,7 +211,7 @@ async fn a_destroy_of_what_needs_each_other_says_so_and_a_provision_helps() {
         thing(graph, "one", 1, &[&two.early()]);
     });
     bench.wanted.graph = turned.clone();
-    bench.trick("configure two", [denied()]);
+    bench.trick("configure two", [Trick::Refuse(FaultKind::Throttled), denied()]);
     bench.run().await;
     bench.wanted = destroy();
     let (_, outcome) = bench.run().await;
