@@ -8,6 +8,9 @@ import sys
 import threading
 import xml.etree.ElementTree
 
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+from moto.core.exceptions import JsonRESTError
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.s3.responses import S3Response
@@ -49,6 +52,24 @@ def service_with_deployment(backend, service_properties):
     return service
 
 
+def found_or_not(method):
+    """What is gone already is an ObjectNotFoundException in AWS; moto says ValidationException, as of a bad request."""
+
+    def call(*arguments, **named):
+        try:
+            return method(*arguments, **named)
+        except AWSValidationException as error:
+            if error.message.startswith("No scal"):
+                raise JsonRESTError("ObjectNotFoundException", error.message) from error
+            raise
+
+    return call
+
+
+for operation in ("deregister_scalable_target", "delete_scaling_policy"):
+    setattr(
+        ApplicationAutoscalingBackend, operation, found_or_not(getattr(ApplicationAutoscalingBackend, operation))
+    )
 update_service = EC2ContainerServiceBackend.update_service
 EC2ContainerServiceBackend.update_service = service_with_deployment
 put_bucket = S3Response._bucket_response_put
