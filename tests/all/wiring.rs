@@ -24,7 +24,7 @@ fn unwired(directory: &Path, root: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_test_file_is_part_of_the_binary() {
-    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("all");
+    let all = rcm_testkit::root().join("tests/all");
     assert_eq!(unwired(&all, "main.rs"), Vec::<PathBuf>::new(), "not declared with `mod` where they stand");
 }
 

@@ -14,3 +14,4 @@ pub use command::{Ran, Rcm, Running};
 pub use look::{boto3, inventory};
 pub use moto_server::Moto;
 pub use poll::poll;
+pub use project::root;

@@ -8,9 +8,21 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// The root of the workspace.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
+/// The root of the workspace that cargo runs the test for.
+///
+/// Asked when it runs, not when it is compiled: two checkouts may share a target directory, and then one's binary serves the other.
+///
+/// # Panics
+/// Outside of cargo.
+#[must_use]
+pub fn root() -> &'static Path {
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let package = package.unwrap_or_else(|| panic!("cargo, which says where the package is, did not start this"));
+        let root = package.ancestors().find(|directory| directory.join("Cargo.lock").exists());
+        root.unwrap_or_else(|| panic!("no Cargo.lock above {}", package.display())).to_path_buf()
+    });
+    &ROOT
 }
 
 /// The Python that has moto and boto3.

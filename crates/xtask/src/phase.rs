@@ -109,9 +109,10 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The root of the workspace.
+/// The root of the workspace that cargo runs this task for, which need not be the one that it was compiled in.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_path_buf()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(PathBuf::new, PathBuf::from);
+    package.ancestors().nth(2).unwrap_or(Path::new(".")).to_path_buf()
 }
 
 /// Runs the phases that are included until one fails, and sums up what ran, what did not and how long it took.

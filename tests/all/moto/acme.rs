@@ -21,7 +21,7 @@ impl Stage {
         let moto = Moto::start();
         let recorder = Recorder::start(&moto.endpoint());
         let partners = tempfile::tempdir().unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../partners/acme.toml");
+        let shipped = rcm_testkit::root().join("partners/acme.toml");
         fs::copy(shipped, partners.path().join("acme.toml")).unwrap();
         let rcm = Rcm::new(&recorder.endpoint(), partners.path());
         Self { endpoint: moto.endpoint(), _moto: moto, recorder, rcm, partners }

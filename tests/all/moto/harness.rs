@@ -175,7 +175,7 @@ say([
 
 #[test]
 fn rcm_is_built_and_runs_in_an_environment_of_its_own() {
-    let rcm = Rcm::new("http://127.0.0.1:9", env!("CARGO_MANIFEST_DIR"));
+    let rcm = Rcm::new("http://127.0.0.1:9", rcm_testkit::root());
     let ran = rcm.run(["--version"]);
     assert!(ran.code.is_some(), "{}", ran.transcript());
     assert!(!rcm.state_dir().exists(), "asking for the version writes nothing");

@@ -43,7 +43,8 @@ fn refusal(key: &str, value: &str) -> String {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    // Cargo runs a package's tests in its directory.
+    PathBuf::from("../..")
 }
 
 fn load(name: &str) -> PartnerConfig {
