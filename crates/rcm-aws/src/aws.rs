@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rcm_engine::model::Fault;
+use rcm_engine::{model::Fault, store::Fence};
 
-use crate::{classify::fault, once::OnceOnly};
+use crate::{classify::fault, fence::Fenced, once::OnceOnly};
 
 /// How to reach AWS. Everything that is `None` comes from the SDK's own chain: environment, profiles, roles, metadata.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub struct Connect {
     pub external_id: Option<String>,
     /// Another way to send requests than over the network, and then with made-up credentials: the sandbox.
     pub in_process: Option<SharedHttpClient>,
+    /// What stops every request once the lock is lost that they are sent under.
+    pub fence: Fence,
 }
 
 /// The clients. Cheap to keep, not to make: one for each process and partner.
@@ -54,18 +56,23 @@ pub struct Caller {
 impl Aws {
     /// Loads configuration and makes the clients. Sends nothing, unless the SDK's credential chain has to.
     pub async fn connect(connect: &Connect) -> Self {
-        Self::from_config(&load(connect).await)
+        Self::from_config(&load(connect).await, &connect.fence)
     }
 
     /// The clients for a configuration of the embedding program's own.
-    pub fn from_config(sdk: &SdkConfig) -> Self {
+    pub fn from_config(sdk: &SdkConfig, fence: &Fence) -> Self {
         let path_style = sdk.endpoint_url().is_some();
-        macro_rules! client {
+        macro_rules! config {
             ($service:ident) => {
-                $service::Client::from_conf($service::config::Builder::from(sdk).interceptor(OnceOnly).build())
+                $service::config::Builder::from(sdk).interceptor(OnceOnly).interceptor(Fenced(fence.clone()))
             };
         }
-        let s3 = aws_sdk_s3::config::Builder::from(sdk).interceptor(OnceOnly).force_path_style(path_style).build();
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(config!($service).build())
+            };
+        }
+        let s3 = config!(aws_sdk_s3).force_path_style(path_style).build();
         Self {
             acm: client!(aws_sdk_acm),
             autoscaling: client!(aws_sdk_applicationautoscaling),

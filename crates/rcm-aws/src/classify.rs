@@ -5,7 +5,10 @@
 
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::{metadata::ProvideErrorMetadata, operation::BuildError};
-use rcm_engine::model::{Fault, FaultKind};
+use rcm_engine::{
+    model::{Fault, FaultKind},
+    store::Lost,
+};
 
 use FaultKind::{Denied, Exists, HasContent, InUse, Invalid, NotFound, Propagating, Quota, Throttled, Transient};
 
@@ -275,8 +278,16 @@ where
         SdkError::TimeoutError(_) => {
             unanswered(Transient, service, operation, "Timeout", "no answer within the time limit".to_owned())
         }
-        _ => not_sent(service, operation, chain(&error)),
+        _ => match lost(&error) {
+            Some(lost) => unanswered(Invalid, service, operation, "LockLost", lost.to_string()),
+            None => not_sent(service, operation, chain(&error)),
+        },
     }
+}
+
+/// That nothing may be sent any more.
+fn lost<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Lost> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 fn answered<E: ProvideErrorMetadata>(

@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod classify;
+mod fence;
 pub mod identity;
 mod once;
 pub mod resources;

@@ -7,7 +7,7 @@ use rcm::{
     engine::{
         model::{Fault, references},
         plan::{Blocked, FieldChange},
-        store::StoreError,
+        store::{Lost, StoreError},
     },
 };
 
@@ -169,10 +169,19 @@ impl CommandError {
 fn store(error: &StoreError, next: &Next) -> CommandError {
     let is = |exit| CommandError::from_error(exit, error);
     match error {
-        StoreError::Locked { .. } => is(Exit::Locked).hint(
+        StoreError::Locked { silent: None, .. } => is(Exit::Locked).hint(
             "wait for it, or give --lock-timeout 10m to wait here; a lock ends with its process, so there is never one \
              to break",
         ),
+        StoreError::Locked { silent: Some(_), .. } => is(Exit::Locked).hint(
+            "that process may stand still: let it go on, or end it; or give --lock-timeout 1m, which takes the lock over \
+             if it still shows no sign of life, and goes on with what it had begun",
+        ),
+        StoreError::Lost(Lost::Taken { .. }) => is(Exit::Locked).hint(format!(
+            "whoever took it goes on with what this run had begun; what is there by now: {}",
+            next.command("plan")
+        )),
+        StoreError::Lost(Lost::Unknown { source, .. }) => is(Exit::Failed).hint(disk(source)),
         StoreError::Older { .. } => is(Exit::Damaged)
             .hint("the file is as it was; use the rcm that wrote it, or make a new one with `state rebuild --force`"),
         StoreError::Unfinished { .. } => is(Exit::Damaged).hint(

@@ -41,6 +41,10 @@ fn run(kind: &EventKind, detail: Detail) -> Option<String> {
     let everything = detail == Detail::Everything;
     Some(match kind {
         EventKind::LockWaiting { holder } => format!("waiting for the lock, held by {holder}"),
+        EventKind::LockTakenOver { holder, silent_ms } => paint(
+            YELLOW,
+            &format!("took the lock over from {holder}, which showed no sign of life for {} s", silent_ms / 1000),
+        ),
         EventKind::Recovered { in_doubt } => {
             format!("an earlier run was cut off: {} in doubt looked up and settled", count(*in_doubt, "resource"))
         }

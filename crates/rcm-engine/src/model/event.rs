@@ -30,6 +30,13 @@ pub enum EventKind {
         /// Who holds it.
         holder: String,
     },
+    /// The lock is ours: who held it has shown no sign of life for as long as we have waited.
+    LockTakenOver {
+        /// Who held it.
+        holder: String,
+        /// For how long they were watched.
+        silent_ms: u64,
+    },
     /// An unfinished run was found; so many resources were in doubt and have been looked up.
     Recovered {
         /// How many.

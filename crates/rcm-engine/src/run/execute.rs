@@ -41,8 +41,9 @@ async fn run(engine: &Engine, plan: &Plan) -> Result<Outcome, Fault> {
     let forward = steps(engine, &plan.forward).await;
     if !forward.failures.is_empty() {
         let aftermath = match engine.0.options.on_failure {
-            OnFailure::Rollback => rollback(engine).await,
-            OnFailure::Keep => Aftermath::Kept,
+            // What cannot be written down cannot be undone either.
+            OnFailure::Rollback if engine.0.ledger.is_writable() => rollback(engine).await,
+            OnFailure::Rollback | OnFailure::Keep => Aftermath::Kept,
         };
         return Ok(Outcome::Failed { failures: forward.failures, aftermath });
     }

@@ -13,19 +13,14 @@ impl Store {
     /// Puts `state` in the place of whatever is there, readable or not, and says where that is now.
     ///
     /// At every instant either the old state with its journal or the new one is there.
-    pub fn replace(&self, _lock: &Lock, state: &State) -> Result<Option<PathBuf>, StoreError> {
+    pub fn replace(&self, lock: &Lock, state: &State) -> Result<Option<PathBuf>, StoreError> {
         let backup = self.back_up()?;
         // A journal continues one snapshot alone: what it says goes into that one before another comes.
         if let Ok(Some(old)) = self.load() {
-            self.save(&State { serial: old.serial + 1, ..old })?;
+            self.save(lock, &State { serial: old.serial + 1, ..old })?;
         }
-        match std::fs::remove_file(self.journal_path()) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(StoreError::Io { path: self.journal_path(), source });
-            }
-            _ => {}
-        }
-        self.save(state)?;
+        lock.lease().hold().map(|_held| self.remove_journal())??;
+        self.save(lock, state)?;
         Ok(backup)
     }
 

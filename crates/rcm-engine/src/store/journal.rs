@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::state::Record;
+use super::{lock::FileLease, state::Record};
 use crate::model::{Address, Fault, Id, Remnant};
 
 /// One line of the journal.
@@ -167,12 +167,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>, (usize, String)> {
     lines.map(|(at, line)| serde_json::from_slice(line).map_err(|error| (at + 1, error.to_string()))).collect()
 }
 
-/// Appends to the journal. Entries that come together share one write and one fsync.
+/// Appends to the journal, for as long as the lock is held. Entries that come together share one write and one fsync.
 #[derive(Debug)]
 pub(super) struct Writer(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    lease: Arc<FileLease>,
     waiting: Mutex<Waiting>,
     tail: Mutex<Tail>,
 }
@@ -196,9 +197,13 @@ struct Tail {
 
 impl Writer {
     /// Goes on at the end of the last whole line of `path`.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let tail = Tail { file: prepare(path)?, durable: 0, broken: None };
-        Ok(Self(Arc::new(Shared { waiting: Mutex::default(), tail: Mutex::new(tail) })))
+    pub(super) fn open(path: &Path, lease: Arc<FileLease>) -> Result<Self, String> {
+        let file = {
+            let _held = lease.hold().map_err(|lost| lost.to_string())?;
+            prepare(path).map_err(|error| error.to_string())?
+        };
+        let tail = Tail { file, durable: 0, broken: None };
+        Ok(Self(Arc::new(Shared { lease, waiting: Mutex::default(), tail: Mutex::new(tail) })))
     }
 
     /// Returns when the entry is on disk.
@@ -231,12 +236,19 @@ impl Shared {
             let mut waiting = lock(&self.waiting);
             Waiting { bytes: std::mem::take(&mut waiting.bytes), lines: waiting.lines }
         };
-        if let Err(error) = tail.file.write_all(&bytes).and_then(|()| tail.file.sync_data()) {
-            tail.broken = Some(error.to_string());
-            return Err(error.to_string());
+        if let Err(why) = self.put(&mut tail.file, &bytes) {
+            tail.broken = Some(why.clone());
+            return Err(why);
         }
         tail.durable = lines;
         Ok(())
+    }
+
+    fn put(&self, file: &mut File, bytes: &[u8]) -> Result<(), String> {
+        let held = self.lease.hold().map_err(|lost| lost.to_string())?;
+        let written = file.write_all(bytes);
+        drop(held);
+        written.and_then(|()| file.sync_data()).map_err(|error| error.to_string())
     }
 }
 
@@ -265,6 +277,12 @@ fn prepare(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Holder, Lock};
+
+    fn lease(dir: &Path) -> Arc<FileLease> {
+        let holder = Holder::this_process("tester", "test");
+        Arc::clone(Lock::take(&dir.join("prod.lock"), &holder, None).unwrap().lease())
+    }
 
     fn gone(address: &str) -> Entry {
         Entry::Gone { address: Address::new(address).unwrap(), generation: 1 }
@@ -274,13 +292,13 @@ mod tests {
     async fn what_is_appended_is_read_back_and_a_torn_line_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal.jsonl");
-        let writer = Writer::open(&path).unwrap();
+        let writer = Writer::open(&path, lease(dir.path())).unwrap();
         writer.append(&gone("a")).await.unwrap();
         writer.append(&gone("b")).await.unwrap();
         drop(writer);
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"entry\":\"gone\",\"addr").unwrap();
         assert_eq!(read(&path).unwrap(), [gone("a"), gone("b")]);
-        let writer = Writer::open(&path).unwrap();
+        let writer = Writer::open(&path, lease(dir.path())).unwrap();
         writer.append(&gone("c")).await.unwrap();
         drop(writer);
         assert_eq!(read(&path).unwrap(), [gone("a"), gone("b"), gone("c")]);

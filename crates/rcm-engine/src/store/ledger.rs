@@ -1,11 +1,14 @@
 //! The state and its journal together: the one place where a run writes down what it does.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{
+    Arc, PoisonError, RwLock, RwLockReadGuard,
+    atomic::{AtomicBool, Ordering},
+};
 
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use super::{Entry, Lock, Record, State, Store, StoreError, journal::Writer};
+use super::{Entry, Lease, Lock, Record, State, Store, StoreError, journal::Writer};
 use crate::model::{Deployment, Fault};
 
 /// The state of a deployment, held under its lock. Every change is durable in the journal before it is visible here.
@@ -16,7 +19,9 @@ pub struct Ledger {
     state: RwLock<State>,
     journal: OnceCell<Writer>,
     continues: bool,
-    _lock: Lock,
+    /// Whether an entry could not be written: then no other can.
+    broken: AtomicBool,
+    lock: Lock,
 }
 
 impl Ledger {
@@ -29,13 +34,13 @@ impl Ledger {
             Some(state) => {
                 // A journal continues a snapshot of its own format alone.
                 if store.is_of_an_older_format() {
-                    store.save(&state)?;
+                    store.save(&lock, &state)?;
                 }
                 state
             }
             None => {
                 let state = State::new(deployment.clone());
-                store.save(&state)?;
+                store.save(&lock, &state)?;
                 state
             }
         };
@@ -45,7 +50,8 @@ impl Ledger {
             command: command.to_owned(),
             state: RwLock::new(state),
             journal: OnceCell::new(),
-            _lock: lock,
+            broken: AtomicBool::new(false),
+            lock,
         })
     }
 
@@ -57,6 +63,11 @@ impl Ledger {
     /// Whether it goes on with a run that was cut off.
     pub fn continues(&self) -> bool {
         self.continues
+    }
+
+    /// Whether what is done can still be written down. Where it cannot, nothing more may be sent.
+    pub fn is_writable(&self) -> bool {
+        !self.broken.load(Ordering::Relaxed)
     }
 
     /// Whether nothing is there but what a first run has begun that was cut off.
@@ -78,9 +89,10 @@ impl Ledger {
         let path = self.store.journal_path();
         if !self.continues && path.exists() {
             // Left over by a process that ended between its snapshot and the removal.
-            std::fs::remove_file(&path).map_err(|error| error.to_string())?;
+            let _held = self.lock.lease().hold().map_err(|lost| lost.to_string())?;
+            self.store.remove_journal().map_err(|error| error.to_string())?;
         }
-        let writer = Writer::open(&path).map_err(|error| error.to_string())?;
+        let writer = Writer::open(&path, Arc::clone(self.lock.lease()))?;
         if !self.continues {
             let (lineage, serial) = {
                 let state = self.state();
@@ -93,17 +105,22 @@ impl Ledger {
     }
 
     fn unwritable(&self, why: &str) -> Fault {
+        self.broken.store(true, Ordering::Relaxed);
         let path = self.store.journal_path();
         Fault::invalid("journal", format!("{}: {why}; nothing more is sent to the cloud", path.display()))
     }
 
-    /// Writes a snapshot of everything so far and ends the journal. Does nothing if nothing was appended.
+    /// Writes a snapshot of everything so far and ends the journal. Writes nothing if nothing was appended.
+    ///
+    /// # Errors
+    /// Also where the lock is lost: what another run does by now is not what this state says.
     pub fn checkpoint(mut self) -> Result<State, StoreError> {
+        self.lock.lease().check()?;
         let wrote = self.journal.take().is_some();
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         if wrote || self.continues {
             state.serial += 1;
-            self.store.save(&state)?;
+            self.store.save(&self.lock, &state)?;
         }
         Ok(state)
     }

@@ -11,16 +11,33 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Entry, Holder, Lock, STATE_VERSION, State,
+    Entry, Holder, Lock, Lost, STATE_VERSION, State,
     atomic::{sync_dir, write_atomically},
     journal,
-    lock::Refused,
+    lease::SILENCE,
+    lock::{Refused, Sighting},
     migrate::migrate,
 };
 use crate::model::{EventKind, Events};
 
 /// How often a held lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(200);
+
+/// What was seen of a holder, and since when it has been the same. By this process's clock: two machines' clocks may differ.
+struct Watch {
+    seen: Sighting,
+    since: std::time::Instant,
+}
+
+impl Watch {
+    fn begin(seen: Sighting) -> Self {
+        Self { seen, since: std::time::Instant::now() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.since.elapsed() >= SILENCE
+    }
+}
 
 /// Where one deployment's state is kept.
 #[derive(Debug, Clone)]
@@ -102,11 +119,23 @@ pub enum StoreError {
         found: u32,
     },
     /// Somebody else is at work.
-    #[error("the state is locked by {}", .holder.as_ref().map_or("somebody who has not said who they are".to_owned(), ToString::to_string))]
+    #[error(
+        "the state is locked by {}{}", named(.holder.as_ref()),
+        .silent.map_or_else(String::new, |silent| format!(", which has shown no sign of life for {} s", silent.as_secs()))
+    )]
     Locked {
         /// Who, if they said so.
         holder: Option<Holder>,
+        /// For how long they have shown no sign of life, if that is longer than it should be.
+        silent: Option<Duration>,
     },
+    /// It was ours, and is not any more.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+fn named(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "somebody who has not said who they are".to_owned(), ToString::to_string)
 }
 
 /// What every format begins with.
@@ -137,27 +166,37 @@ impl Store {
     }
 
     /// Takes the lock, waiting for at most `timeout` while another process has it.
+    ///
+    /// Whoever is watched for half a minute without a sign of life loses it: a process that stands still, as one that ended has
+    /// no lock. It finds out before it sends or writes anything more.
     pub async fn lock(&self, holder: &Holder, timeout: Duration, events: &Events) -> Result<Lock, StoreError> {
         let path = self.lock_path();
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|source| StoreError::Io { path: parent.to_owned(), source })?;
         }
         let deadline = Instant::now() + timeout;
-        let mut told = false;
+        let mut watch: Option<Watch> = None;
         loop {
-            let held_by = match Lock::take(&path, holder) {
-                Ok(lock) => return Ok(lock),
+            let silent = watch.as_ref().filter(|watch| watch.is_over()).map(|watch| &watch.seen);
+            let seen = match Lock::take(&path, holder, silent) {
+                Ok(lock) => {
+                    if let Some(watch) = watch.filter(Watch::is_over) {
+                        let silent_ms = u64::try_from(watch.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                        events.run(EventKind::LockTakenOver { holder: named(watch.seen.holder.as_ref()), silent_ms });
+                    }
+                    return Ok(lock);
+                }
                 Err(Refused::Io(source)) => return Err(StoreError::Io { path, source }),
-                Err(Refused::Held(held_by)) => held_by,
+                Err(Refused::Held(seen)) => seen,
             };
             if Instant::now() >= deadline {
-                return Err(StoreError::Locked { holder: held_by });
+                let silent = seen.sign.and_then(|sign| sign.elapsed().ok()).filter(|silent| *silent > SILENCE);
+                return Err(StoreError::Locked { holder: seen.holder, silent });
             }
-            if !told {
-                let holder = held_by.map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
-                events.run(EventKind::LockWaiting { holder });
-                told = true;
+            if watch.is_none() {
+                events.run(EventKind::LockWaiting { holder: named(seen.holder.as_ref()) });
             }
+            watch = Some(watch.filter(|watch| watch.seen == seen).unwrap_or_else(|| Watch::begin(seen)));
             sleep_until((Instant::now() + LOCK_POLL).min(deadline)).await;
         }
     }
@@ -241,7 +280,8 @@ impl Store {
     }
 
     /// Writes a snapshot and removes the journal that it makes superfluous.
-    pub(super) fn save(&self, state: &State) -> Result<(), StoreError> {
+    pub(super) fn save(&self, lock: &Lock, state: &State) -> Result<(), StoreError> {
+        let _held = lock.lease().hold()?;
         let path = self.state_path();
         let io = |path: &Path, source| StoreError::Io { path: path.to_owned(), source };
         if self.is_of_an_older_format() {
@@ -250,11 +290,15 @@ impl Store {
         let mut text = serde_json::to_vec_pretty(state).map_err(|error| io(&path, io::Error::other(error)))?;
         text.push(b'\n');
         write_atomically(&path, &text).map_err(|source| io(&path, source))?;
-        let journal = self.journal_path();
-        match std::fs::remove_file(&journal) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(io(&journal, source)),
-            _ => {}
-        }
+        self.remove_journal()?;
         path.parent().map_or(Ok(()), |parent| sync_dir(parent).map_err(|source| io(parent, source)))
+    }
+
+    pub(super) fn remove_journal(&self) -> Result<(), StoreError> {
+        let path = self.journal_path();
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StoreError::Io { path, source }),
+            _ => Ok(()),
+        }
     }
 }

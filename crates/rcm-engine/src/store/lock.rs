@@ -1,17 +1,25 @@
-//! The lock: one run at a time on a deployment.
+//! The lock of a deployment on this machine's disk: a [`Lease`] in a file.
 //!
-//! The operating system holds it for the process (`flock`), so a dead process cannot leave it behind. The file says who
-//! holds it; what it says means nothing once the lock is free.
+//! The operating system holds it for the process (`flock`), so a dead process cannot leave it behind. A process that lives but
+//! stands still can: its file is replaced by whoever has watched it for long enough, and so it has the lock no more.
 
 use std::{
     fmt,
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Write},
-    path::Path,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::{
+    Fence, Lease, Lost,
+    lease::{HEARTBEAT, Heart},
+};
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,44 +51,288 @@ impl fmt::Display for Holder {
     }
 }
 
+/// What stands in the lock file. Once the lock is free it means nothing but that the next token is greater.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    token: u64,
+    #[serde(flatten)]
+    holder: Holder,
+}
+
 /// A held lock. Free again when dropped, or when the process ends in any way.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    // Before the lease: it ends first.
+    _heart: Heart,
+    lease: Arc<FileLease>,
 }
 
 /// How a lock could not be had.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// Somebody holds it; who, if the file says so.
-    Held(Option<Holder>),
+    /// Somebody holds it.
+    Held(Sighting),
     /// The file cannot be used.
     Io(io::Error),
 }
 
-impl Lock {
-    /// Takes the lock at `path` for `holder`, or says who has it.
-    pub(super) fn take(path: &Path, holder: &Holder) -> Result<Self, Refused> {
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(Refused::Io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Refused::Held(read_holder(&mut file))),
-            Err(TryLockError::Error(error)) => return Err(Refused::Io(error)),
-        }
-        write_holder(&mut file, holder).map_err(Refused::Io)?;
-        Ok(Self { _file: file })
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 
-fn read_holder(file: &mut File) -> Option<Holder> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+/// A holder and its last sign of life. Two equal ones mean that there was none in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sighting {
+    /// Who, if the file says so.
+    pub(super) holder: Option<Holder>,
+    token: u64,
+    /// By the holder's clock.
+    pub(super) sign: Option<SystemTime>,
 }
 
-fn write_holder(file: &mut File, holder: &Holder) -> io::Result<()> {
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(&serde_json::to_vec(holder)?)
+impl Lock {
+    /// Takes the lock at `path` for `holder`, from `silent` too if that is all there is to be seen, or says who has it.
+    pub(super) fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
+        Self::take_beating(path, holder, silent, HEARTBEAT)
+    }
+
+    fn take_beating(
+        path: &Path,
+        holder: &Holder,
+        silent: Option<&Sighting>,
+        heartbeat: Duration,
+    ) -> Result<Self, Refused> {
+        let lease = Arc::new(FileLease::take(path, holder, silent)?);
+        let heart = Heart::start(lease.clone(), heartbeat)?;
+        Ok(Self { _heart: heart, lease })
+    }
+
+    /// Lets `fence` stop everything once the lock is lost.
+    pub fn arm(&self, fence: &Fence) {
+        let lease: Arc<dyn Lease> = self.lease.clone();
+        fence.arm(&lease);
+    }
+
+    pub(super) fn lease(&self) -> &Arc<FileLease> {
+        &self.lease
+    }
+}
+
+/// The lock as a lease.
+#[derive(Debug)]
+pub(super) struct FileLease {
+    path: PathBuf,
+    /// Locked for as long as it is open.
+    file: File,
+    token: u64,
+}
+
+impl FileLease {
+    fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
+        let guard = Guard::open(path)?;
+        if !guard.try_take()? {
+            // Its holder is writing, or somebody takes it.
+            return Err(Refused::Held(sighting(path)));
+        }
+        let before = sighting(path);
+        if is_held(path)? && silent != Some(&before) {
+            return Err(Refused::Held(before));
+        }
+        // Greater than before, and where the file was deleted by hand greater than what may have stood there.
+        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
+        let token = now.max(before.token + 1);
+        let file = replace(path, &Written { token, holder: holder.clone() })?;
+        Ok(Self { path: path.to_owned(), file, token })
+    }
+
+    /// Keeps the lock from being taken for as long as what this returns lives, which is to be as short as a write.
+    pub(super) fn hold(&self) -> Result<Guard, Lost> {
+        let unknown = |source| Lost::Unknown { path: self.path.clone(), source };
+        let guard = Guard::open(&self.path).map_err(unknown)?;
+        guard.take_within(GUARD_PATIENCE).map_err(unknown)?;
+        self.check().map(|()| guard)
+    }
+}
+
+impl Lease for FileLease {
+    fn token(&self) -> u64 {
+        self.token
+    }
+
+    fn check(&self) -> Result<(), Lost> {
+        match read(&self.path) {
+            Ok(Some(written)) if written.token == self.token => Ok(()),
+            Ok(written) => Err(Lost::Taken { by: written.map(|written| written.holder) }),
+            Err(source) => Err(Lost::Unknown { path: self.path.clone(), source }),
+        }
+    }
+
+    fn renew(&self) -> Result<(), Lost> {
+        self.check()?;
+        let unknown = |source| Lost::Unknown { path: self.path.clone(), source };
+        self.file.set_modified(SystemTime::now()).map_err(unknown)
+    }
+}
+
+/// How long a write waits for whoever looks at the lock, which takes them no time.
+const GUARD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Orders writes under the lock and its taking: what is checked still holds when it is written. Free again when dropped.
+#[derive(Debug)]
+pub(super) struct Guard(File);
+
+impl Guard {
+    fn open(lock: &Path) -> io::Result<Self> {
+        OpenOptions::new().create(true).truncate(false).write(true).open(lock.with_extension("guard.lock")).map(Self)
+    }
+
+    fn try_take(&self) -> io::Result<bool> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn take_within(&self, patience: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + patience;
+        while !self.try_take()? {
+            if Instant::now() >= deadline {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "another process is taking it and stands still"));
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the pause between two polls of a lock that tells nobody when it is free"
+            )]
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+}
+
+/// What the file says; nothing where it is not there or says nothing that can be read.
+fn read(path: &Path) -> io::Result<Option<Written>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn sighting(path: &Path) -> Sighting {
+    let written = read(path).ok().flatten();
+    let token = written.as_ref().map_or(0, |written| written.token);
+    let sign = path.metadata().and_then(|metadata| metadata.modified()).ok();
+    Sighting { holder: written.map(|written| written.holder), token, sign }
+}
+
+/// Whether a living process has it.
+fn is_held(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// A new file in the place of the old one, locked from the moment that it is there.
+fn replace(path: &Path, written: &Written) -> io::Result<File> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".rcm-").tempfile_in(parent)?;
+    file.as_file().lock()?;
+    file.write_all(&serde_json::to_vec(written)?)?;
+    file.persist(path).map_err(|error| error.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(path: &Path, who: &str, silent: Option<&Sighting>) -> Result<Lock, Refused> {
+        Lock::take_beating(path, &Holder::this_process(who, "test"), silent, Duration::from_millis(10))
+    }
+
+    fn seen(refused: Result<Lock, Refused>) -> Sighting {
+        match refused {
+            Err(Refused::Held(sighting)) => sighting,
+            other => panic!("it should be held: {other:?}"),
+        }
+    }
+
+    /// A lock whose holder has shown its last sign of life.
+    fn silenced(lock: Lock) -> Arc<FileLease> {
+        Arc::clone(lock.lease())
+    }
+
+    #[test]
+    fn a_holder_that_lives_is_named_and_shows_signs_of_life_and_one_that_ends_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prod.lock");
+        let lock = take(&path, "first", None).unwrap();
+        let sighting = seen(take(&path, "second", None));
+        assert_eq!(sighting.holder.as_ref().unwrap().user, "first");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while seen(take(&path, "second", None)) == sighting {
+            assert!(Instant::now() < deadline, "no sign of life");
+            #[expect(clippy::disallowed_methods, reason = "the pause between two polls, which have a deadline")]
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(matches!(take(&path, "second", Some(&sighting)), Err(Refused::Held(_))), "it has shown one since");
+        drop(lock);
+        take(&path, "second", None).unwrap();
+    }
+
+    #[test]
+    fn what_is_silent_is_taken_over_once_and_whoever_had_it_can_do_nothing_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prod.lock");
+        let paused = silenced(take(&path, "paused", None).unwrap());
+        let fence = Fence::default();
+        let held: Arc<dyn Lease> = paused.clone();
+        fence.arm(&held);
+        fence.check().unwrap();
+
+        let sighting = seen(take(&path, "heir", None));
+        let heir = take(&path, "heir", Some(&sighting)).unwrap();
+        assert_eq!(seen(take(&path, "late", Some(&sighting))).holder.unwrap().user, "heir", "only one can take it");
+        assert!(heir.lease().token() > paused.token());
+        heir.lease().hold().unwrap();
+        for lost in [paused.check(), paused.renew(), paused.hold().map(drop), fence.check()] {
+            assert!(matches!(&lost, Err(Lost::Taken { by: Some(by) }) if by.user == "heir"), "{lost:?}");
+        }
+        drop((paused, held));
+        fence.check().unwrap();
+        heir.lease().check().unwrap();
+    }
+
+    #[test]
+    fn nobody_takes_it_in_the_middle_of_a_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prod.lock");
+        let paused = silenced(take(&path, "paused", None).unwrap());
+        let sighting = seen(take(&path, "heir", None));
+        let write = paused.hold().unwrap();
+        seen(take(&path, "heir", Some(&sighting)));
+        drop(write);
+        take(&path, "heir", Some(&sighting)).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_that_was_deleted_is_a_lost_lock_and_its_token_does_not_come_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prod.lock");
+        let first = silenced(take(&path, "first", None).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(first.check(), Err(Lost::Taken { by: None })));
+        let second = take(&path, "second", None).unwrap();
+        assert!(second.lease().token() > first.token());
+        assert!(matches!(first.check(), Err(Lost::Taken { by: Some(by) }) if by.user == "second"));
+    }
 }

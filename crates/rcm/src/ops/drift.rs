@@ -21,7 +21,7 @@ impl Environment {
     /// Takes for right what the partner file allows: what it wants as it is, and what it does not care about. The state says so
     /// from then on; the cloud is left alone.
     pub async fn accept_drift(&self) -> Result<(Drift, Acceptance), Error> {
-        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        let lock = self.lock().await?;
         self.check_state(&self.state()?.deployment)?;
         self.check_account().await?;
         let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;

@@ -17,7 +17,7 @@ impl Environment {
     ///
     /// Refused is what does not exist, what another deployment owns, and what could only be made right by replacing it.
     pub async fn import(&self, address: &Address, id: &Id) -> Result<Vec<FieldChange>, Error> {
-        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        let lock = self.lock().await?;
         if let Some(state) = self.load()? {
             self.check_state(&state.deployment)?;
         }
@@ -59,7 +59,7 @@ impl Environment {
     /// Gives a resource that the state knows another address of the partner file's graph, in the state, in what others say of
     /// it, and in its tags.
     pub async fn rename(&self, from: &Address, to: &Address) -> Result<(), Error> {
-        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        let lock = self.lock().await?;
         let state = self.state()?;
         self.check_state(&state.deployment)?;
         let record = state.resources.get(from).ok_or_else(|| Error::NotInState(from.clone()))?;

@@ -16,7 +16,7 @@ use rcm_engine::{
     model::{Deployment, Events, Registry},
     plan::Depth,
     run::{Cancel, OnFailure},
-    store::{Holder, Store},
+    store::{Fence, Holder, Lock, Store},
 };
 
 pub use outputs::{Output, Outputs};
@@ -92,11 +92,13 @@ pub struct Environment {
     aws: Arc<Aws>,
     registry: Registry,
     store: Store,
+    fence: Fence,
 }
 
 impl Environment {
     /// Makes the clients. Sends nothing.
     pub async fn open(config: PartnerConfig, settings: Settings) -> Result<Self, Error> {
+        let fence = Fence::default();
         let connect = Connect {
             region: config.aws_region.as_str().to_owned(),
             profile: config.aws_profile.clone(),
@@ -106,6 +108,7 @@ impl Environment {
                 Cloud::Aws => None,
                 Cloud::InProcess(client) => Some(client.clone()),
             },
+            fence: fence.clone(),
         };
         let aws = Arc::new(Aws::connect(&connect).await);
         Ok(Self {
@@ -115,6 +118,7 @@ impl Environment {
             config,
             settings,
             aws,
+            fence,
         })
     }
 
@@ -130,6 +134,13 @@ impl Environment {
 
     fn holder(&self) -> Holder {
         Holder::this_process(self.settings.user.clone(), self.settings.command.clone())
+    }
+
+    /// Takes the lock. From then on nothing is sent without it.
+    async fn lock(&self) -> Result<Lock, Error> {
+        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        lock.arm(&self.fence);
+        Ok(lock)
     }
 
     /// Refuses any account but the partner file's, before anything is written.

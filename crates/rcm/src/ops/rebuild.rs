@@ -12,7 +12,7 @@ impl Environment {
     ///
     /// Only looks at the cloud. A state that is there, readable or not, is an error unless `force` is set.
     pub async fn rebuild(&self, force: bool) -> Result<(Rebuilt, Option<PathBuf>), Error> {
-        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        let lock = self.lock().await?;
         let path = self.store.state_path();
         if path.exists() && !force {
             return Err(Error::StateExists(path));

@@ -10,7 +10,7 @@ use rcm_engine::{
     model::{Address, Deployment, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Remnant, Target},
     plan::{Action, Plan, Wanted, make, refresh},
     run::{Engine, OnFailure, Options, Outcome, execute, recover},
-    store::{Facts, Ledger, State},
+    store::{Facts, Ledger, State, StoreError},
 };
 use tokio::time::Instant;
 
@@ -79,14 +79,18 @@ impl Environment {
     pub async fn run(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Report, Error> {
         let ledger = self.begin().await?;
         let result = self.run_locked(goal, approve, &ledger).await;
-        let saved = end(ledger);
+        let saved = match end(ledger) {
+            // Then it does not matter what else went wrong.
+            Err(lost @ Error::Store(StoreError::Lost(_))) => return Err(lost),
+            saved => saved,
+        };
         let (plan, outcome) = result?;
         Ok(self.report(plan, outcome, &saved?))
     }
 
     /// Takes the lock and opens the state, if it and the credentials are of the partner file's account.
     pub(super) async fn begin(&self) -> Result<Arc<Ledger>, Error> {
-        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        let lock = self.lock().await?;
         if let Some(state) = self.load()? {
             self.check_state(&state.deployment)?;
         }

@@ -31,7 +31,7 @@ impl Environment {
 
     /// Forgets a resource: it stays in the cloud, and rcm does not know it any more.
     pub async fn forget(&self, address: &Address) -> Result<(), Error> {
-        let lock = self.store.lock(&self.holder(), self.settings.lock_timeout, &self.settings.events).await?;
+        let lock = self.lock().await?;
         let state = self.state()?;
         self.check_state(&state.deployment)?;
         let record = state.resources.get(address).ok_or_else(|| Error::NotInState(address.clone()))?;

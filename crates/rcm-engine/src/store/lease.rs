@@ -1,0 +1,106 @@
+//! The lease: the right to work on a deployment, for as long as nobody else has taken it.
+//!
+//! A process that is killed gives its lease back. One that stands still (suspended, or on a machine that sleeps) does not, and
+//! does not know how long it stood when it goes on. So a lease has three parts: a sign of life now and then, which others watch;
+//! a fencing token, greater with every taking, which says whose it is now; and a look at that token before anything is written
+//! or sent. ([What a lease alone does not prevent](https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).)
+
+use std::{
+    fmt, io,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock, Weak, mpsc},
+    thread,
+    time::Duration,
+};
+
+use super::Holder;
+
+/// How long a holder may show no sign of life before whoever waits takes its lease.
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
+
+/// How often a holder shows one.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A lease that this process has taken. Dropping it gives it back.
+pub trait Lease: fmt::Debug + Send + Sync {
+    /// The fencing token: greater than that of every lease on this deployment before.
+    fn token(&self) -> u64;
+
+    /// Whether it is still ours. Cheap enough to be asked before everything that is sent.
+    fn check(&self) -> Result<(), Lost>;
+
+    /// Shows a sign of life.
+    fn renew(&self) -> Result<(), Lost>;
+}
+
+/// Why nothing more may be done under a lease.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// Somebody else has it.
+    #[error(
+        "the lock was taken over by {}, because this process had stood still; nothing more is sent or written",
+        .by.as_ref().map_or("somebody".to_owned(), ToString::to_string)
+    )]
+    Taken {
+        /// Who, if they said so.
+        by: Option<Holder>,
+    },
+    /// It cannot be seen who has it.
+    #[error("{path}: {source}: it cannot be seen who holds the lock, and nothing more is sent or written")]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Stops what is sent under a lease that is lost. Copies are the same fence.
+#[derive(Debug, Clone, Default)]
+pub struct Fence(Arc<RwLock<Option<Weak<dyn Lease>>>>);
+
+impl Fence {
+    /// From now on everything is sent under `lease`, until it is given back.
+    pub(super) fn arm(&self, lease: &Arc<dyn Lease>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(lease));
+    }
+
+    /// Whether something may be sent: yes, but under a lease that is lost.
+    pub fn check(&self) -> Result<(), Lost> {
+        let lease = self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
+        lease.map_or(Ok(()), |lease| lease.check())
+    }
+}
+
+/// Shows signs of life from a thread of its own, so that nothing that a run does can hold them up. Ends when dropped.
+#[derive(Debug)]
+pub(super) struct Heart {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Heart {
+    pub(super) fn start(lease: Arc<dyn Lease>, every: Duration) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let beat = move || {
+            while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+                match lease.renew() {
+                    Ok(()) => {}
+                    Err(lost @ Lost::Taken { .. }) => return tracing::warn!("{lost}"),
+                    // The next beat may get through; if none does, others see silence.
+                    Err(lost @ Lost::Unknown { .. }) => tracing::warn!("{lost}"),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("rcm-lease".into()).spawn(beat)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Heart {
+    fn drop(&mut self) {
+        self.stop.take();
+        // It holds the lease: only when it has ended is the lease given back. It does nothing that can panic.
+        self.thread.take().map(thread::JoinHandle::join);
+    }
+}
