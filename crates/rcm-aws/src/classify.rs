@@ -279,7 +279,8 @@ where
             unanswered(Transient, service, operation, "Timeout", "no answer within the time limit".to_owned())
         }
         _ => match lost(&error) {
-            Some(lost) => unanswered(Invalid, service, operation, "LockLost", lost.to_string()),
+            // To whom is said once, at the end.
+            Some(_) => unanswered(Invalid, service, operation, "LockLost", "not sent: the lock is lost".to_owned()),
             None => not_sent(service, operation, chain(&error)),
         },
     }

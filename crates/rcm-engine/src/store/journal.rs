@@ -199,7 +199,7 @@ impl Writer {
     /// Goes on at the end of the last whole line of `path`.
     pub(super) fn open(path: &Path, lease: Arc<FileLease>) -> Result<Self, String> {
         let file = {
-            let _held = lease.hold().map_err(|lost| lost.to_string())?;
+            let _held = lease.hold().map_err(|lost| lost.brief())?;
             prepare(path).map_err(|error| error.to_string())?
         };
         let tail = Tail { file, durable: 0, broken: None };
@@ -245,7 +245,7 @@ impl Shared {
     }
 
     fn put(&self, file: &mut File, bytes: &[u8]) -> Result<(), String> {
-        let held = self.lease.hold().map_err(|lost| lost.to_string())?;
+        let held = self.lease.hold().map_err(|lost| lost.brief())?;
         let written = file.write_all(bytes);
         drop(held);
         written.and_then(|()| file.sync_data()).map_err(|error| error.to_string())

@@ -55,6 +55,16 @@ pub enum Lost {
     },
 }
 
+impl Lost {
+    /// For each of the many things that then cannot be done.
+    pub(super) fn brief(&self) -> String {
+        match self {
+            Self::Taken { .. } => "the lock is lost".to_owned(),
+            Self::Unknown { .. } => self.to_string(),
+        }
+    }
+}
+
 /// Stops what is sent under a lease that is lost. Copies are the same fence.
 #[derive(Debug, Clone, Default)]
 pub struct Fence(Arc<RwLock<Option<Weak<dyn Lease>>>>);

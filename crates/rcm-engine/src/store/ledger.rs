@@ -89,7 +89,7 @@ impl Ledger {
         let path = self.store.journal_path();
         if !self.continues && path.exists() {
             // Left over by a process that ended between its snapshot and the removal.
-            let _held = self.lock.lease().hold().map_err(|lost| lost.to_string())?;
+            let _held = self.lock.lease().hold().map_err(|lost| lost.brief())?;
             self.store.remove_journal().map_err(|error| error.to_string())?;
         }
         let writer = Writer::open(&path, Arc::clone(self.lock.lease()))?;

@@ -143,7 +143,9 @@ impl FileLease {
         // Greater than before, and where the file was deleted by hand greater than what may have stood there.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let token = now.max(before.token + 1);
-        let file = replace(path, &Written { token, holder: holder.clone() })?;
+        // Not since it waits.
+        let holder = Holder { since: Timestamp::now(), ..holder.clone() };
+        let file = replace(path, &Written { token, holder })?;
         Ok(Self { path: path.to_owned(), file, token })
     }
 
