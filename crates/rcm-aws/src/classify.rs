@@ -61,6 +61,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "DeleteConflict",
             "DeleteConflictException",
             "InvalidDBInstanceState",
+            "InvalidDBSnapshotState",
             "InvalidDBSubnetGroupStateFault",
             "InvalidDBSubnetGroupStateFault.InUse",
             "InvalidDBParameterGroupState",

@@ -40,8 +40,10 @@ pub(super) fn inventory(disk: &Disk) -> Vec<String> {
     for (address, record) in members(&state["resources"]) {
         lines.push(format!("state {address}: {}", canon(&record, &names)));
     }
-    for record in state["retiring"].as_array().into_iter().flatten() {
-        lines.push(format!("retiring: {}", canon(record, &names)));
+    for (list, entries) in [("superseded", &state["superseded"]), ("remnant", &state["remnants"])] {
+        for entry in entries.as_array().into_iter().flatten() {
+            lines.push(format!("{list}: {}", canon(entry, &names)));
+        }
     }
     lines.retain(|line| !line.ends_with(": {}") && !line.ends_with(": []"));
     lines.sort();

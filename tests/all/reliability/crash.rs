@@ -131,7 +131,7 @@ fn regenerated(before: &Disk, after: &Disk) -> Result<(), String> {
 }
 
 /// Crashes the run of `order` over `start` everywhere, and runs each again.
-fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
+pub(super) fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
     let story = tell(start, order);
     let end = inventory(&story.end);
     each(what, &story.forks, |fork, dir| {

@@ -7,6 +7,7 @@ mod crash;
 mod drift;
 mod fail;
 mod habits;
+mod leaving;
 mod rebuild;
 mod stage;
 mod tampering;

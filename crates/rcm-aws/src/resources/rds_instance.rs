@@ -168,6 +168,10 @@ impl Resource for Instance {
         remove::remove(cx, id).await
     }
 
+    async fn discard(aws: &Aws, snapshot: &str) -> Result<(), Fault> {
+        remove::discard(aws, snapshot).await
+    }
+
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
         let pages = aws.rds.describe_db_instances().into_paginator().items().send();
         let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBInstances"))?;
@@ -212,6 +216,7 @@ impl Resource for Instance {
                 "rds:ModifyDBInstance",
                 "rds:DescribeDBSnapshots",
                 "rds:CreateDBSnapshot",
+                "rds:DeleteDBSnapshot",
                 "rds:AddTagsToResource",
             ],
         }

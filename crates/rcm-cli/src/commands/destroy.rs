@@ -20,5 +20,6 @@ pub(super) async fn run(globals: &Globals, args: &Destroy) -> Result<Exit, Comma
 fn job(globals: &Globals, args: &Destroy) -> Result<Job, CommandError> {
     let saved = args.plan.as_deref().map(|path| saved::load(path, "destroy", &Next::of(globals))).transpose()?;
     let purge = saved.as_ref().map_or(args.purge, |plan| plan.purge);
-    Ok(Job { verb: "destroy", goal: Goal { purge, saved, ..Goal::destroy() }, consent: Consent::PartnerName })
+    let consent = if purge { Consent::Purge } else { Consent::PartnerName };
+    Ok(Job { verb: "destroy", goal: Goal { purge, saved, ..Goal::destroy() }, consent })
 }

@@ -49,6 +49,8 @@ pub(super) enum Consent {
     Yes,
     /// By the partner's name.
     PartnerName,
+    /// By the partner's name, and once more.
+    Purge,
 }
 
 /// Runs it and tells how it went.
@@ -170,12 +172,20 @@ pub(super) fn consent(consent: Consent, partner: &str) -> bool {
             let answer = terminal::ask("\nProceed? [y/N] ");
             answer.is_some_and(|answer| ["y", "yes"].contains(&answer.to_lowercase().as_str()))
         }
-        Consent::PartnerName => {
-            let answer =
-                terminal::ask(&format!("\nThis takes it all away. To go on, type the partner's name ({partner}): "));
-            answer.is_some_and(|answer| answer == partner)
+        Consent::PartnerName => typed_partner(partner),
+        Consent::Purge => {
+            typed_partner(partner)
+                && typed("purge", "Logs, images and every copy of the database go too, for ever. To go on, type purge")
         }
     }
+}
+
+fn typed_partner(partner: &str) -> bool {
+    typed(partner, &format!("This takes it all away. To go on, type the partner's name ({partner})"))
+}
+
+fn typed(word: &str, question: &str) -> bool {
+    terminal::ask(&format!("\n{question}: ")).is_some_and(|answer| answer == word)
 }
 
 fn nobody_to_ask(session: &Session, job: &Job) -> CommandError {

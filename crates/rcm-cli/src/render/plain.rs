@@ -80,6 +80,7 @@ fn step(address: &Address, kind: &EventKind, detail: Detail, seen: &Seen) -> Opt
             let after = duration(Duration::from_millis(*after_ms));
             row(paint(DIM, &format!("again in {after}: {}", brief(fault))))
         }
+        EventKind::Discarded { what, id } => row(format!("{}  {what} {id}", paint(RED, "deleted  "))),
         EventKind::Left { what, id } => row(format!("{}  {what} {id}", paint(BLUE, "leaves   "))),
         EventKind::UndoDone => row(paint(YELLOW, "undone")),
         EventKind::UndoFailed { fault } => row(format!("{}  {}", paint(RED, "not undone"), brief(fault))),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use rcm::engine::{
-    model::Address,
+    model::{Address, Remnant},
     plan::{Action, FieldChange, Origin, Plan, Step},
 };
 
@@ -130,7 +130,8 @@ fn final_steps(plan: &Plan, holds_data: &dyn Fn(&str) -> bool) -> Vec<String> {
         format!("{} {how}{}", step.address, snapshot(step, plan.purge))
     };
     let lines: BTreeSet<String> = deletes.filter(data).map(line).collect();
-    lines.into_iter().collect()
+    let left = |remnant: &Remnant| format!("{} {} of {} is deleted", remnant.what, remnant.id, remnant.address);
+    lines.into_iter().chain(plan.discards.iter().map(left)).collect()
 }
 
 fn snapshot(step: &Step, purge: bool) -> &'static str {
@@ -164,6 +165,9 @@ fn summary(plan: &Plan) -> String {
     let leftovers = old.filter(|step| !is_old_half(plan, step)).count();
     if leftovers > 0 {
         parts.push(format!("{} to delete", count(leftovers, "predecessor")));
+    }
+    if !plan.discards.is_empty() {
+        parts.push(format!("{} of earlier deletes to delete", count(plan.discards.len(), "remnant")));
     }
     if !plan.retained.is_empty() {
         parts.push(format!("{} kept", plan.retained.len()));

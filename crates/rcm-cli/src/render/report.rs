@@ -13,7 +13,7 @@ use rcm::{
 use serde_json::Value;
 
 use super::{
-    BOLD, GREEN, RED, YELLOW, done, drift, duration,
+    BOLD, GREEN, RED, YELLOW, count, done, drift, duration,
     outputs::{self, Label},
     paint,
 };
@@ -80,8 +80,11 @@ fn succeeded(report: &Report, run: &Run<'_>) -> String {
     }
     let words = ["create", "adopt", "complete", "update", "replace", "delete", "retain"];
     let counts = report.plan.counts();
-    let parts: Vec<String> =
+    let mut parts: Vec<String> =
         words.iter().filter_map(|word| Some(format!("{} {}", counts.get(word)?, done(word)))).collect();
+    if !report.plan.discards.is_empty() {
+        parts.push(format!("{} of earlier deletes deleted", count(report.plan.discards.len(), "remnant")));
+    }
     let verb = if run.verb == "destroy" { "Destroyed" } else { "Provisioned" };
     let title = paint(GREEN.bold(), &format!("{verb} {name} in {}", duration(*took)));
     let parts = if parts.is_empty() { "predecessors deleted".to_owned() } else { parts.join(", ") };
@@ -196,13 +199,16 @@ fn remnants(report: &Report, run: &Run<'_>) -> String {
     let told = |remnant: &&Remnant| {
         run.verb == "destroy" || report.plan.cleanup.iter().any(|step| step.address == remnant.address)
     };
-    let line = |remnant: &Remnant| format!("  {}: {} {}\n", remnant.address, remnant.what, remnant.id);
+    let line = |remnant: &Remnant| {
+        let since = remnant.since.map(|since| format!(", of {}", since.strftime("%F"))).unwrap_or_default();
+        format!("  {}: {} {}{since}\n", remnant.address, remnant.what, remnant.id)
+    };
     let lines: String = report.remnants.iter().filter(told).map(line).collect();
     if lines.is_empty() {
         return String::new();
     }
-    let note = "  rcm does not touch these again: to restore from them or to delete them is up to you\n";
-    format!("\n{}\n{lines}{note}", paint(BOLD, "Left of what was deleted"))
+    let note = "  To restore from them is up to you; they are deleted by nothing but: ";
+    format!("\n{}\n{lines}{note}{} --purge\n", paint(BOLD, "Left of what was deleted"), run.next.command("destroy"))
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@ pub trait DynResource: Send + Sync {
     fn read_many<'a>(&'a self, known: &'a [Refreshed<'a>]) -> BoxFuture<'a, Result<Vec<Option<Snapshot>>, Fault>>;
     fn find<'a>(&'a self, target: Target<'a>, spec: &'a Value) -> BoxFuture<'a, Result<Option<Id>, Fault>>;
     fn delete<'a>(&'a self, target: Target<'a>, id: &'a Id) -> BoxFuture<'a, Result<(), Fault>>;
+    fn discard<'a>(&'a self, remnant: &'a str) -> BoxFuture<'a, Result<(), Fault>>;
     fn list<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<Vec<Owned>, Fault>>;
     fn claim<'a>(&'a self, target: Target<'a>, id: &'a Id) -> BoxFuture<'a, Result<(), Fault>>;
     fn fits(&self, target: Target<'_>, id: &Id, spec: &Value) -> Result<bool, Fault>;
@@ -102,6 +103,14 @@ fn snapshot<O: Serialize>(kind: &str, observed: Observed<O>) -> Result<Snapshot,
     }
     let outputs = serde_json::to_value(observed.outputs).map_err(|error| broken(error.to_string()))?;
     Ok(Snapshot { fields: observed.fields, outputs })
+}
+
+/// For a delete, a `NotFound` is success.
+fn gone(result: Result<(), Fault>) -> Result<(), Fault> {
+    match result {
+        Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 impl<R: Resource> DynResource for Erased<R> {
@@ -164,12 +173,11 @@ impl<R: Resource> DynResource for Erased<R> {
     }
 
     fn delete<'a>(&'a self, target: Target<'a>, id: &'a Id) -> BoxFuture<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            match R::delete(&self.cx(target), id).await {
-                Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
-                other => other,
-            }
-        })
+        Box::pin(async move { gone(R::delete(&self.cx(target), id).await) })
+    }
+
+    fn discard<'a>(&'a self, remnant: &'a str) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move { gone(R::discard(&self.cloud, remnant).await) })
     }
 
     fn list<'a>(&'a self, deployment: &'a Deployment) -> BoxFuture<'a, Result<Vec<Owned>, Fault>> {

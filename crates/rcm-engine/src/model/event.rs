@@ -112,6 +112,13 @@ pub enum EventKind {
         /// What the cloud calls it.
         id: String,
     },
+    /// What an earlier delete of the resource had left is deleted too.
+    Discarded {
+        /// What it is, in a few words.
+        what: String,
+        /// What the cloud calls it.
+        id: String,
+    },
     /// No new step starts; those in flight finish.
     Stopping {
         /// Why.

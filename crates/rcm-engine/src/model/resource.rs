@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Address, Fault, FaultKind, Id, Lookup, Ref, Remnant, Remnants, resolve};
+use super::{Address, Fault, FaultKind, Id, Lookup, Ref, Remnants, resolve};
 
 /// A kind of resource. One file a kind, one line in the registry.
 ///
@@ -71,6 +71,13 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// Takes it away, lifting protections that rcm itself set. May run twice; a `NotFound` is success, said once by the engine.
     /// What it leaves on purpose, it says by [`Cx::leaves`] before it sends the call.
     fn delete(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Deletes what a delete of this kind has left on purpose, for a purge. May run twice; a `NotFound` is success.
+    fn discard(cloud: &Self::Cloud, remnant: &str) -> impl Future<Output = Result<(), Fault>> + Send {
+        let _ = cloud;
+        let message = format!("`{}` leaves nothing, and so knows no {remnant}", Self::KIND);
+        async { Err(Fault::invalid("discard", message)) }
+    }
 
     /// Every one that exists and belongs to `deployment` by its tags, whichever node it is: what nobody knows of is found so,
     /// and a lost state is made again. Kinds that carry no tags have none to tell.
@@ -298,8 +305,7 @@ impl<C> Cx<'_, C> {
     /// `id` as the cloud calls it. Counts once the delete has succeeded; outside a delete it says nothing.
     pub fn leaves(&self, what: &str, id: &str) {
         if let Some(remnants) = self.remnants {
-            let address = self.identity.address.clone();
-            remnants.note(Remnant { address, what: what.to_owned(), id: id.to_owned() });
+            remnants.note((what.to_owned(), id.to_owned()));
         }
     }
 

@@ -63,6 +63,7 @@ fn empty(state: &State, wanted: &Wanted) -> Plan {
         forward: Vec::new(),
         cleanup: Vec::new(),
         retained: Vec::new(),
+        discards: if wanted.destroy && wanted.purge { state.remnants.clone() } else { Vec::new() },
         unchanged: 0,
         blocked: Vec::new(),
     }

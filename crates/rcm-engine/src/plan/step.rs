@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::diff::{FieldChange, Origin};
-use crate::model::{Address, Deployment, Id};
+use crate::model::{Address, Deployment, Id, Remnant};
 
 /// What will be done, and why. The same inputs give the same plan, byte for byte.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Plan {
     pub cleanup: Vec<Step>,
     /// What `destroy` leaves in place, and what earlier ones have left.
     pub retained: Vec<Address>,
+    /// What deletes have left in the cloud and a purge deletes, before it begins the cleanup.
+    #[serde(default)]
+    pub discards: Vec<Remnant>,
     /// How many resources are as they should be.
     pub unchanged: usize,
     /// What stands in the way of running it.
@@ -127,7 +130,7 @@ impl Action {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.forward.is_empty() && self.cleanup.is_empty()
+        self.forward.is_empty() && self.cleanup.is_empty() && self.discards.is_empty()
     }
 
     /// All steps, forward first.

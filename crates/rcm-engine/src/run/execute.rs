@@ -2,20 +2,20 @@
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{
     Aftermath, Engine, OnFailure, Outcome,
-    call::Halt,
+    call::{Halt, Sender, Verb},
     rollback::rollback,
     schedule::{Edge, Schedule},
     step::Worker,
     stop::Cancel,
 };
 use crate::{
-    model::{Address, EventKind, Fault},
+    model::{Address, EventKind, Fault, Remnant},
     plan::{Action, Plan, Step},
     store::{Entry, Intent, Phase, Record},
 };
@@ -54,11 +54,42 @@ async fn run(engine: &Engine, plan: &Plan) -> Result<Outcome, Fault> {
         return Ok(Outcome::Parked(forward.parked));
     }
     commit(engine).await?;
+    // First of all that cannot be undone: what follows may be what it can be read with.
+    let kept = discard(engine, &plan.discards).await;
+    if !kept.is_empty() {
+        return Ok(Outcome::Failed { failures: kept, aftermath: Aftermath::Kept });
+    }
     let cleanup = steps(engine, &plan.cleanup).await;
     if !cleanup.failures.is_empty() {
         return Ok(Outcome::Failed { failures: cleanup.failures, aftermath: Aftermath::Kept });
     }
     Ok(if cleanup.complete { Outcome::Done } else { Outcome::Cancelled })
+}
+
+/// Deletes what earlier deletes have left, and returns what cannot be deleted.
+async fn discard(engine: &Engine, remnants: &[Remnant]) -> Vec<(Address, Fault)> {
+    let one = async |remnant: &Remnant| {
+        let resource = engine.0.registry.get(&remnant.kind)?;
+        let sender = Sender {
+            calls: &engine.0.calls,
+            events: &engine.0.events,
+            stop: &engine.0.cancel,
+            address: &remnant.address,
+            kind: resource.kind(),
+            busy_within: Duration::ZERO,
+        };
+        sender.send(Verb::Delete, || resource.discard(&remnant.id)).await?;
+        engine.0.ledger.append(Entry::Discarded { remnant: remnant.clone() }).await?;
+        let (what, id) = (remnant.what.clone(), remnant.id.clone());
+        engine.0.events.step(&remnant.address, EventKind::Discarded { what, id });
+        Ok::<_, Halt>(())
+    };
+    let all = join_all(remnants.iter().map(async |remnant| (remnant, one(remnant).await))).await;
+    let failed = all.into_iter().filter_map(|(remnant, result)| match result {
+        Err(Halt::Fault(fault)) => Some((remnant.address.clone(), fault)),
+        _ => None,
+    });
+    failed.collect()
 }
 
 /// What is to be deleted once everything else is there may lose something before: a new route table takes the old one's subnets.

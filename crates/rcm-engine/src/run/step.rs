@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     model::{
-        Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, Readiness, Remnants, Snapshot, Target,
-        references, resolve,
+        Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, Readiness, Remnant, Remnants, Snapshot,
+        Target, references, resolve,
     },
     plan::{Action, Step},
     store::{Entry, Facts, Intent, Phase, Record},
@@ -413,9 +413,11 @@ impl Worker<'_> {
         };
         if let Some(id) = id {
             self.sender().send(Verb::Delete, || self.resource.delete(work.target(), &id)).await?;
-            for remnant in work.remnants.take() {
-                self.append(Entry::Left { remnant: remnant.clone() }).await?;
-                self.tell(EventKind::Left { what: remnant.what, id: remnant.id });
+            for (what, id) in work.remnants.take() {
+                self.tell(EventKind::Left { what: what.clone(), id: id.clone() });
+                let (address, kind) = (self.address.clone(), self.resource.kind().to_owned());
+                let remnant = Remnant { address, kind, what, id, since: Some(Timestamp::now()) };
+                self.append(Entry::Left { remnant }).await?;
             }
             self.wait_gone(&work, &id).await?;
         }

@@ -97,6 +97,11 @@ pub enum Entry {
         /// What and whose.
         remnant: Remnant,
     },
+    /// That does not exist any more.
+    Discarded {
+        /// What and whose.
+        remnant: Remnant,
+    },
     /// What is known of a resource is this from now on, without a change in the cloud: it was imported, or a drift was accepted.
     Known {
         /// All that is known.

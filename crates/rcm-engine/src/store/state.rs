@@ -40,7 +40,7 @@ pub struct State {
     /// What the last run did and is not committed to, in the order of its beginnings: what a rollback undoes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undo: Vec<Undo>,
-    /// What deletes have left in the cloud on purpose. rcm does not look at it again.
+    /// What deletes have left in the cloud on purpose, until a purge deletes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remnants: Vec<Remnant>,
 }
@@ -188,10 +188,11 @@ impl State {
                 }
             }
             Entry::Left { remnant } => {
-                if !self.remnants.contains(remnant) {
+                if !self.remnants.iter().any(|known| known.is(remnant)) {
                     self.remnants.push(remnant.clone());
                 }
             }
+            Entry::Discarded { remnant } => self.remnants.retain(|known| !known.is(remnant)),
             Entry::Known { record } => self.know(record),
             Entry::Moved { from, to } => self.rename(from, to),
         }

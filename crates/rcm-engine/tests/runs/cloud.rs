@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) calls: Vec<String>,
     /// What has been deleted, in that order.
     pub(crate) deleted: Vec<(String, Toy)>,
+    /// What is left of what was deleted.
+    pub(crate) photographs: BTreeSet<String>,
     tricks: BTreeMap<String, VecDeque<Trick>>,
     /// Where the journal is that must know of every mutation.
     store: Option<Store>,
@@ -69,7 +71,8 @@ impl World {
     }
 
     pub(crate) fn mutations(&self) -> usize {
-        let mutates = |call: &&String| ["create", "configure", "delete"].iter().any(|verb| call.starts_with(verb));
+        let mutates =
+            |call: &&String| ["create", "configure", "delete", "discard"].iter().any(|verb| call.starts_with(verb));
         self.calls.iter().filter(mutates).count()
     }
 
@@ -200,6 +203,9 @@ macro_rules! kind {
             async fn delete(cx: &Cx<'_, Cloud>, id: &Id) -> Result<(), Fault> {
                 delete(cx, id).await
             }
+            async fn discard(cloud: &Cloud, remnant: &str) -> Result<(), Fault> {
+                discard(cloud, remnant).await
+            }
             fn actions() -> Actions {
                 Actions::default()
             }
@@ -280,10 +286,26 @@ async fn find(cx: &Cx<'_, Cloud>) -> Result<Option<Id>, Fault> {
     Ok(world.toys.iter().find(|(_, toy)| ours(toy)).map(|(id, _)| Id::from(id.clone())))
 }
 
+fn photograph(id: &Id) -> String {
+    format!("photograph-of-{id}")
+}
+
+async fn discard(cloud: &Cloud, remnant: &str) -> Result<(), Fault> {
+    let trick = {
+        let mut world = cloud.lock().unwrap();
+        let call = format!("discard {remnant}");
+        world.calls.push(call.clone());
+        world.tricks.get_mut(&call).and_then(VecDeque::pop_front)
+    };
+    played(cloud, &trick).await?;
+    cloud.lock().unwrap().photographs.remove(remnant);
+    answered(cloud, &trick).await
+}
+
 async fn delete(cx: &Cx<'_, Cloud>, id: &Id) -> Result<(), Fault> {
     let trick = cx.cloud.lock().unwrap().begin("delete", cx.identity, Some(id));
     if !cx.purges() {
-        cx.leaves("photograph", &format!("photograph-of-{id}"));
+        cx.leaves("photograph", &photograph(id));
     }
     played(cx.cloud, &trick).await?;
     {
@@ -294,6 +316,9 @@ async fn delete(cx: &Cx<'_, Cloud>, id: &Id) -> Result<(), Fault> {
         }
         if let Some(toy) = world.toys.remove(id.as_str()) {
             world.deleted.push((id.to_string(), toy));
+            if !cx.purges() {
+                world.photographs.insert(photograph(id));
+            }
         }
     }
     answered(cx.cloud, &trick).await

@@ -126,19 +126,27 @@ async fn what_a_delete_leaves_on_purpose_is_remembered_once_it_has_succeeded() {
     let of = |remnants: &[Remnant], address: &str| {
         remnants.iter().filter(|remnant| remnant.address.as_str() == address).cloned().collect::<Vec<_>>()
     };
-    let expected = Remnant {
-        address: Address::new("top").unwrap(),
-        what: "photograph".into(),
-        id: format!("photograph-of-{top}"),
-    };
-    assert_eq!(of(&left(&bench), "top"), [expected], "sent twice, left once");
+    let [of_top] = &of(&left(&bench), "top")[..] else { panic!("sent twice, left once: {:?}", left(&bench)) };
+    assert_eq!((of_top.what.as_str(), of_top.id.as_str()), ("photograph", format!("photograph-of-{top}").as_str()));
+    assert!(of_top.since.is_some(), "{of_top:?}");
     assert!(of(&left(&bench), "right").is_empty(), "a delete that was refused leaves nothing");
 
     bench.run().await;
     let all: BTreeSet<String> = left(&bench).into_iter().map(|remnant| remnant.address.to_string()).collect();
     assert_eq!(all.iter().collect::<Vec<_>>(), ["base", "left", "right", "top"], "of both runs");
+    assert_eq!(bench.cloud.lock().unwrap().photographs.len(), 4);
+
     bench.wanted.purge = true;
     bench.purge = true;
+    bench.trick(&format!("discard photograph-of-{top}"), [Trick::Refuse(FaultKind::Denied)]);
+    let (plan, outcome) = bench.run().await;
+    assert_eq!(plan.discards.len(), 4);
+    let Outcome::Failed { failures, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failures[0].0.as_str(), "top");
+    assert!(bench.state().resources.contains_key(&Address::new("vault").unwrap()), "what it may be read with stays");
+    assert_eq!(left(&bench), std::slice::from_ref(of_top), "the others are deleted");
     bench.run().await;
-    assert!(of(&left(&bench), "vault").is_empty(), "a purge leaves nothing");
+    assert_eq!(left(&bench), [], "a purge leaves nothing");
+    let world = bench.cloud.lock().unwrap();
+    assert!(world.toys.is_empty() && world.photographs.is_empty(), "{:?} {:?}", world.toys, world.photographs);
 }

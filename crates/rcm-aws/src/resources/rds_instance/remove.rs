@@ -8,7 +8,7 @@ use aws_sdk_rds::types::DbInstance;
 use rcm_engine::model::{Fault, Id};
 
 use super::{Cx, describe};
-use crate::{classify::fault, resources::rds::filter};
+use crate::{Aws, classify::fault};
 
 /// Statuses in which AWS deletes only without a final snapshot: the documented ones, and those of instances that never came up.
 const NO_SNAPSHOT: &[&str] = &[
@@ -19,6 +19,12 @@ const NO_SNAPSHOT: &[&str] = &[
     "insufficient-capacity",
     "restore-error",
 ];
+
+/// What is between the instance and its resource id in the name of its final snapshot.
+const FINAL: &str = "final";
+
+/// What people call it.
+const FINAL_SNAPSHOT: &str = "final snapshot";
 
 /// What stays of an instance.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +44,7 @@ pub(super) fn leaving(instance: &DbInstance) -> bool {
 
 pub(super) async fn remove(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
     let found = describe(cx.cloud, &[id]).await?.into_iter().next();
-    let Some(instance) = found.filter(|instance| !leaving(instance)) else { return Ok(()) };
+    let Some(instance) = found.filter(|instance| !leaving(instance)) else { return already_left(cx, id).await };
     let legacy = legacy(cx, id, &instance).await?;
     if instance.deletion_protection().unwrap_or(false) {
         unprotect(cx, id).await?;
@@ -48,12 +54,38 @@ pub(super) async fn remove(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
     let request = match legacy {
         Legacy::Snapshot(name) => {
             tracing::info!(instance = %id, snapshot = %name, "taking a final snapshot");
-            cx.leaves("final snapshot", &name);
+            cx.leaves(FINAL_SNAPSHOT, &name);
             request.skip_final_snapshot(false).final_db_snapshot_identifier(name)
         }
         Legacy::Backups | Legacy::Nothing => request.skip_final_snapshot(true),
     };
     request.send().await.map(drop).map_err(fault("rds", "DeleteDBInstance"))
+}
+
+/// An earlier delete was sent, and nobody may have heard what it leaves.
+async fn already_left(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+    if cx.purges() {
+        return Ok(());
+    }
+    let ours = format!("{id}-{FINAL}-");
+    for name in snapshots(cx, id).await?.iter().filter(|name| name.starts_with(&ours)) {
+        cx.leaves(FINAL_SNAPSHOT, name);
+    }
+    Ok(())
+}
+
+/// Deletes a final snapshot ([DeleteDBSnapshot](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBSnapshot.html)).
+pub(super) async fn discard(aws: &Aws, snapshot: &str) -> Result<(), Fault> {
+    let request = aws.rds.delete_db_snapshot().db_snapshot_identifier(snapshot);
+    request.send().await.map(drop).map_err(fault("rds", "DeleteDBSnapshot"))
+}
+
+/// The identifiers of the snapshots that people or a delete have made of an instance, which need not exist any more.
+async fn snapshots(cx: &Cx<'_>, id: &Id) -> Result<Vec<String>, Fault> {
+    let request = cx.cloud.rds.describe_db_snapshots().db_instance_identifier(id.as_str()).snapshot_type("manual");
+    let pages = request.into_paginator().items().send();
+    let snapshots = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBSnapshots"))?;
+    Ok(snapshots.into_iter().filter_map(|snapshot| snapshot.db_snapshot_identifier).collect())
 }
 
 async fn unprotect(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
@@ -70,19 +102,15 @@ async fn legacy(cx: &Cx<'_>, id: &Id, instance: &DbInstance) -> Result<Legacy, F
         return Ok(Legacy::Backups);
     }
     let unique = instance.dbi_resource_id().unwrap_or(&cx.identity.token);
-    let request = cx.cloud.rds.describe_db_snapshots().filters(filter("dbi-resource-id", [unique.to_owned()]));
-    let pages = request.into_paginator().items().send();
-    let snapshots = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBSnapshots"))?;
-    let taken: Vec<_> = snapshots.iter().filter_map(|snapshot| snapshot.db_snapshot_identifier()).collect();
-    Ok(Legacy::Snapshot(snapshot_name(id.as_str(), unique, &taken)))
+    Ok(Legacy::Snapshot(snapshot_name(id.as_str(), unique, &snapshots(cx, id).await?)))
 }
 
 /// A name that is not taken. The first is, if an earlier delete got as far as its snapshot and no further.
-fn snapshot_name(instance: &str, resource_id: &str, taken: &[&str]) -> String {
+fn snapshot_name(instance: &str, resource_id: &str, taken: &[String]) -> String {
     let unique = resource_id.to_lowercase();
-    let base = format!("{instance}-final-{}", unique.strip_prefix("db-").unwrap_or(&unique));
+    let base = format!("{instance}-{FINAL}-{}", unique.strip_prefix("db-").unwrap_or(&unique));
     let numbered = (2..=taken.len() + 2).map(|number| format!("{base}-{number}"));
-    let free = |name: &String| !taken.contains(&name.as_str());
+    let free = |name: &String| !taken.contains(name);
     std::iter::once(base.clone()).chain(numbered).find(free).unwrap_or(base)
 }
 
@@ -95,9 +123,9 @@ mod tests {
         let first = snapshot_name("acme-rcm-prod-db", "db-ABC123", &[]);
         assert_eq!(first, "acme-rcm-prod-db-final-abc123");
         assert_ne!(first, snapshot_name("acme-rcm-prod-db", "db-XYZ789", &[]));
-        let second = snapshot_name("acme-rcm-prod-db", "db-ABC123", &[&first]);
+        let second = snapshot_name("acme-rcm-prod-db", "db-ABC123", std::slice::from_ref(&first));
         assert_eq!(second, "acme-rcm-prod-db-final-abc123-2");
-        assert_eq!(snapshot_name("acme-rcm-prod-db", "db-ABC123", &[&second, &first]), format!("{first}-3"));
+        assert_eq!(snapshot_name("acme-rcm-prod-db", "db-ABC123", &[second, first.clone()]), format!("{first}-3"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use anstream::adapter::strip_str;
 use rcm::engine::{
-    model::{Deployment, Id},
+    model::{Deployment, Id, Remnant},
     plan::Blocked,
 };
 use serde_json::{Value, json};
@@ -41,6 +41,7 @@ fn some_plan(forward: Vec<Step>, cleanup: Vec<Step>) -> Plan {
         serial: 3,
         destroy: false,
         purge: false,
+        discards: Vec::new(),
         forward,
         cleanup,
         retained: Vec::new(),
@@ -130,8 +131,21 @@ fn what_cannot_be_undone_and_what_is_kept_are_named() {
 
     Plan: 2 to delete, 1 kept.
     ");
-    let plan = Plan { destroy: true, purge: true, ..plan };
-    assert!(shown(&plan).contains("database/instance is deleted with its data; no final snapshot is taken"));
+    let snapshot = Remnant {
+        address: address("database/instance"),
+        kind: "rds/instance".into(),
+        what: "final snapshot".into(),
+        id: "acme-rcm-prod-db-final-abc123".into(),
+        since: None,
+    };
+    let plan = Plan { destroy: true, purge: true, discards: vec![snapshot], ..plan };
+    for line in [
+        "database/instance is deleted with its data; no final snapshot is taken",
+        "final snapshot acme-rcm-prod-db-final-abc123 of database/instance is deleted",
+        "2 to delete, 1 remnant of earlier deletes to delete",
+    ] {
+        assert!(shown(&plan).contains(line), "{}", shown(&plan));
+    }
 }
 
 #[test]

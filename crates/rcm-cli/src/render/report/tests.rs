@@ -31,6 +31,7 @@ fn a_report(outcome: Outcome) -> Report {
         serial: 0,
         destroy: false,
         purge: false,
+        discards: Vec::new(),
         forward: Vec::new(),
         cleanup: Vec::new(),
         retained: Vec::new(),
@@ -133,8 +134,10 @@ fn a_stopped_run_says_how_to_go_on() {
 fn what_a_destroy_keeps_is_listed_with_the_way_to_delete_it() {
     let snapshot = Remnant {
         address: address("database/instance"),
+        kind: "rds/instance".into(),
         what: "final snapshot".into(),
         id: "acme-rcm-prod-db-final-abc123".into(),
+        since: Some("2026-11-23T14:53:16Z".parse().unwrap()),
     };
     let kept = vec![address("security/key")];
     let mut report = Report { retained: kept, remnants: vec![snapshot], ..a_report(Outcome::Done) };
@@ -147,8 +150,8 @@ fn what_a_destroy_keeps_is_listed_with_the_way_to_delete_it() {
       A later provision takes them up again; to delete them too: rcm destroy --partner acme --sandbox --purge
 
     Left of what was deleted
-      database/instance: final snapshot acme-rcm-prod-db-final-abc123
-      rcm does not touch these again: to restore from them or to delete them is up to you
+      database/instance: final snapshot acme-rcm-prod-db-final-abc123, of 2026-11-23
+      To restore from them is up to you; they are deleted by nothing but: rcm destroy --partner acme --sandbox --purge
     ");
     report.plan.cleanup = vec![Step {
         address: address("database/instance"),
