@@ -1,11 +1,11 @@
 //! Leaving for good, and coming back.
 
 use rcm::Goal;
-use rcm::engine::run::Outcome;
+use rcm::engine::{model::Address, run::Outcome};
 
 use super::canon::{difference, inventory, standing};
 use super::crash::everywhere;
-use super::world::{ACME, Disk, Order, made, run};
+use super::world::{ACME, Disk, Order, made, run, with};
 
 fn order(goal: Goal) -> Order<'static> {
     Order { file: ACME, goal, polls: 1 }
@@ -58,4 +58,27 @@ fn a_partner_that_left_can_come_back() {
         let missing: Vec<String> = missing.cloned().collect();
         assert_eq!(difference(&missing, &[]), "", "after a {what}, a provision lacks");
     }
+}
+
+#[test]
+fn what_keeps_a_network_from_going_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    made(ACME).write(dir.path());
+    let destroy = order(Goal::destroy());
+    let subnet = Address::new("network/subnet/public-a").unwrap();
+    let forget = with(
+        dir.path(),
+        &destroy,
+        |_, _| {},
+        async |environment| {
+            let id = environment.state()?.resources[&subnet].id.clone();
+            environment.forget(&subnet).await.map(|()| id.unwrap())
+        },
+    );
+    let id = forget.0.unwrap();
+
+    let outcome = run(dir.path(), &destroy, |_, _| {}).result.unwrap().outcome;
+    let Outcome::Failed { failures, .. } = outcome else { panic!("{outcome:?}") };
+    let told = failures.iter().find(|(address, _)| address.as_str() == "network/vpc").unwrap().1.to_string();
+    assert!(told.contains("DependencyViolation") && told.contains(&format!("Held by {id} ({subnet})")), "{told}");
 }

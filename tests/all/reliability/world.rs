@@ -129,7 +129,7 @@ pub(super) fn roll_back(dir: &Path, order: &Order<'_>) -> Result<RolledBack, Err
     with(dir, order, |_, _| {}, async |environment| environment.roll_back(|_| true).await).0
 }
 
-fn with<T>(
+pub(super) fn with<T>(
     dir: &Path,
     order: &Order<'_>,
     arrange: impl FnOnce(&Wire, &mut Settings),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     batch::in_order,
     ec2::{claim, filter, listed, of, owned, tagged},
+    ec2_holders::{self, Held},
     ec2_security_group_rule::revoke_ours_that_name,
     ec2_vpc::Vpc,
 };
@@ -102,7 +103,7 @@ impl Resource for SecurityGroup {
         if deleted.as_ref().is_err_and(|fault| fault.kind == FaultKind::InUse) {
             revoke_ours_that_name(cx, id).await?;
         }
-        deleted
+        ec2_holders::named(cx.cloud, Held::SecurityGroup, id, deleted).await
     }
 
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
@@ -128,6 +129,7 @@ impl Resource for SecurityGroup {
             read: &["ec2:DescribeSecurityGroups"],
             delete: &[
                 "ec2:DeleteSecurityGroup",
+                "ec2:DescribeNetworkInterfaces",
                 "ec2:DescribeSecurityGroupRules",
                 "ec2:RevokeSecurityGroupEgress",
                 "ec2:RevokeSecurityGroupIngress",

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     batch::in_order,
     ec2::{claim, filter, listed, of, owned, tagged},
+    ec2_holders::{self, Held},
     ec2_vpc::Vpc,
 };
 use crate::{
@@ -77,7 +78,8 @@ impl Resource for Subnet {
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.ec2.delete_subnet().subnet_id(id.as_str());
-        request.send().await.map(drop).map_err(fault("ec2", "DeleteSubnet"))
+        let deleted = request.send().await.map(drop).map_err(fault("ec2", "DeleteSubnet"));
+        ec2_holders::named(cx.cloud, Held::Subnet, id, deleted).await
     }
 
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
@@ -95,7 +97,7 @@ impl Resource for Subnet {
         Actions {
             write: &["ec2:CreateSubnet", "ec2:CreateTags", "ec2:DescribeTags"],
             read: &["ec2:DescribeSubnets"],
-            delete: &["ec2:DeleteSubnet"],
+            delete: &["ec2:DeleteSubnet", "ec2:DescribeNetworkInterfaces"],
         }
     }
 }

@@ -11,7 +11,10 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, SecurityGroup, Vpc
 use rcm_engine::model::{Actions, Deployment, Fault, Id, Observed, Owned, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::ec2::{claim, filter, listed, of, owned, tagged};
+use super::{
+    ec2::{claim, filter, listed, of, owned, tagged},
+    ec2_holders::{self, Held},
+};
 use crate::{
     Aws,
     classify::{fault, missing},
@@ -96,7 +99,8 @@ impl Resource for Vpc {
 
     async fn delete(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
         let request = cx.cloud.ec2.delete_vpc().vpc_id(id.as_str());
-        request.send().await.map(drop).map_err(fault("ec2", "DeleteVpc"))
+        let deleted = request.send().await.map(drop).map_err(fault("ec2", "DeleteVpc"));
+        ec2_holders::named(cx.cloud, Held::Vpc, id, deleted).await
     }
 
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
@@ -121,7 +125,15 @@ impl Resource for Vpc {
                 "ec2:RevokeSecurityGroupEgress",
             ],
             read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:DescribeSecurityGroups"],
-            delete: &["ec2:DeleteVpc"],
+            delete: &[
+                "ec2:DeleteVpc",
+                "ec2:DescribeInternetGateways",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeRouteTables",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcEndpoints",
+            ],
         }
     }
 }

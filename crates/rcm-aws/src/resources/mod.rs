@@ -9,6 +9,7 @@ use crate::Aws;
 mod autoscaling;
 mod batch;
 mod ec2;
+mod ec2_holders;
 mod ec2_route;
 mod ecs;
 pub mod ecs_container;

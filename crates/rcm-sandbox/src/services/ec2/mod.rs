@@ -19,6 +19,7 @@ mod address;
 mod endpoint;
 mod filter;
 mod group;
+mod interface;
 mod internet_gateway;
 mod nat_gateway;
 mod network;
@@ -63,21 +64,23 @@ async fn operation(emulator: &Emulator<Network>, cx: &Context, params: &Params) 
         return Err(Fault::new("DryRunOperation", message).status(412));
     }
     let held_by = match held(params) {
-        Some(resource) => cx.holders_of(resource).await,
+        Some(resource) => cx.holders_of(&resource).await,
         None => Vec::new(),
     };
     act(&mut emulator.lock(), &Call { cx, params, held_by })
 }
 
-/// What other services may hold of what this request takes away.
-fn held(params: &Params) -> Option<&str> {
-    match params.action() {
+/// What other services may hold of what this request takes away, or asks for.
+fn held(params: &Params) -> Option<String> {
+    let resource = match params.action() {
         "DeleteSubnet" => params.get("SubnetId"),
         "DeleteSecurityGroup" => params.get("GroupId"),
         "DeleteVpc" | "DetachInternetGateway" => params.get("VpcId"),
         "ReleaseAddress" => params.get("AllocationId"),
+        "DescribeNetworkInterfaces" => return interface::asked(params),
         _ => None,
-    }
+    };
+    resource.map(str::to_owned)
 }
 
 fn act(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
@@ -131,16 +134,9 @@ fn act(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
         "DescribeTags" => tag::describe(net, call),
         "DescribeAvailabilityZones" => zone::describe(call),
         "DescribePrefixLists" => endpoint::describe_prefix_lists(call),
-        "DescribeNetworkInterfaces" => no_interfaces(),
+        "DescribeNetworkInterfaces" => interface::describe(net, call),
         other => Err(Fault::new("InvalidAction", format!("the sandbox does not play ec2:{other}"))),
     }
-}
-
-/// The interfaces of load balancers, tasks and databases are not played one by one; what they block is: see `holders_of`.
-fn no_interfaces() -> Result<Xml, Fault> {
-    let mut xml = Xml::default();
-    xml.node("networkInterfaceSet", |_| {});
-    Ok(xml)
 }
 
 /// The answer of an operation that has nothing to tell.
@@ -215,6 +211,12 @@ mod tests {
         let holder = Emulator::<Holder>::default();
         holder.lock().0.extend([vpc.clone(), subnet.clone(), group.clone()]);
         let held = Context::new("123456789012", "us-east-1", vec![Arc::new(holder)]);
+        for (filter, value) in [("subnet-id", &subnet), ("group-id", &group)] {
+            let seen = format!("Action=DescribeNetworkInterfaces&Filter.1.Name={filter}&Filter.1.Value.1={value}");
+            let body = ask(&ec2, &held, &seen).await.1;
+            assert!(body.contains("<description>acme-alb</description>"), "{body}");
+            assert!(!ask(&ec2, &free, &seen).await.1.contains("eni-"), "nobody has one there");
+        }
         for delete in [
             format!("Action=DeleteSubnet&SubnetId={subnet}"),
             format!("Action=DeleteSecurityGroup&GroupId={group}"),
