@@ -6,6 +6,7 @@ mod canon;
 mod crash;
 mod drift;
 mod fail;
+mod fates;
 mod habits;
 mod rebuild;
 mod stage;

@@ -50,6 +50,12 @@ pub trait Trouble: Send {
     fn answered(&mut self, call: &Call, accepted: bool, answer: &str) {
         let _ = (call, accepted, answer);
     }
+
+    /// What the caller is told of `call`, which was accepted, instead of `answer`; `None` for `answer` itself.
+    fn retell(&mut self, call: &Call, answer: &str) -> Option<String> {
+        let _ = (call, answer);
+        None
+    }
 }
 
 impl Trouble for Box<dyn Trouble> {
@@ -59,6 +65,10 @@ impl Trouble for Box<dyn Trouble> {
 
     fn answered(&mut self, call: &Call, accepted: bool, answer: &str) {
         (**self).answered(call, accepted, answer);
+    }
+
+    fn retell(&mut self, call: &Call, answer: &str) -> Option<String> {
+        (**self).retell(call, answer)
     }
 }
 
