@@ -111,7 +111,12 @@ fn a_successor_that_never_comes_up_does_not_take_its_predecessors_place() {
     let (before, after) = change();
     let (start, dir) = (made(&before), tempfile::tempdir().unwrap());
     start.write(dir.path());
-    done(fated(dir.path(), &provision(&after), OnFailure::Keep, shared(Stillborn::certificate("FAILED", None).times(0))));
+    done(fated(
+        dir.path(),
+        &provision(&after),
+        OnFailure::Keep,
+        shared(Stillborn::certificate("FAILED", None).times(0)),
+    ));
     let end = inventory(&Disk::read(dir.path()));
 
     let dir = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@
 mod canon;
 mod crash;
 mod drift;
+mod errands;
 mod fail;
 mod fates;
 mod habits;

@@ -157,7 +157,8 @@ impl Worker<'_> {
     async fn remake(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
         let known = self.known_id();
         let Self { engine, resource, address, generation, stop, .. } = self;
-        let undo = Worker { engine, resource: Arc::clone(resource), address, generation: *generation, stop, undo: true };
+        let undo =
+            Worker { engine, resource: Arc::clone(resource), address, generation: *generation, stop, undo: true };
         undo.delete().await?;
         self.create(step, known.as_ref(), false, minted).await
     }

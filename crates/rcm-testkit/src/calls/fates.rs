@@ -36,12 +36,17 @@ impl Stillborn {
     /// Source: [statuses](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html).
     #[must_use]
     pub fn database(status: &str) -> Self {
-        Self::new("CreateDBInstance", "DeleteDBInstance", &["DescribeDBInstances"], Disguise {
-            id: "<DBInstanceIdentifier>",
-            before: "<DBInstanceStatus>",
-            after: "</DBInstanceStatus>",
-            instead: status.to_owned(),
-        })
+        Self::new(
+            "CreateDBInstance",
+            "DeleteDBInstance",
+            &["DescribeDBInstances"],
+            Disguise {
+                id: "<DBInstanceIdentifier>",
+                before: "<DBInstanceStatus>",
+                after: "</DBInstanceStatus>",
+                instead: status.to_owned(),
+            },
+        )
     }
 
     /// One load balancer ends `failed` for `reason`.
@@ -49,12 +54,17 @@ impl Stillborn {
     /// Source: [LoadBalancerState](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html).
     #[must_use]
     pub fn load_balancer(reason: &str) -> Self {
-        Self::new("CreateLoadBalancer", "DeleteLoadBalancer", &["DescribeLoadBalancers"], Disguise {
-            id: "<LoadBalancerArn>",
-            before: "<State>",
-            after: "</State>",
-            instead: format!("<Code>failed</Code><Reason>{reason}</Reason>"),
-        })
+        Self::new(
+            "CreateLoadBalancer",
+            "DeleteLoadBalancer",
+            &["DescribeLoadBalancers"],
+            Disguise {
+                id: "<LoadBalancerArn>",
+                before: "<State>",
+                after: "</State>",
+                instead: format!("<Code>failed</Code><Reason>{reason}</Reason>"),
+            },
+        )
     }
 
     /// One certificate ends in `status`: `FAILED` with its reason, or `VALIDATION_TIMED_OUT` without.
@@ -64,12 +74,17 @@ impl Stillborn {
     pub fn certificate(status: &str, reason: Option<&str>) -> Self {
         let reason = reason.map(|reason| format!(r#","FailureReason":"{reason}""#)).unwrap_or_default();
         let shown_by = &["DescribeCertificate", "ListCertificates"];
-        Self::new("RequestCertificate", "DeleteCertificate", shown_by, Disguise {
-            id: r#""CertificateArn":""#,
-            before: r#""Status":"#,
-            after: ",",
-            instead: format!(r#""{status}"{reason}"#),
-        })
+        Self::new(
+            "RequestCertificate",
+            "DeleteCertificate",
+            shown_by,
+            Disguise {
+                id: r#""CertificateArn":""#,
+                before: r#""Status":"#,
+                after: ",",
+                instead: format!(r#""{status}"{reason}"#),
+            },
+        )
     }
 
     fn new(
