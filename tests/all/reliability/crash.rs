@@ -9,7 +9,7 @@ use rcm::engine::model::Events;
 use rcm::engine::run::{Aftermath, OnFailure, Outcome};
 use rcm::engine::store::{Entry, Holder, Ledger};
 use rcm::{Goal, Settings};
-use rcm_testkit::calls::{Fault, Moment, Rule, Wire, next};
+use rcm_testkit::calls::{Fault, Moment, Rule, Stillborn, Wire, next, shared};
 use serde_json::Value;
 
 use super::canon::{difference, inventory, standing};
@@ -109,8 +109,18 @@ fn lines_between(earlier: &Fork, later: &Fork) -> Vec<Fork> {
 
 /// What is wrong with the cloud after `fork` was run again; nothing when it is as `end`.
 fn resumed(fork: &Fork, order: &Order<'_>, end: &[String], dir: &Path) -> Result<(), String> {
+    resumed_with(fork, order, |_| {}, end, dir)
+}
+
+fn resumed_with(
+    fork: &Fork,
+    order: &Order<'_>,
+    arrange: impl FnOnce(&Wire),
+    end: &[String],
+    dir: &Path,
+) -> Result<(), String> {
     fork.disk.write(dir);
-    let plan = match run(dir, order, |_, _| {}).result {
+    let plan = match run(dir, order, |wire, _| arrange(wire)).result {
         Ok(report) if matches!(report.outcome, Outcome::Done) => report.plan,
         Ok(report) => return Err(format!("{:?}", report.outcome)),
         Err(error) => return Err(error.to_string()),
@@ -243,6 +253,27 @@ fn a_run_that_is_killed_anywhere_can_be_undone_instead() {
         });
         println!("{what}: {} crash points, each undone by a rollback", story.forks.len());
     }
+}
+
+/// What AWS has given up in one run is taken away and made anew by the next, wherever that is killed.
+#[test]
+fn a_run_that_makes_anew_what_has_failed_can_be_killed_anywhere() {
+    let file = ACME.replace("rcm.acme.com", "app.acme.com");
+    let order = Order { file: &file, goal: Goal::provision(), polls: 1 };
+    let dir = tempfile::tempdir().unwrap();
+    made(ACME).write(dir.path());
+    let fate = shared(Stillborn::certificate("FAILED", Some("CAA_ERROR")));
+    let failed = run(dir.path(), &order, |wire, _| wire.trouble(fate.clone())).result.unwrap().outcome;
+    assert!(matches!(failed, Outcome::Failed { aftermath: Aftermath::Kept, .. }), "{failed:?}");
+    let (start, fate) = (Disk::read(dir.path()), fate.now());
+    let fated = |wire: &Wire| wire.trouble(fate.clone());
+    let done = |outcome: &Outcome| assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    let story = tell_with(&start, &order, |wire, _| fated(wire), done);
+    let end = inventory(&story.end);
+    each("made anew", &story.forks, |fork, dir| {
+        resumed_with(fork, &order, fated, &end, dir).map_err(|why| format!("crash {}:\n{why}", fork.at))
+    });
+    println!("made anew: {} crash points, 0 orphans, 0 duplicates, 0 missing", story.forks.len());
 }
 
 /// Crashes the run, the run that goes on, and so on, at random instants, and lets the last one finish.

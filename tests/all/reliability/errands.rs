@@ -87,25 +87,11 @@ fn tell(start: &Disk, file: &str, errand: &Errand) -> (Vec<Fork>, Vec<u8>, Disk)
     (moments, kept_journal(dir.path()), Disk::read(dir.path()))
 }
 
-/// The journal of a process that had just begun to write when it was killed. The command over it writes on in the same file.
-fn just_begun(start: &Disk) -> Vec<u8> {
-    let state = start.state();
-    let at = "2026-01-01T00:00:00Z";
-    let opened = json!({
-        "entry": "opened", "lineage": state["lineage"], "serial": state["serial"], "command": "rcm", "at": at,
-    });
-    format!("{opened}\n").into_bytes()
-}
-
 /// Every instant of `errand`: at its calls, at each line of its journal, whole and torn, and while its snapshot is written.
 fn instants(start: &Disk, file: &str, errand: &Errand) -> (Vec<Fork>, Disk) {
     let (mut forks, _, end) = tell(start, file, errand);
     let done = end.without_journal().with_state_of(start);
-    let journal = if start.state().is_null() {
-        Vec::new()
-    } else {
-        tell(&start.with_journal(&just_begun(start)), file, errand).1
-    };
+    let journal = if start.state().is_null() { Vec::new() } else { tell(&start.just_begun(), file, errand).1 };
     let mut at = 0;
     for line in journal.split_inclusive(|byte| *byte == b'\n') {
         forks.push(fork("in a line of the journal", done.with_journal(&journal[..at + line.len() / 2])));
@@ -209,7 +195,7 @@ fn a_lost_state_that_is_made_again_when_killed_is_made_again() {
 fn a_state_that_is_replaced_when_killed_is_the_old_one_or_the_new_one() {
     let errand = Errand::Rebuild { force: true };
     let provisioned = made(ACME);
-    let (_, journal, _) = tell(&provisioned.with_journal(&just_begun(&provisioned)), ACME, &Errand::Forget);
+    let (_, journal, _) = tell(&provisioned.just_begun(), ACME, &Errand::Forget);
     let start = provisioned.with_journal(&journal);
     let (mut forks, _, end) = tell(&start, ACME, &errand);
     let (mut copied, backups) = (start.clone(), end.backups());

@@ -8,6 +8,8 @@ mod drift;
 mod errands;
 mod fail;
 mod fates;
+#[cfg(target_os = "linux")]
+mod full;
 mod habits;
 mod rebuild;
 mod stage;

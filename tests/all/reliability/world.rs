@@ -11,7 +11,7 @@ use rcm::engine::store::Store;
 use rcm::{Cloud, Environment, Error, Goal, PartnerConfig, Report, RolledBack, Settings};
 use rcm_sandbox::Sandbox;
 use rcm_testkit::calls::{Calls, Wire};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
@@ -60,7 +60,16 @@ impl Disk {
         self.with(JOURNAL, journal)
     }
 
-    /// Without the journal, as its bytes.
+    /// As a process leaves it that was killed when it had just begun its journal: the next one writes on in the same file.
+    pub(super) fn just_begun(&self) -> Self {
+        let state = self.state();
+        let at = "2026-01-01T00:00:00Z";
+        let opened = json!({
+            "entry": "opened", "lineage": state["lineage"], "serial": state["serial"], "command": "rcm", "at": at,
+        });
+        self.with_journal(format!("{opened}\n").as_bytes())
+    }
+
     pub(super) fn without_journal(&self) -> Self {
         let mut copy = self.clone();
         copy.0.remove(Path::new(JOURNAL));
@@ -164,6 +173,19 @@ pub(super) fn keep_journal(dir: &Path) {
 /// All that the journal in `dir` ever got since it was kept; empty if there was none.
 pub(super) fn kept_journal(dir: &Path) -> Vec<u8> {
     fs::read(dir.join(KEPT)).unwrap_or_default()
+}
+
+/// Where the journal is of the state in `dir`.
+pub(super) fn journal_path(dir: &Path) -> PathBuf {
+    dir.join(JOURNAL)
+}
+
+/// How a run ended, for a message.
+pub(super) fn told(result: &Result<Report, Error>) -> String {
+    match result {
+        Ok(report) => format!("{:?}", report.outcome),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// rcm's store in `dir`.

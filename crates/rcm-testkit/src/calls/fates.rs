@@ -257,6 +257,14 @@ pub fn shared<T: Trouble>(trouble: T) -> Shared<T> {
 #[derive(Debug)]
 pub struct Shared<T>(Arc<Mutex<T>>);
 
+impl<T: Clone> Shared<T> {
+    /// The trouble as it is now, for a story that goes on in more than one way.
+    #[must_use]
+    pub fn now(&self) -> T {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
