@@ -4,10 +4,11 @@
 //! [DescribeCertificate](https://docs.aws.amazon.com/acm/latest/APIReference/API_DescribeCertificate.html).
 //!
 //! Surprises: the DNS records that prove the domain appear some seconds after the request. Then ACM waits up to 72 hours for
-//! somebody to make them; a certificate that has timed out or failed never recovers, and stays until somebody deletes it. The records have to stay, or the
-//! certificate is not renewed. Nothing about a certificate can be changed, but two for one domain may live side by side. The
-//! idempotency token holds for an hour. DescribeCertificate writes `RSA-2048` where RequestCertificate takes `RSA_2048`, and
-//! lists the domain among its alternative names. ListCertificates leaves out all but RSA certificates unless told not to.
+//! somebody to make them; a certificate that has timed out or failed never recovers, and stays until somebody deletes it. The
+//! records have to stay, or the certificate is not renewed. Nothing about a certificate can be changed, but two for one domain
+//! may live side by side. The idempotency token holds for an hour. DescribeCertificate writes `RSA-2048` where
+//! RequestCertificate takes `RSA_2048`, and lists the domain among its alternative names. ListCertificates leaves out all but
+//! RSA certificates unless told not to.
 
 use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus, CertificateSummary, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag, ValidationMethod,

@@ -153,13 +153,10 @@ impl Worker<'_> {
         self.create(step, known.as_ref(), found.is_some(), minted).await
     }
 
-    /// What the cloud has given up goes as in an undo of its create, which needs no last copies.
+    /// What the cloud has given up makes room for another of the same name.
     async fn remake(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
         let known = self.known_id();
-        let Self { engine, resource, address, generation, stop, .. } = self;
-        let undo =
-            Worker { engine, resource: Arc::clone(resource), address, generation: *generation, stop, undo: true };
-        undo.delete().await?;
+        self.delete().await?;
         self.create(step, known.as_ref(), false, minted).await
     }
 
