@@ -3,13 +3,17 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use rcm::engine::model::Events;
 use rcm::engine::run::{Aftermath, OnFailure, Outcome};
+use rcm::engine::store::{Entry, Holder, Ledger};
 use rcm::{Goal, Settings};
-use rcm_testkit::calls::{Fault, Moment, Rule, Wire, next};
+use rcm_testkit::calls::{Fault, Moment, Rule, Stillborn, Wire, next, shared};
+use serde_json::Value;
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, change, each, made, roll_back, run};
+use super::world::{ACME, Disk, Order, change, each, keep_journal, kept_journal, made, roll_back, run, store};
 
 /// An instant at which the process may have died, and what it left.
 struct Fork {
@@ -21,6 +25,8 @@ struct Fork {
 struct Story {
     forks: Vec<Fork>,
     moments: usize,
+    /// All that its journal ever got.
+    journal: Vec<u8>,
     end: Disk,
 }
 
@@ -41,22 +47,28 @@ fn tell_with(
     let ran = run(dir.path(), order, move |wire, settings| {
         arrange(wire, settings);
         wire.witness(move |call, moment| {
+            keep_journal(&path);
             let word = if moment == Moment::Arrived { "before" } else { "after" };
             let at = format!("{word} call {} {}", call.sequence, call.operation);
             seen.lock().unwrap().push(Fork { at, disk: Disk::read(&path) });
         });
     });
     check(&ran.result.unwrap().outcome);
-    let end = Disk::read(dir.path());
+    let (end, journal) = (Disk::read(dir.path()), kept_journal(dir.path()));
     let moments = std::mem::take(&mut *moments.lock().unwrap());
     let count = moments.len();
-    Story { forks: distinct(moments, &end), moments: count, end }
+    Story { forks: distinct(start, moments, &journal, &end), moments: count, journal, end }
 }
 
 /// Every different disk among `moments`, and those between two of them that no call shows: each line that the journal got
-/// while the cloud stayed as it was, whole and now and then torn, and the end with its journal not yet removed.
-fn distinct(moments: Vec<Fork>, end: &Disk) -> Vec<Fork> {
-    let mut all: Vec<Fork> = Vec::new();
+/// while the cloud stayed as it was, and each snapshot on its way: half written, written, in its place with its journal not
+/// yet removed.
+fn distinct(start: &Disk, moments: Vec<Fork>, journal: &[u8], end: &Disk) -> Vec<Fork> {
+    let first = &moments[0].disk;
+    let is_new = start.state().is_null();
+    let beginning = if is_new { start.while_writing_the_state_of(first).to_vec() } else { Vec::new() };
+    let snapshot = |disk: Disk| Fork { at: "while a snapshot is written".into(), disk };
+    let mut all: Vec<Fork> = beginning.into_iter().map(snapshot).collect();
     for fork in moments {
         if let Some(last) = all.last()
             && last.disk.same_cloud(&fork.disk)
@@ -66,8 +78,10 @@ fn distinct(moments: Vec<Fork>, end: &Disk) -> Vec<Fork> {
         all.push(fork);
     }
     let last = all.last().unwrap();
-    let journal = last.disk.journal().to_vec();
-    all.push(Fork { at: "after the snapshot, before the journal is removed".into(), disk: end.with_journal(&journal) });
+    let over = Fork { at: "after the last line of the journal".into(), disk: last.disk.with_journal(journal) };
+    all.extend(lines_between(last, &over));
+    all.extend(over.disk.while_writing_the_state_of(end).map(snapshot));
+    all.push(Fork { at: "after the snapshot, before the journal is removed".into(), disk: end.with_journal(journal) });
     let mut known = HashSet::new();
     all.retain(|fork| known.insert(fork.disk.clone()));
     all
@@ -79,7 +93,7 @@ fn lines_between(earlier: &Fork, later: &Fork) -> Vec<Fork> {
     let mut forks = Vec::new();
     let mut at = from.len();
     for line in new.split_inclusive(|byte| *byte == b'\n') {
-        // A torn line is as none: reading it is one code path, and each of these costs a run.
+        // A torn line is as none, as `torn` sees for every line; so that not each of these has to cost a run.
         if at.is_multiple_of(5) {
             let torn = later.disk.with_journal(&to[..at + line.len() / 2]);
             forks.push(Fork { at: format!("in a journal line after {}", earlier.at), disk: torn });
@@ -95,8 +109,18 @@ fn lines_between(earlier: &Fork, later: &Fork) -> Vec<Fork> {
 
 /// What is wrong with the cloud after `fork` was run again; nothing when it is as `end`.
 fn resumed(fork: &Fork, order: &Order<'_>, end: &[String], dir: &Path) -> Result<(), String> {
+    resumed_with(fork, order, |_| {}, end, dir)
+}
+
+fn resumed_with(
+    fork: &Fork,
+    order: &Order<'_>,
+    arrange: impl FnOnce(&Wire),
+    end: &[String],
+    dir: &Path,
+) -> Result<(), String> {
     fork.disk.write(dir);
-    let plan = match run(dir, order, |_, _| {}).result {
+    let plan = match run(dir, order, |wire, _| arrange(wire)).result {
         Ok(report) if matches!(report.outcome, Outcome::Done) => report.plan,
         Ok(report) => return Err(format!("{:?}", report.outcome)),
         Err(error) => return Err(error.to_string()),
@@ -130,9 +154,50 @@ fn regenerated(before: &Disk, after: &Disk) -> Result<(), String> {
     Ok(())
 }
 
+/// Tears each line of the journal that `story` wrote, at its first byte, its middle and its last: what is known then is what is
+/// known before that line, and the next process writes on from there as if there had never been half a line.
+fn torn(what: &str, story: &Story) {
+    let lines: Vec<&[u8]> = story.journal.split_inclusive(|byte| *byte == b'\n').collect();
+    let before = story.forks.iter().find(|fork| !fork.disk.journal().is_empty()).unwrap().disk.state_alone();
+    let points: Vec<(usize, usize)> = (0..lines.len())
+        .flat_map(|line| [1, lines[line].len() / 2, lines[line].len() - 1].map(|cut| (line, cut)))
+        .collect();
+    each(what, &points, |(line, cut), dir| {
+        let whole = lines[..*line].concat();
+        let expected = before.with_journal(&whole).folded().state();
+        let torn = before.with_journal(&[&whole, &lines[*line][..*cut]].concat());
+        torn.write(dir);
+        let (state, journal) = written_on(dir);
+        let (kept, new) = journal.split_at(whole.len().min(journal.len()));
+        let new = String::from_utf8_lossy(new);
+        let opened = usize::from(*line == 0);
+        let goes_on = new.lines().count() == 1 + opened && new.ends_with("{\"entry\":\"committed\"}\n");
+        if state == expected && kept == whole && goes_on {
+            return Ok(());
+        }
+        Err(format!("line {line} torn after {cut} bytes: {new}"))
+    });
+    println!("{what}: {} journal lines, each torn in three places, none of them missed", lines.len());
+}
+
+/// What the next process knows, and the journal after it has written a line.
+fn written_on(dir: &Path) -> (Value, Vec<u8>) {
+    let store = store(dir);
+    let state = store.load().unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let holder = Holder::this_process("tester", "test");
+        let lock = store.lock(&holder, Duration::ZERO, &Events::none()).await.unwrap();
+        let ledger = Ledger::open(store.clone(), lock, "test", &state.deployment).unwrap();
+        ledger.append(Entry::Committed).await.unwrap();
+    });
+    (serde_json::to_value(&state).unwrap(), std::fs::read(store.journal_path()).unwrap())
+}
+
 /// Crashes the run of `order` over `start` everywhere, and runs each again.
 pub(super) fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
     let story = tell(start, order);
+    torn(what, &story);
     let end = inventory(&story.end);
     each(what, &story.forks, |fork, dir| {
         resumed(fork, order, &end, dir).map_err(|why| format!("crash {}:\n{why}", fork.at))
@@ -188,6 +253,27 @@ fn a_run_that_is_killed_anywhere_can_be_undone_instead() {
         });
         println!("{what}: {} crash points, each undone by a rollback", story.forks.len());
     }
+}
+
+/// What AWS has given up in one run is taken away and made anew by the next, wherever that is killed.
+#[test]
+fn a_run_that_makes_anew_what_has_failed_can_be_killed_anywhere() {
+    let file = ACME.replace("rcm.acme.com", "app.acme.com");
+    let order = Order { file: &file, goal: Goal::provision(), polls: 1 };
+    let dir = tempfile::tempdir().unwrap();
+    made(ACME).write(dir.path());
+    let fate = shared(Stillborn::certificate("FAILED", Some("CAA_ERROR")));
+    let failed = run(dir.path(), &order, |wire, _| wire.trouble(fate.clone())).result.unwrap().outcome;
+    assert!(matches!(failed, Outcome::Failed { aftermath: Aftermath::Kept, .. }), "{failed:?}");
+    let (start, fate) = (Disk::read(dir.path()), fate.now());
+    let fated = |wire: &Wire| wire.trouble(fate.clone());
+    let done = |outcome: &Outcome| assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    let story = tell_with(&start, &order, |wire, _| fated(wire), done);
+    let end = inventory(&story.end);
+    each("made anew", &story.forks, |fork, dir| {
+        resumed_with(fork, &order, fated, &end, dir).map_err(|why| format!("crash {}:\n{why}", fork.at))
+    });
+    println!("made anew: {} crash points, 0 orphans, 0 duplicates, 0 missing", story.forks.len());
 }
 
 /// Crashes the run, the run that goes on, and so on, at random instants, and lets the last one finish.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use rcm::Goal;
 use rcm::Report;
 use rcm::engine::run::{Aftermath, OnFailure, Outcome};
-use rcm::{Error, Goal};
 use rcm_testkit::calls::{Calls, Fault, Rule};
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run};
+use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, told};
 
 /// A run, what it begins with and what it leaves when nothing is in its way.
 struct Scene<'a> {
@@ -61,13 +61,6 @@ fn undone(before: &[String], dir: &Path) -> Result<(), String> {
 fn equal(expected: &[String], found: &[String]) -> Result<(), String> {
     let difference = difference(expected, found);
     if difference.is_empty() { Ok(()) } else { Err(difference) }
-}
-
-fn told(result: &Result<Report, Error>) -> String {
-    match result {
-        Ok(report) => format!("{:?}", report.outcome),
-        Err(error) => error.to_string(),
-    }
 }
 
 /// Which call it was, for a message.

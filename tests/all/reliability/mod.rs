@@ -5,7 +5,11 @@
 mod canon;
 mod crash;
 mod drift;
+mod errands;
 mod fail;
+mod fates;
+#[cfg(target_os = "linux")]
+mod full;
 mod habits;
 mod leaving;
 mod rebuild;

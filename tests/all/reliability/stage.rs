@@ -64,6 +64,11 @@ impl Stage {
         self.sandbox.settle().unwrap();
     }
 
+    /// Where the cloud and rcm's state are.
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Where rcm's state is.
     pub(super) fn state_dir(&self) -> std::path::PathBuf {
         self.dir.path().join("state")

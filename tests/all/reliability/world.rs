@@ -7,15 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rcm::engine::run::Outcome;
+use rcm::engine::store::Store;
 use rcm::{Cloud, Environment, Error, Goal, PartnerConfig, Report, RolledBack, Settings};
 use rcm_sandbox::Sandbox;
 use rcm_testkit::calls::{Calls, Wire};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 const STATE: &str = "state/acme/prod.json";
 const JOURNAL: &str = "state/acme/prod.journal.jsonl";
+/// A state that is not in its place yet, as the atomic writer calls it.
+const HALF_WRITTEN: &str = "state/acme/.rcm-a1B2c3";
+/// Another name for a journal, which keeps it when rcm removes it. Hidden, so that it is on no copy of the disk.
+const KEPT: &str = ".kept";
 
 /// Everything that survives a process: the cloud, the state and the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -45,10 +50,81 @@ impl Disk {
         self.file(JOURNAL)
     }
 
-    pub(super) fn with_journal(&self, journal: &[u8]) -> Self {
+    pub(super) fn with(&self, path: &str, bytes: &[u8]) -> Self {
         let mut copy = self.clone();
-        copy.0.insert(JOURNAL.into(), Arc::new(journal.to_vec()));
+        copy.0.insert(path.into(), Arc::new(bytes.to_vec()));
         copy
+    }
+
+    pub(super) fn with_journal(&self, journal: &[u8]) -> Self {
+        self.with(JOURNAL, journal)
+    }
+
+    /// As a process leaves it that was killed when it had just begun its journal: the next one writes on in the same file.
+    pub(super) fn just_begun(&self) -> Self {
+        let state = self.state();
+        let at = "2026-01-01T00:00:00Z";
+        let opened = json!({
+            "entry": "opened", "lineage": state["lineage"], "serial": state["serial"], "command": "rcm", "at": at,
+        });
+        self.with_journal(format!("{opened}\n").as_bytes())
+    }
+
+    pub(super) fn without_journal(&self) -> Self {
+        let mut copy = self.clone();
+        copy.0.remove(Path::new(JOURNAL));
+        copy
+    }
+
+    pub(super) fn with_state(&self, state: &Value) -> Self {
+        self.with(STATE, state.to_string().as_bytes())
+    }
+
+    pub(super) fn without_state(&self) -> Self {
+        self.with_state_of(&Self::default())
+    }
+
+    /// The copies of state files that are kept beside them, those of states first.
+    pub(super) fn backups(&self) -> Vec<(String, Vec<u8>)> {
+        let all = self.0.iter().map(|(path, bytes)| (path.to_str().unwrap().to_owned(), bytes.to_vec()));
+        all.filter(|(path, _)| path.contains("backup")).rev().collect()
+    }
+
+    /// The same with the state file of `other`, or none if that has none.
+    pub(super) fn with_state_of(&self, other: &Self) -> Self {
+        let mut copy = self.clone();
+        match other.0.get(Path::new(STATE)) {
+            Some(bytes) => copy.0.insert(STATE.into(), Arc::clone(bytes)),
+            None => copy.0.remove(Path::new(STATE)),
+        };
+        copy
+    }
+
+    /// What is left of `later`'s state when the process ends while it writes it: half of it, and all of it, but not in its place.
+    pub(super) fn while_writing_the_state_of(&self, later: &Self) -> [Self; 2] {
+        let state = later.file(STATE);
+        [self.with(HALF_WRITTEN, &state[..state.len() / 2]), self.with(HALF_WRITTEN, state)]
+    }
+
+    /// rcm's part alone.
+    pub(super) fn state_alone(&self) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(path, _)| path.starts_with("state"))
+                .map(|(path, bytes)| (path.clone(), Arc::clone(bytes)))
+                .collect(),
+        )
+    }
+
+    /// The same after a snapshot: what rcm knows is all in the state.
+    pub(super) fn folded(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        self.state_alone().write(dir.path());
+        match store(dir.path()).load().unwrap() {
+            Some(state) => self.with(STATE, &serde_json::to_vec(&state).unwrap()).without_journal(),
+            None => self.without_journal(),
+        }
     }
 
     /// The same with a state that still knows how to undo the creates of these.
@@ -56,9 +132,7 @@ impl Disk {
         let mut state = self.state();
         let undo = |address: &&str| serde_json::json!({"undo": "create", "address": address, "generation": 1});
         state["undo"] = addresses.iter().map(undo).collect();
-        let mut copy = self.clone();
-        copy.0.insert(STATE.into(), Arc::new(state.to_string().into_bytes()));
-        copy
+        self.with_state(&state)
     }
 
     /// The state file, `null` if there is none.
@@ -86,6 +160,37 @@ impl Disk {
         };
         cloud(self) == cloud(other)
     }
+}
+
+/// Gives the journal in `dir`, if there is one, a second name: so all of it can be read when rcm has removed it.
+pub(super) fn keep_journal(dir: &Path) {
+    let kept = dir.join(KEPT);
+    if dir.join(JOURNAL).exists() && !kept.exists() {
+        fs::hard_link(dir.join(JOURNAL), kept).unwrap();
+    }
+}
+
+/// All that the journal in `dir` ever got since it was kept; empty if there was none.
+pub(super) fn kept_journal(dir: &Path) -> Vec<u8> {
+    fs::read(dir.join(KEPT)).unwrap_or_default()
+}
+
+/// Where the journal is of the state in `dir`.
+pub(super) fn journal_path(dir: &Path) -> PathBuf {
+    dir.join(JOURNAL)
+}
+
+/// How a run ended, for a message.
+pub(super) fn told(result: &Result<Report, Error>) -> String {
+    match result {
+        Ok(report) => format!("{:?}", report.outcome),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// rcm's store in `dir`.
+pub(super) fn store(dir: &Path) -> Store {
+    Store::new(&dir.join("state"), "acme", "prod")
 }
 
 fn collect(root: &Path, below: &Path, files: &mut BTreeMap<PathBuf, Arc<Vec<u8>>>) {
@@ -129,6 +234,7 @@ pub(super) fn roll_back(dir: &Path, order: &Order<'_>) -> Result<RolledBack, Err
     with(dir, order, |_, _| {}, async |environment| environment.roll_back(|_| true).await).0
 }
 
+/// Opens rcm over what is in `dir`, in virtual time, for any of its operations.
 pub(super) fn with<T>(
     dir: &Path,
     order: &Order<'_>,

@@ -4,10 +4,11 @@
 //! [DescribeCertificate](https://docs.aws.amazon.com/acm/latest/APIReference/API_DescribeCertificate.html).
 //!
 //! Surprises: the DNS records that prove the domain appear some seconds after the request. Then ACM waits up to 72 hours for
-//! somebody to make them; a certificate that has timed out or failed never recovers. The records have to stay, or the
-//! certificate is not renewed. Nothing about a certificate can be changed, but two for one domain may live side by side. The
-//! idempotency token holds for an hour. DescribeCertificate writes `RSA-2048` where RequestCertificate takes `RSA_2048`, and
-//! lists the domain among its alternative names. ListCertificates leaves out all but RSA certificates unless told not to.
+//! somebody to make them; a certificate that has timed out or failed never recovers, and stays until somebody deletes it. The
+//! records have to stay, or the certificate is not renewed. Nothing about a certificate can be changed, but two for one domain
+//! may live side by side. The idempotency token holds for an hour. DescribeCertificate writes `RSA-2048` where
+//! RequestCertificate takes `RSA_2048`, and lists the domain among its alternative names. ListCertificates leaves out all but
+//! RSA certificates unless told not to.
 
 use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus, CertificateSummary, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag, ValidationMethod,
@@ -91,9 +92,11 @@ impl Resource for Certificate {
     }
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
-        let all = usable(cx.cloud).await?.into_iter();
-        let ours = all.filter(|certificate| certificate.domain_name() == Some(&spec.domain));
-        for arn in ours.filter_map(|certificate| certificate.certificate_arn) {
+        let mut ours = all(cx.cloud).await?;
+        ours.retain(|certificate| certificate.domain_name() == Some(&spec.domain));
+        // One that has failed is there to be taken away: only what could be used goes before it.
+        ours.sort_by_key(|certificate| !is_usable(certificate));
+        for arn in ours.into_iter().filter_map(|certificate| certificate.certificate_arn) {
             if identity::owns(cx.identity, pairs(&tags_of(cx.cloud, &arn).await?)) {
                 return Ok(Some(Id::from(arn)));
             }
@@ -108,7 +111,7 @@ impl Resource for Certificate {
 
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
         let mut found = Vec::new();
-        for arn in usable(aws).await?.into_iter().filter_map(|certificate| certificate.certificate_arn) {
+        for arn in all(aws).await?.into_iter().filter_map(|certificate| certificate.certificate_arn) {
             let tags = tags_of(aws, &arn).await?;
             found.extend(identity::belongs(deployment, arn, pairs(&tags)));
         }
@@ -141,13 +144,16 @@ async fn describe(aws: &Aws, id: &Id) -> Result<Option<CertificateDetail>, Fault
     Ok(answer.and_then(|answer| answer.certificate))
 }
 
-/// The certificates that are or may yet be issued.
-async fn usable(aws: &Aws) -> Result<Vec<CertificateSummary>, Fault> {
+async fn all(aws: &Aws) -> Result<Vec<CertificateSummary>, Fault> {
     let every_key = KeyAlgorithm::values().iter().map(|key| KeyAlgorithm::from(*key)).collect();
     let request = aws.acm.list_certificates().includes(Filters::builder().set_key_types(Some(every_key)).build());
-    let request = request.certificate_statuses(CertificateStatus::PendingValidation);
-    let pages = request.certificate_statuses(CertificateStatus::Issued).into_paginator().items().send();
+    let pages = request.into_paginator().items().send();
     pages.collect::<Result<_, _>>().await.map_err(fault("acm", "ListCertificates"))
+}
+
+/// Whether it is or may yet be issued.
+fn is_usable(certificate: &CertificateSummary) -> bool {
+    matches!(certificate.status(), Some(CertificateStatus::PendingValidation | CertificateStatus::Issued))
 }
 
 async fn tags_of(aws: &Aws, arn: &str) -> Result<Vec<Tag>, Fault> {
@@ -167,7 +173,7 @@ fn readiness(certificate: &CertificateDetail) -> Readiness {
         Some(CertificateStatus::PendingValidation) => awaiting(certificate),
         Some(over) => {
             let why = certificate.failure_reason().map(|reason| format!(": {}", reason.as_str())).unwrap_or_default();
-            Readiness::Failed(format!("the certificate is {over}{why}; it has to be replaced by a new one"))
+            Readiness::Failed(format!("the certificate is {over}{why}; it never recovers, and the next provision requests a new one"))
         }
     }
 }

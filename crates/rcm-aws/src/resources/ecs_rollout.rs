@@ -17,6 +17,10 @@ pub(super) fn wanted_revision(service: &Service) -> Option<&str> {
 }
 
 /// Ready when the primary deployment is `COMPLETED` *and* of the revision that was asked for.
+///
+/// One that the circuit breaker has given up is `FAILED`, and stays the primary one of a service that has never completed
+/// another. If there is one to go back to, that becomes the primary one and ends `COMPLETED`, and the failed one is forgotten
+/// once its tasks are gone.
 pub(super) fn readiness(service: &Service) -> Readiness {
     if let Some(status) = service.status().filter(|status| *status != "ACTIVE") {
         return Readiness::Failed(format!("it is {status}"));
@@ -24,20 +28,25 @@ pub(super) fn readiness(service: &Service) -> Readiness {
     let wanted = wanted_revision(service).or(service.task_definition());
     let is_wanted = |deployment: &&Deployment| deployment.task_definition() == wanted;
     let failed = |deployment: &&Deployment| deployment.rollout_state() == Some(&Rollout::Failed);
-    if let Some(deployment) = service.deployments().iter().filter(is_wanted).find(failed) {
-        return Readiness::Failed(failure(service, deployment));
-    }
     let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-    match primary {
-        None => Readiness::Pending("no deployment yet".to_owned()),
-        // The answer is older than the request, or ECS has rolled back and forgotten the failed deployment.
-        Some(primary) if !is_wanted(&primary) => {
-            let (runs, asked) = (primary.task_definition().unwrap_or_default(), wanted.unwrap_or_default());
-            Readiness::Pending(format!("runs {} and not {} yet{}", short(runs), short(asked), last_event(service)))
-        }
-        Some(primary) if primary.rollout_state() == Some(&Rollout::Completed) => Readiness::Ready,
-        Some(primary) => Readiness::Pending(progress(service, primary)),
+    let Some(primary) = primary else { return Readiness::Pending("no deployment yet".to_owned()) };
+    if !is_wanted(&primary) {
+        return match service.deployments().iter().filter(is_wanted).find(failed) {
+            Some(given_up) => Readiness::Failed(failure(service, given_up)),
+            // The answer is older than the request, or ECS has rolled back and forgotten the failed deployment.
+            None => Readiness::Reverted(reverted(service, primary, wanted.unwrap_or_default())),
+        };
     }
+    match primary.rollout_state() {
+        Some(Rollout::Completed) => Readiness::Ready,
+        Some(Rollout::Failed) => Readiness::Failed(failure(service, primary)),
+        _ => Readiness::Pending(progress(service, primary)),
+    }
+}
+
+fn reverted(service: &Service, primary: &Deployment, asked: &str) -> String {
+    let runs = primary.task_definition().unwrap_or_default();
+    format!("it runs {} and not {}{}", short(runs), short(asked), last_event(service))
 }
 
 fn failure(service: &Service, deployment: &Deployment) -> String {
@@ -95,8 +104,8 @@ mod tests {
     #[test]
     fn a_completed_rollback_is_not_ready() {
         let rolled_back = readiness(&service(vec![deployment("PRIMARY", OLD, Rollout::Completed)]));
-        let Readiness::Pending(message) = rolled_back else { panic!("{rolled_back:?}") };
-        assert!(message.starts_with("runs acme-rcm-prod-api:1 and not acme-rcm-prod-api:2 yet"), "{message}");
+        let Readiness::Reverted(message) = rolled_back else { panic!("{rolled_back:?}") };
+        assert!(message.starts_with("it runs acme-rcm-prod-api:1 and not acme-rcm-prod-api:2"), "{message}");
     }
 
     #[test]
@@ -105,6 +114,19 @@ mod tests {
             vec![deployment("PRIMARY", OLD, Rollout::InProgress), deployment("ACTIVE", NEW, Rollout::Failed)];
         let Readiness::Failed(why) = readiness(&service(deployments)) else { panic!("not failed") };
         assert!(why.contains("unable to pull the image"), "{why}");
+    }
+
+    #[test]
+    fn a_first_deployment_that_the_breaker_gave_up_has_failed() {
+        let stalled = readiness(&service(vec![deployment("PRIMARY", NEW, Rollout::Failed)]));
+        assert!(matches!(stalled, Readiness::Failed(_)), "{stalled:?}");
+    }
+
+    #[test]
+    fn an_earlier_try_of_the_same_revision_does_not_count_against_the_present_one() {
+        let deployments =
+            vec![deployment("PRIMARY", NEW, Rollout::InProgress), deployment("ACTIVE", NEW, Rollout::Failed)];
+        assert_eq!(readiness(&service(deployments)), Readiness::Pending("0 of 2 tasks run".to_owned()));
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn reviewed(plan: &Plan) -> Vec<Address> {
     if !plan.blocked.is_empty() {
         return Vec::new();
     }
-    let loses = |action: &Action| matches!(action, Action::Replace { .. } | Action::Delete { .. });
+    let loses =
+        |action: &Action| matches!(action, Action::Remake { .. } | Action::Replace { .. } | Action::Delete { .. });
     plan.steps().filter(|step| loses(&step.action)).map(|step| step.address.clone()).collect()
 }

@@ -73,7 +73,7 @@ fn symbol(action: &Action) -> (&'static str, Style) {
     match action {
         Action::Create { .. } | Action::Complete => ("+", GREEN),
         Action::Update { .. } => ("~", YELLOW),
-        Action::Replace { .. } => ("-/+", YELLOW),
+        Action::Remake { .. } | Action::Replace { .. } => ("-/+", YELLOW),
         Action::Delete { .. } => ("-", RED),
         Action::Adopt { .. } => ("^", BLUE),
         Action::Retain => ("kept", BLUE),
@@ -83,6 +83,7 @@ fn symbol(action: &Action) -> (&'static str, Style) {
 fn remark(action: &Action) -> String {
     let remark = match action {
         Action::Create { again: Some(why) } => format!("made again: {why}"),
+        Action::Remake { why } => format!("an earlier run began it, and it failed: {why}"),
         Action::Adopt { id } => format!("exists already and is taken up again: {id}"),
         Action::Complete => "an earlier run began it; this one finishes it".to_owned(),
         Action::Delete { superseded: true } => "the predecessor of what has replaced it".to_owned(),

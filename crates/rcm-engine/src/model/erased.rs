@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub fields: Map<String, Value>,
     /// Its outputs.
     pub outputs: Value,
+    /// Why its create, which has not come to its end, never will. Only looked at where that is in question.
+    pub failed: Option<String>,
 }
 
 /// One question of a refresh.
@@ -102,7 +104,7 @@ fn snapshot<O: Serialize>(kind: &str, observed: Observed<O>) -> Result<Snapshot,
         return Err(broken(error));
     }
     let outputs = serde_json::to_value(observed.outputs).map_err(|error| broken(error.to_string()))?;
-    Ok(Snapshot { fields: observed.fields, outputs })
+    Ok(Snapshot { fields: observed.fields, outputs, failed: None })
 }
 
 /// For a delete, a `NotFound` is success.

@@ -175,9 +175,12 @@ pub enum Readiness {
         /// What to do, as data (the records to make).
         details: Value,
     },
+    /// It is as it was before the change, which is said in a few words: the answer is older than the change, or the cloud has
+    /// taken the change back. Believed, and a failure, once it has been said for two minutes.
+    Reverted(String),
     /// It can be used.
     Ready,
-    /// It never will be; why.
+    /// It never will be; why. Said of one that was never ready, it makes the next run take it away and make another.
     Failed(String),
 }
 

@@ -294,7 +294,8 @@ mod tests {
     }
 
     fn live(seen: &[(&str, Option<Value>)]) -> Live {
-        let snapshot = |fields: &Value| Snapshot { fields: fields.as_object().unwrap().clone(), outputs: json!({}) };
+        let snapshot =
+            |fields: &Value| Snapshot { fields: fields.as_object().unwrap().clone(), outputs: json!({}), failed: None };
         seen.iter().map(|(name, seen)| ((address(name), 1), seen.as_ref().map(snapshot))).collect()
     }
 

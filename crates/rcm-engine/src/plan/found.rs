@@ -98,7 +98,7 @@ fn inputs(wanted: &Value, seen: &Map<String, Value>) -> Value {
 /// What is still on its way is completed by the next run.
 async fn phase(resource: &dyn DynResource, target: Target<'_>, id: &Id) -> Result<Phase, Fault> {
     Ok(match resource.ready(target, id).await? {
-        Readiness::Ready | Readiness::Failed(_) => Phase::Ready,
+        Readiness::Ready | Readiness::Reverted(_) | Readiness::Failed(_) => Phase::Ready,
         Readiness::Pending(_) | Readiness::Awaiting { .. } => Phase::Creating,
     })
 }
@@ -108,7 +108,7 @@ fn identity(state: &State, address: &Address, generation: u32) -> Identity {
         deployment: Arc::new(state.deployment.clone()),
         address: address.clone(),
         generation,
-        token: state.token(address, generation),
+        token: state.token(address, generation, None),
     }
 }
 
@@ -229,7 +229,7 @@ impl Builder<'_> {
         let identity = identity(state, &address, owned.generation);
         let facts = Facts::default();
         let resource = self.view.registry.get(kind)?;
-        let Some(Snapshot { fields, outputs }) = resource.read(target(&identity, &facts), &owned.id).await? else {
+        let Some(Snapshot { fields, outputs, .. }) = resource.read(target(&identity, &facts), &owned.id).await? else {
             return Ok(());
         };
         let record = Record {

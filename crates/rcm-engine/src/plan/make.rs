@@ -167,6 +167,9 @@ impl<'a> Planner<'a> {
 
     fn existing(&mut self, node: &Node, record: &Record, snapshot: &Snapshot) -> Result<(), PlanError> {
         let changes = self.changes(node, record, &snapshot.fields)?;
+        if let Some(why) = &snapshot.failed {
+            return self.failed(node, record, why, changes);
+        }
         // A create that was cut off has fields that nobody has set yet: completing it sets them.
         let unset = |change: &&FieldChange| record.phase == Phase::Creating && change.origin == Origin::Drift;
         let replaces = changes.iter().filter(|change| !unset(change)).any(|change| change.forces_replacement);
@@ -182,6 +185,35 @@ impl<'a> Planner<'a> {
             self.plan.unchanged += 1;
         } else {
             self.forward(node, record.generation, Action::Update { changes });
+        }
+        Ok(())
+    }
+
+    /// What was never ready and never will be makes way for another. Where others stand on it already, that one comes first.
+    fn failed(
+        &mut self,
+        node: &Node,
+        record: &Record,
+        why: &str,
+        mut changes: Vec<FieldChange>,
+    ) -> Result<(), PlanError> {
+        // What the last run has made holds nothing yet.
+        if !self.state.would_be_unmade(&record.address, record.generation) {
+            self.guard(&node.address, node.kind, &format!("has failed ({why}) and would be replaced by an empty one"))?;
+        }
+        self.unsettled.insert(node.address.clone());
+        let key = (record.address.clone(), record.generation);
+        if self.state.records().any(|other| self.state.stands_on(other).contains(&key)) {
+            changes.push(FieldChange {
+                field: "failed".to_owned(),
+                before: json!(why),
+                after: Value::Null,
+                origin: Origin::Config,
+                forces_replacement: true,
+            });
+            self.forward(node, record.generation + 1, Action::Replace { changes });
+        } else {
+            self.forward(node, record.generation, Action::Remake { why: why.to_owned() });
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Address, Fault, Identity, Refreshed, Registry, Snapshot, Target},
-    store::{Facts, Record, State},
+    model::{Address, DynResource, Fault, FaultKind, Identity, Readiness, Refreshed, Registry, Snapshot, Target},
+    store::{Facts, Phase, Record, State},
 };
 
 /// How closely the cloud is looked at.
@@ -71,6 +71,24 @@ async fn read(
             Some(Refreshed { id: record.id.as_ref()?, target })
         })
         .collect();
-    let answers = resource.read_many(&questions).await?;
+    let mut answers = resource.read_many(&questions).await?;
+    let unfinished = records.iter().zip(&questions).zip(&mut answers).filter_map(|((record, question), answer)| {
+        answer.as_mut().filter(|_| record.phase == Phase::Creating).map(|seen| (question, seen))
+    });
+    try_join_all(unfinished.map(|(question, seen)| async move {
+        seen.failed = failure(&**resource, question).await?;
+        Ok::<_, Fault>(())
+    }))
+    .await?;
     Ok(records.iter().map(|record| (record.address.clone(), record.generation)).zip(answers).collect())
+}
+
+/// Why what an earlier run began to make will never be there, if that is certain.
+async fn failure(resource: &dyn DynResource, question: &Refreshed<'_>) -> Result<Option<String>, Fault> {
+    match resource.ready(question.target, question.id).await {
+        Ok(Readiness::Failed(why)) => Ok(Some(why)),
+        Ok(_) => Ok(None),
+        Err(fault) if fault.kind == FaultKind::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }

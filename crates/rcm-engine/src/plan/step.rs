@@ -75,6 +75,11 @@ pub enum Action {
         /// Why it has to be made although the state knows it; `None` for a new one.
         again: Option<String>,
     },
+    /// Takes away what an earlier run began to make and the cloud has given up, and makes it anew.
+    Remake {
+        /// What the cloud says of it.
+        why: String,
+    },
     /// Takes up one that is ours and that the state does not know, or that a `destroy` has left.
     Adopt {
         /// Its id.
@@ -120,7 +125,7 @@ impl Action {
             Self::Adopt { .. } => "adopt",
             Self::Complete => "complete",
             Self::Update { .. } => "update",
-            Self::Replace { .. } => "replace",
+            Self::Remake { .. } | Self::Replace { .. } => "replace",
             Self::Delete { .. } => "delete",
             Self::Retain => "retain",
         }

@@ -27,7 +27,7 @@ const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::
 /// Between polls: quick at first, so that a fast cloud is not waited for, then calm.
 const POLL_FIRST: Duration = Duration::from_millis(250);
 const POLL_LONGEST: Duration = Duration::from_secs(10);
-/// How long something that was just made may be invisible to a read.
+/// How long something that was just made or changed may be invisible to a read.
 const VISIBLE_WITHIN: Duration = Duration::from_mins(2);
 
 /// Works on one resource.
@@ -68,9 +68,10 @@ impl Worker<'_> {
     /// Does what the plan says. `minted` is called when the id is known.
     pub(super) async fn run(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
         match &step.action {
-            Action::Create { again: None } => self.create(step, false, minted).await,
+            Action::Create { again: None } => self.create(step, None, false, minted).await,
             Action::Create { again: Some(_) } => self.create_again(step, minted).await,
-            Action::Replace { .. } => self.create(step, false, minted).await,
+            Action::Remake { .. } => self.remake(step, minted).await,
+            Action::Replace { .. } => self.create(step, None, false, minted).await,
             Action::Adopt { id } => self.adopt(step, id, minted).await,
             Action::Complete => self.update(step, None, minted).await,
             Action::Update { changes } => {
@@ -122,8 +123,15 @@ impl Worker<'_> {
 
     // ---- create
 
-    async fn create(&self, step: &Step, look_first: bool, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
-        self.begin(Intent::Create(Box::new(self.new_record(step)))).await?;
+    /// `instead_of` is the one that was known under this address and generation before.
+    async fn create(
+        &self,
+        step: &Step,
+        instead_of: Option<&Id>,
+        look_first: bool,
+        minted: &(dyn Fn() + Sync),
+    ) -> Result<(), Halt> {
+        self.begin(Intent::Create(Box::new(self.new_record(step, instead_of)))).await?;
         let work = self.work(None)?;
         let (id, existed) = match self.mint(&work, look_first).await {
             Ok(minted) => minted,
@@ -142,14 +150,21 @@ impl Worker<'_> {
         if known.is_some() && found == known {
             return self.update(step, None, minted).await;
         }
-        self.create(step, found.is_some(), minted).await
+        self.create(step, known.as_ref(), found.is_some(), minted).await
+    }
+
+    /// What the cloud has given up makes room for another of the same name.
+    async fn remake(&self, step: &Step, minted: &(dyn Fn() + Sync)) -> Result<(), Halt> {
+        let known = self.known_id();
+        self.delete().await?;
+        self.create(step, known.as_ref(), false, minted).await
     }
 
     fn known_id(&self) -> Option<Id> {
         self.engine.0.ledger.state().record(self.address, self.generation).and_then(|record| record.id.clone())
     }
 
-    fn new_record(&self, step: &Step) -> Record {
+    fn new_record(&self, step: &Step, instead_of: Option<&Id>) -> Record {
         let state = self.engine.0.ledger.state();
         let pending = state.resources.get(self.address).filter(|record| record.id.is_none());
         let token = pending.map(|record| record.token.clone());
@@ -160,7 +175,7 @@ impl Worker<'_> {
             address: self.address.clone(),
             kind: step.kind.clone(),
             generation: self.generation,
-            token: token.unwrap_or_else(|| state.token(self.address, self.generation)),
+            token: token.unwrap_or_else(|| state.token(self.address, self.generation, instead_of)),
             id: None,
             phase: Phase::Creating,
             spec: step.spec.clone(),
@@ -260,7 +275,7 @@ impl Worker<'_> {
         if known {
             return self.update(step, None, minted).await;
         }
-        self.begin(Intent::Adopt(Box::new(self.new_record(step)))).await?;
+        self.begin(Intent::Adopt(Box::new(self.new_record(step, None)))).await?;
         self.minted(id, true, minted).await?;
         let work = self.work(None)?;
         self.settle(&work, id).await
@@ -323,6 +338,7 @@ impl Worker<'_> {
         let mut delay = POLL_FIRST;
         let mut last = String::new();
         let mut awaiting_since: Option<Instant> = None;
+        let mut reverted_since: Option<Instant> = None;
         loop {
             let asked = self.sender().send(Verb::Look, || self.resource.ready(work.target(), id)).await;
             let readiness = match asked {
@@ -331,9 +347,21 @@ impl Worker<'_> {
                 }
                 other => other?,
             };
+            if !matches!(readiness, Readiness::Reverted(_)) {
+                reverted_since = None;
+            }
             match readiness {
                 Readiness::Ready => return Ok(()),
                 Readiness::Failed(why) => return Err(self.failed(&why)),
+                Readiness::Reverted(why) => {
+                    if reverted_since.get_or_insert_with(Instant::now).elapsed() > VISIBLE_WITHIN {
+                        return Err(self.failed(&why));
+                    }
+                    if why != last {
+                        self.tell(EventKind::Progress { message: why.clone() });
+                    }
+                    last = why;
+                }
                 Readiness::Pending(message) => {
                     if message != last {
                         self.tell(EventKind::Progress { message: message.clone() });

@@ -135,9 +135,11 @@ impl State {
         }
     }
 
-    /// A client token for a create: the same for one create across processes, another for every further one.
-    pub fn token(&self, address: &Address, generation: u32) -> String {
-        let name = format!("{address}\n{generation}\n{}", self.serial);
+    /// A client token for a create: the same for one create across processes, another for every further one. `instead_of` is
+    /// the one that another create has made before, in a run that this one may go on with.
+    pub fn token(&self, address: &Address, generation: u32, instead_of: Option<&Id>) -> String {
+        let before = instead_of.map(|id| format!("\n{id}")).unwrap_or_default();
+        let name = format!("{address}\n{generation}\n{}{before}", self.serial);
         Uuid::new_v5(&self.lineage, name.as_bytes()).simple().to_string()
     }
 

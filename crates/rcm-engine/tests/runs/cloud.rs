@@ -255,6 +255,7 @@ async fn ready(cx: &Cx<'_, Cloud>, id: &Id) -> Result<Readiness, Fault> {
             Ok(Readiness::Awaiting { what: "somebody".into(), details: json!([{"name": "_x"}]) })
         }
         Some(Trick::Refuse(FaultKind::Invalid)) => Ok(Readiness::Failed("broken".into())),
+        Some(Trick::Refuse(FaultKind::Exists)) => Ok(Readiness::Reverted("as it was".into())),
         Some(Trick::LoseAnswer) => Ok(Readiness::Pending("growing".into())),
         trick => {
             played(cx.cloud, &trick).await?;

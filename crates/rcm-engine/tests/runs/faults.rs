@@ -1,11 +1,13 @@
 //! Answers that are lost, refusals, failures, and what is left of them.
 
 use rcm_engine::{
-    model::FaultKind,
+    model::{FaultKind, Graph, Ref},
+    plan::{Action, Plan},
     run::{Aftermath, OnFailure, Outcome},
+    store::Entry,
 };
 
-use crate::cloud::{Bench, Trick, diamond};
+use crate::cloud::{Bench, Plant, Thing, Trick, diamond, spec};
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_makes_no_second_one() {
@@ -78,6 +80,79 @@ async fn what_is_kept_after_a_failure_is_completed_by_the_next_run() {
         let (plan, _) = bench.run().await;
         assert!(plan.is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_comes_up_makes_way_for_another_in_the_next_run() {
+    let bench = Bench::new();
+    // It is asked twice: while it is waited for, and when the next run looks at what there is.
+    bench.trick("ready left", [Trick::Refuse(FaultKind::Invalid), Trick::Refuse(FaultKind::Invalid)]);
+    let (_, outcome) = bench.run().await;
+    let Outcome::Failed { failures, aftermath: Aftermath::Kept } = outcome else { panic!("{outcome:?}") };
+    assert!(failures[0].1.message.ends_with("broken"), "{}", failures[0].1);
+    let (plan, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    let remade = plan.forward.iter().find(|step| step.address.as_str() == "left").unwrap();
+    assert_eq!(remade.action, Action::Remake { why: "broken".into() });
+    assert_eq!(bench.inventory().len(), 5);
+    let gone: Vec<_> = bench.cloud.lock().unwrap().deleted.iter().map(|(_, toy)| toy.address.clone()).collect();
+    assert_eq!(gone, ["left"]);
+    assert_eq!(bench.state().resources.values().map(|record| record.generation).max(), Some(1));
+    assert!(bench.run().await.0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_comes_up_stays_until_those_on_it_stand_on_its_successor() {
+    let mut bench = Bench::new();
+    let mut graph = Graph::new();
+    let base = graph.add::<Plant>("base", spec(1, "red", &[]));
+    let early: Ref<Thing> = Ref::to(base.address().clone()).early();
+    graph.add::<Thing>("top", spec(1, "red", &[&early]));
+    bench.wanted.graph = graph.finish().unwrap();
+    let growing = std::iter::repeat_n(Trick::LoseAnswer, 5);
+    bench.trick("ready base", growing.chain([Trick::Refuse(FaultKind::Invalid), Trick::Refuse(FaultKind::Invalid)]));
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { aftermath: Aftermath::Kept, .. }), "{outcome:?}");
+    assert!(bench.inventory().contains_key("top"));
+    let (plan, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(matches!(plan.forward[0].action, Action::Replace { .. }), "{plan:#?}");
+    let inventory = bench.inventory();
+    assert_eq!((inventory.len(), inventory["base"].generation), (2, 2));
+    assert!(bench.run().await.0.is_empty());
+}
+
+/// What failed in the last run is empty for certain. Of what is older, nobody knows what it has come to hold.
+#[tokio::test(start_paused = true)]
+async fn what_holds_data_and_has_failed_goes_unasked_only_after_the_run_that_made_it() {
+    let bench = Bench::new();
+    let broken = || std::iter::repeat_n(Trick::Refuse(FaultKind::Invalid), 1_000);
+    bench.trick("ready vault", broken());
+    bench.run().await;
+    let blocked = |plan: &Plan| plan.blocked.iter().map(|blocked| blocked.address.to_string()).collect::<Vec<_>>();
+    let plan = bench.process(async |engine, ledger| bench.plan(engine, ledger).await.unwrap()).await;
+    assert_eq!(blocked(&plan), Vec::<String>::new());
+    // As every run does that begins after one that came to an end.
+    bench.process(async |_, ledger| ledger.append(Entry::Committed).await.unwrap()).await;
+    let plan = bench.process(async |engine, ledger| bench.plan(engine, ledger).await.unwrap()).await;
+    assert_eq!(blocked(&plan), ["vault"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_before_the_change_is_believed_only_after_a_while() {
+    let bench = Bench::new();
+    let stale = |times| std::iter::repeat_n(Trick::Refuse(FaultKind::Exists), times);
+    bench.trick("ready top", stale(5));
+    let (_, outcome) = bench.run().await;
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    let mut bench = Bench::new();
+    bench.on_failure = OnFailure::Rollback;
+    bench.trick("ready top", stale(1_000));
+    let begun = tokio::time::Instant::now();
+    let (_, outcome) = bench.run().await;
+    let Outcome::Failed { failures, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(failures[0].1.message.ends_with("as it was"), "{}", failures[0].1);
+    assert!(begun.elapsed().as_secs() < 180, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -93,11 +93,13 @@ impl Book {
         }
     }
 
-    /// The endpoint has executed the call.
-    pub(super) fn executed(&self, call: &Call, accepted: bool, answer: &[u8]) {
+    /// The endpoint has executed the call. What the caller is told in place of its answer, if anything.
+    pub(super) fn executed(&self, call: &Call, accepted: bool, answer: &[u8]) -> Option<String> {
         self.witness(call, Moment::Executed);
         let answer = String::from_utf8_lossy(answer);
-        self.pages().troubles.iter_mut().for_each(|trouble| trouble.answered(call, accepted, &answer));
+        let mut pages = self.pages();
+        pages.troubles.iter_mut().for_each(|trouble| trouble.answered(call, accepted, &answer));
+        pages.troubles.iter_mut().filter(|_| accepted).find_map(|trouble| trouble.retell(call, &answer))
     }
 
     pub(super) fn note(&self, call: &Call, outcome: Outcome) {

@@ -5,6 +5,7 @@
 //! call arrives. Both let calls meet [`Trouble`]: refusals, throttling, lost answers, resets, delays.
 
 mod book;
+mod fates;
 mod habits;
 mod operation;
 mod recorder;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+pub use fates::{Breaker, Shared, Stillborn, shared};
 pub use habits::{Aftereffect, NotYetVisible, habits};
 pub use operation::Operation;
 pub use recorder::Recorder;

@@ -143,15 +143,19 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         Some(Fault::Cut) | None => {}
     }
     let reply = forward(&shared.upstream, head, body).await;
-    let reply = reply.inspect_err(|error| note(Outcome::Unreachable { reason: error.to_string() }))?;
+    let mut reply = reply.inspect_err(|error| note(Outcome::Unreachable { reason: error.to_string() }))?;
     let status = reply.status().as_u16();
-    shared.book.executed(&call, status < 400, reply.body());
+    let retold = shared.book.executed(&call, status < 400, reply.body());
     if fault == Some(Fault::Cut) {
         note(Outcome::Cut);
         return Err("the answer is cut off".into());
     }
     let type_header = reply.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok());
     note(Outcome::Answered { status, code: error_code(status, type_header, reply.body()) });
+    if let Some(retold) = retold {
+        reply.headers_mut().remove(header::CONTENT_LENGTH);
+        *reply.body_mut() = Bytes::from(retold);
+    }
     Ok(reply.map(Full::new))
 }
 

@@ -50,6 +50,12 @@ pub trait Trouble: Send {
     fn answered(&mut self, call: &Call, accepted: bool, answer: &str) {
         let _ = (call, accepted, answer);
     }
+
+    /// What the caller is told of `call`, which was accepted, instead of `answer`; `None` for `answer` itself.
+    fn retell(&mut self, call: &Call, answer: &str) -> Option<String> {
+        let _ = (call, answer);
+        None
+    }
 }
 
 impl Trouble for Box<dyn Trouble> {
@@ -59,6 +65,10 @@ impl Trouble for Box<dyn Trouble> {
 
     fn answered(&mut self, call: &Call, accepted: bool, answer: &str) {
         (**self).answered(call, accepted, answer);
+    }
+
+    fn retell(&mut self, call: &Call, answer: &str) -> Option<String> {
+        (**self).retell(call, answer)
     }
 }
 
@@ -162,4 +172,57 @@ pub fn next(state: &mut u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::Request;
+
+    use super::*;
+    use crate::calls::{Operation, Outcome};
+
+    fn call(service: &str, action: &str) -> Call {
+        let scope = format!("AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/{service}/aws4_request, Signature=0");
+        let body = format!("Action={action}&Version=2016-11-15");
+        let (head, ()) = Request::post("/").header("authorization", scope).body(()).unwrap().into_parts();
+        let operation = Operation::of(&head, &body);
+        let target = "/".to_owned();
+        Call { sequence: 0, arrived: Duration::ZERO, operation, target, body, outcome: Outcome::Pending }
+    }
+
+    /// Which of `calls` meet the rule's fault.
+    fn met(mut rule: Rule, calls: &[Call]) -> Vec<usize> {
+        calls.iter().enumerate().filter(|(_, call)| rule.meet(call).is_some()).map(|(at, _)| at).collect()
+    }
+
+    #[test]
+    fn a_rule_is_for_the_calls_that_it_names_and_counts_only_those() {
+        let calls = [
+            call("ec2", "CreateVpc"),
+            call("rds", "CreateDBInstance"),
+            call("ec2", "DescribeVpcs"),
+            call("ec2", "CreateVpc"),
+            call("ec2", "CreateSubnet"),
+        ];
+        let rule = || Rule::new(Fault::Reset);
+        assert_eq!(met(rule(), &calls), [0, 1, 2, 3, 4]);
+        assert_eq!(met(rule().service("rds"), &calls), [1]);
+        assert_eq!(met(rule().operation("CreateVpc").nth(2), &calls), [3]);
+        assert_eq!(met(rule().mutating(true).first(3), &calls), [0, 1, 3]);
+        assert_eq!(met(rule().mutating(false), &calls), [2]);
+    }
+
+    #[test]
+    fn chance_is_the_seeds_alone_and_as_frequent_as_it_says() {
+        let calls = vec![call("ec2", "DescribeVpcs"); 2_000];
+        let chosen = |seed| met(Rule::new(Fault::Reset).chance(50, seed), &calls);
+        assert_eq!(chosen(1), chosen(1));
+        assert_ne!(chosen(1), chosen(2));
+        for seed in 1..=5 {
+            assert!((60..140).contains(&chosen(seed).len()), "{} of 2000", chosen(seed).len());
+        }
+        assert!(met(Rule::new(Fault::Reset).chance(0, 1), &calls).is_empty());
+    }
 }

@@ -96,18 +96,21 @@ impl Connector {
             Some(Fault::Delay(delay)) => pass_time(delay).await,
             Some(Fault::Cut) | None => {}
         }
-        let reply = self.inner.call(request).await.inspect_err(|error| {
+        let mut reply = self.inner.call(request).await.inspect_err(|error| {
             self.book.note(&call, Outcome::Unreachable { reason: error.to_string() });
         })?;
         let status = reply.status().as_u16();
         let answer = reply.body().bytes().unwrap_or_default().to_vec();
-        self.book.executed(&call, status < 400, &answer);
+        let retold = self.book.executed(&call, status < 400, &answer);
         if fault == Some(Fault::Cut) {
             self.book.note(&call, Outcome::Cut);
             return Err(ConnectorError::io("the answer is cut off".into()));
         }
         let type_header = reply.headers().get("x-amzn-errortype");
         self.book.note(&call, Outcome::Answered { status, code: error_code(status, type_header, &answer) });
+        if let Some(retold) = retold {
+            *reply.body_mut() = SdkBody::from(retold);
+        }
         Ok(reply)
     }
 

@@ -66,6 +66,11 @@ fn every_change_is_told_with_its_reason() {
     );
     let group = field("group", json!("sg-1"), json!({"$ref": "network/group"}));
     let forward = vec![
+        planned(
+            "compute/certificate",
+            "acm/certificate",
+            Action::Remake { why: "the certificate is FAILED: CAA_ERROR".into() },
+        ),
         planned("compute/target-group", "elb/target-group", Action::Replace { changes: vec![forced] }),
         planned("identity/role", "iam/role", Action::Update { changes: vec![policy] }),
         planned(
@@ -96,10 +101,11 @@ fn every_change_is_told_with_its_reason() {
        + repository   ecr/repository  an earlier run began it; this one finishes it
 
     compute
+     -/+ certificate   acm/certificate  an earlier run began it, and it failed: the certificate is FAILED: CAA_ERROR
      -/+ target-group  elb/target-group
              port: 80 → 8080  forces replacement
 
-    Plan: 1 to create, 1 to adopt, 1 to complete, 2 to update, 1 to replace, 40 unchanged.
+    Plan: 1 to create, 1 to adopt, 1 to complete, 2 to update, 2 to replace, 40 unchanged.
     "#);
 }
 

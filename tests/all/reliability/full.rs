@@ -1,0 +1,111 @@
+//! A disk that is full from one instant of a run on: neither its journal nor its state can be written any more.
+//!
+//! The journal is a file in memory that is sealed at that instant
+//! ([memfd_create](https://man7.org/linux/man-pages/man2/memfd_create.2.html)), and the state's directory is not where it was.
+
+use std::fs;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rcm::Goal;
+use rcm::engine::run::{OnFailure, Outcome};
+use rcm_testkit::calls::Moment;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+use super::canon::{difference, inventory};
+use super::world::{ACME, Disk, Order, change, each, journal_path, made, run, told};
+
+/// The directory of a state whose disk can fill up.
+struct Small {
+    journal: OwnedFd,
+    link: PathBuf,
+    directory: PathBuf,
+    aside: PathBuf,
+}
+
+impl Small {
+    /// Puts `journal`, which is an unfinished one, in the place of that in `dir`.
+    fn new(dir: &Path, journal: &[u8]) -> Self {
+        let memory = memfd_create("journal", MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC).unwrap();
+        let link = journal_path(dir);
+        std::os::unix::fs::symlink(format!("/proc/self/fd/{}", memory.as_raw_fd()), &link).unwrap();
+        fs::OpenOptions::new().append(true).open(&link).unwrap().write_all(journal).unwrap();
+        let directory = link.parent().unwrap().to_owned();
+        Self { journal: memory, link, aside: directory.with_extension("aside"), directory }
+    }
+
+    fn fill(&self) {
+        fcntl_add_seals(&self.journal, SealFlags::GROW).unwrap();
+        fs::rename(&self.directory, &self.aside).unwrap();
+        fs::File::create(&self.directory).unwrap();
+    }
+
+    /// There is room again, and what was written is there.
+    fn empty(&self) {
+        if self.aside.exists() {
+            fs::remove_file(&self.directory).unwrap();
+            fs::rename(&self.aside, &self.directory).unwrap();
+        }
+        let written = fs::read(&self.link).unwrap();
+        fs::remove_file(&self.link).unwrap();
+        fs::File::create(&self.link).unwrap().write_all(&written).unwrap();
+    }
+}
+
+/// Fills the disk when the `nth` call that changes something arrives, and runs again when there is room.
+fn full_at(nth: usize, start: &Disk, order: &Order<'_>, end: &[String], dir: &Path) -> Result<(), String> {
+    start.without_journal().write(dir);
+    let small = Arc::new(Small::new(dir, start.journal()));
+    let (seen, disk) = (AtomicUsize::new(0), Arc::clone(&small));
+    let ran = run(dir, order, |wire, settings| {
+        settings.on_failure = Some(OnFailure::Keep);
+        wire.witness(move |call, moment| {
+            let counts = moment == Moment::Arrived && call.operation.mutating;
+            if counts && seen.fetch_add(1, Ordering::SeqCst) + 1 == nth {
+                disk.fill();
+            }
+        });
+    });
+    if let Ok(report) = &ran.result {
+        return Err(format!("it was not noticed: {:?}", report.outcome));
+    }
+    small.empty();
+    match run(dir, order, |_, _| {}).result {
+        Ok(report) if matches!(report.outcome, Outcome::Done) => {}
+        other => return Err(format!("the next run: {}", told(&other))),
+    }
+    let difference = difference(end, &inventory(&Disk::read(dir)));
+    if difference.is_empty() { Ok(()) } else { Err(difference) }
+}
+
+fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
+    let dir = tempfile::tempdir().unwrap();
+    start.write(dir.path());
+    let calls = run(dir.path(), order, |_, _| {}).calls.mutating().len();
+    let end = inventory(&Disk::read(dir.path()));
+    let points: Vec<usize> = (1..=calls).collect();
+    each(what, &points, |nth, dir| {
+        full_at(*nth, start, order, &end, dir).map_err(|why| format!("full at mutation {nth}:\n{why}"))
+    });
+    println!("{what}: the disk was full from each of {calls} mutations on, nothing lost, nothing double");
+}
+
+#[test]
+fn a_disk_that_fills_up_anywhere_loses_nothing() {
+    let nothing = made_nothing();
+    everywhere("provision", &nothing.just_begun(), &Order { file: ACME, goal: Goal::provision(), polls: 1 });
+    let (before, after) = change();
+    everywhere("change", &made(&before).just_begun(), &Order { file: &after, goal: Goal::provision(), polls: 1 });
+}
+
+/// A state with nothing in it: a provision that was declined.
+fn made_nothing() -> Disk {
+    let dir = tempfile::tempdir().unwrap();
+    let order = Order { file: ACME, goal: Goal::provision(), polls: 1 };
+    let declined = super::world::with(dir.path(), &order, |_, _| {}, async |rcm| rcm.run(&order.goal, |_| false).await);
+    assert!(declined.0.is_err());
+    Disk::read(dir.path())
+}
