@@ -141,8 +141,34 @@ fn the_final_snapshot_is_named_by_what_was_asked_for() {
     assert_eq!(result["retained"].as_array().unwrap().len(), 7);
     assert_eq!(result["notes"], serde_json::json!([]), "what is gone needs no image");
 
+    let (certificate, text) = certificate(result);
+    let all = |list: &str| certificate[list].as_array().unwrap().clone();
+    assert_eq!((all("destroyed").len(), all("retained").len()), (45, 8), "{text}");
+    assert_eq!((&certificate["partner"], &certificate["account"]), (&"acme".into(), &"123456789012".into()));
+    let of = |list: &str, address: &str| all(list).into_iter().find(|entry| entry["address"] == address).unwrap();
+    assert!(of("destroyed", "secrets/jwt-secret")["recoverable_until"].is_string(), "{text}");
+    assert!(of("destroyed", "network/vpc")["recoverable_until"].is_null(), "{text}");
+    assert!(of("retained", "storage/log-group/application")["content_until"].is_string(), "{text}");
+    assert!(of("retained", "security/key")["content_until"].is_null(), "{text}");
+    assert_eq!(of("retained", "database/instance")["id"], made[0].as_str());
+    for entry in all("destroyed").iter().chain(&all("retained")) {
+        assert!(text.contains(entry["id"].as_str().unwrap()), "{entry} is not in the text: {text}");
+    }
+
     // A purge takes none, and says nothing of one that it has not taken.
     let _ = bench.run("provision --sandbox --yes").expect_code(0);
     let purged = bench.run("destroy --purge --sandbox --yes --output json").expect_code(0);
-    assert!(!lines(&purged.stdout).iter().any(|line| line["event"] == "left"), "{}", purged.transcript());
+    let told = lines(&purged.stdout);
+    assert!(!told.iter().any(|line| line["event"] == "left"), "{}", purged.transcript());
+    assert!(told.iter().any(|line| line["event"] == "discarded" && line["id"] == made[0].as_str()));
+    let (certificate, text) = self::certificate(told.last().unwrap());
+    assert_eq!(certificate["retained"], serde_json::json!([]), "{text}");
+    assert!(text.contains(&made[0]) && text.contains("Destroyed (53)"), "52 resources and a snapshot: {text}");
+}
+
+/// What a destroy has certified, for programs and for people.
+fn certificate(result: &Value) -> (Value, String) {
+    let path = std::path::Path::new(result["certificate"].as_str().unwrap());
+    let text = std::fs::read_to_string(path.with_extension("txt")).unwrap();
+    (serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap(), text)
 }

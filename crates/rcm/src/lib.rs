@@ -22,6 +22,8 @@ mod ops;
 
 pub use config::PartnerConfig;
 pub use error::Error;
-pub use ops::{Cloud, Environment, Goal, Output, Outputs, Report, RolledBack, Settings};
+pub use ops::{
+    Certificate, Cloud, Destroyed, Environment, Goal, Output, Outputs, Report, Retained, RolledBack, Settings,
+};
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

@@ -40,7 +40,9 @@ pub(super) fn inventory(disk: &Disk) -> Vec<String> {
     for (address, record) in members(&state["resources"]) {
         lines.push(format!("state {address}: {}", canon(&record, &names)));
     }
-    for (list, entries) in [("superseded", &state["superseded"]), ("remnant", &state["remnants"])] {
+    for (list, entries) in
+        [("superseded", &state["superseded"]), ("remnant", &state["remnants"]), ("departed", &state["departed"])]
+    {
         for entry in entries.as_array().into_iter().flatten() {
             lines.push(format!("{list}: {}", canon(entry, &names)));
         }
@@ -54,6 +56,7 @@ pub(super) fn inventory(disk: &Disk) -> Vec<String> {
 /// keys in their waiting period, deregistered revisions, gateways that are only shown for an hour, the service-linked role.
 pub(super) fn standing(disk: &Disk) -> Vec<String> {
     let gone = [
+        "departed: ",
         " deletion=time ",
         "state=deleted ",
         "ec2 tags nat-#",

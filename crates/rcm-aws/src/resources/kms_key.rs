@@ -154,6 +154,10 @@ impl Resource for Key {
         request.send().await.map(drop).map_err(fault("kms", "TagResource"))
     }
 
+    fn recoverable_days(_: bool) -> u32 {
+        RESCUE_DAYS.unsigned_abs()
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[

@@ -134,6 +134,10 @@ impl Resource for LogGroup {
         id.as_str() == identity::physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
+    fn expires_after_days(spec: &Spec) -> Option<u32> {
+        u32::try_from(spec.retention_days).ok()
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],

@@ -189,6 +189,12 @@ impl Resource for Bucket {
         id.as_str() == identity::physical_name(cx.identity, &spec.name, NAME_LIMIT)
     }
 
+    fn expires_after_days(spec: &Spec) -> Option<u32> {
+        // What expires becomes a version that is not current any more, and that one expires too.
+        let days = spec.lifecycle.expire_after_days?.checked_add(spec.lifecycle.expire_noncurrent_after_days?)?;
+        u32::try_from(days).ok()
+    }
+
     fn actions() -> Actions {
         Actions {
             write: &[

@@ -34,7 +34,7 @@ type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 /// The longest name.
 const NAME_LIMIT: usize = 512;
 /// How long a deleted secret can still be restored: the longest that Secrets Manager allows.
-const RECOVERY_DAYS: i64 = 30;
+const RECOVERY_DAYS: u32 = 30;
 /// The stage of the version that readers get.
 const CURRENT: &str = "AWSCURRENT";
 
@@ -154,7 +154,7 @@ impl Resource for Secret {
         let request = cx.cloud.secrets.delete_secret().secret_id(id.as_str());
         let request = match cx.purges() {
             true => request.force_delete_without_recovery(true),
-            false => request.recovery_window_in_days(RECOVERY_DAYS),
+            false => request.recovery_window_in_days(RECOVERY_DAYS.into()),
         };
         request.send().await.map(drop).map_err(fault("secretsmanager", "DeleteSecret"))
     }
@@ -177,6 +177,10 @@ impl Resource for Secret {
 
     fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
         name_in(id) == name(cx, spec)
+    }
+
+    fn recoverable_days(purge: bool) -> u32 {
+        if purge { 0 } else { RECOVERY_DAYS }
     }
 
     fn actions() -> Actions {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -104,7 +105,8 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
     };
     let exit = report::exit(&report.outcome);
     let (name, took, awaited) = (session.name(), begun.elapsed(), awaited.all());
-    let run = report::Run { verb: job.verb, name: &name, took, next: &session.next, awaited: &awaited };
+    let certificate = if job.goal.destroy && exit == Exit::Done { certify(&session)? } else { None };
+    let run = report::Run { verb: job.verb, name: &name, took, next: &session.next, awaited: &awaited, certificate };
     tell(globals, &report, &run, exit)?;
     Ok(exit)
 }
@@ -114,6 +116,13 @@ fn tell(globals: &Globals, report: &Report, run: &report::Run<'_>, exit: Exit) -
         Format::Human => terminal::out(&report::report(report, run)),
         Format::Json => terminal::out(&json::result(report, exit, run)),
     }
+}
+
+/// Certifies that everything is gone, and says where.
+fn certify(session: &Session) -> Result<Option<[PathBuf; 2]>, CommandError> {
+    let environment = &session.environment;
+    let filed = environment.certificate().and_then(|found| found.map(|found| environment.file(&found)).transpose());
+    filed.map_err(|error| session.error(&error))
 }
 
 /// What somebody outside was asked to do, by resource.

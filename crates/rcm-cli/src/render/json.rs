@@ -62,6 +62,9 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
         "remnants": report.remnants,
         "notes": report.notes,
     });
+    if let Some([certificate, _]) = &run.certificate {
+        result["certificate"] = json!(certificate);
+    }
     if let (Value::Object(result), Value::Object(more)) = (&mut result, more) {
         result.extend(more);
     }

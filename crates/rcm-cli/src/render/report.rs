@@ -1,6 +1,6 @@
 //! How a run went, for people.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use rcm::{
     Report,
@@ -35,6 +35,8 @@ pub(crate) struct Run<'a> {
     pub(crate) next: &'a Next,
     /// What somebody outside was asked to do, by resource.
     pub(crate) awaited: &'a BTreeMap<Address, Value>,
+    /// Where it is certified that everything is gone: for programs, and for people.
+    pub(crate) certificate: Option<[PathBuf; 2]>,
 }
 
 /// How the process ends after `outcome`.
@@ -65,6 +67,10 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
     text.push_str(&drift::repairs(report));
     text.push_str(&retained(report, run));
     text.push_str(&remnants(report, run));
+    if let Some([json, text_file]) = &run.certificate {
+        let title = paint(BOLD, "Certificate of destruction");
+        text.push_str(&format!("\n{title}\n  {}\n  {}\n", text_file.display(), json.display()));
+    }
     if !report.notes.is_empty() {
         let notes: String = report.notes.iter().map(|note| format!("  {note}\n")).collect();
         text.push_str(&format!("\n{}\n{notes}", paint(BOLD, "Notes")));

@@ -59,6 +59,8 @@ pub trait DynResource: Send + Sync {
     fn holds_data(&self) -> bool;
     fn on_destroy(&self) -> OnDestroy;
     fn pace(&self) -> Pace;
+    fn recoverable_days(&self, purge: bool) -> u32;
+    fn expires_after_days(&self, spec: &Value) -> Result<Option<u32>, Fault>;
     fn actions(&self) -> Actions;
     /// Whether `spec` is one of this kind, before anything is sent.
     fn check(&self, spec: &Value) -> Result<(), Fault>;
@@ -130,6 +132,12 @@ impl<R: Resource> DynResource for Erased<R> {
     }
     fn pace(&self) -> Pace {
         R::PACE
+    }
+    fn recoverable_days(&self, purge: bool) -> u32 {
+        R::recoverable_days(purge)
+    }
+    fn expires_after_days(&self, spec: &Value) -> Result<Option<u32>, Fault> {
+        Ok(R::expires_after_days(&Self::spec(spec)?))
     }
     fn actions(&self) -> Actions {
         R::actions()

@@ -72,6 +72,19 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// What it leaves on purpose, it says by [`Cx::leaves`] before it sends the call.
     fn delete(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send;
 
+    /// For how many days the cloud would give a deleted one back; not at all if 0. `purge` as for [`Cx::purges`].
+    fn recoverable_days(purge: bool) -> u32 {
+        let _ = purge;
+        0
+    }
+
+    /// After how many days the cloud itself deletes what one of these holds, counted for each piece from when it came; never if
+    /// `None`.
+    fn expires_after_days(spec: &Self::Spec) -> Option<u32> {
+        let _ = spec;
+        None
+    }
+
     /// Deletes what a delete of this kind has left on purpose, for a purge. May run twice; a `NotFound` is success.
     fn discard(cloud: &Self::Cloud, remnant: &str) -> impl Future<Output = Result<(), Fault>> + Send {
         let _ = cloud;

@@ -79,7 +79,7 @@ async fn discard(engine: &Engine, remnants: &[Remnant]) -> Vec<(Address, Fault)>
             busy_within: Duration::ZERO,
         };
         sender.send(Verb::Delete, || resource.discard(&remnant.id)).await?;
-        engine.0.ledger.append(Entry::Discarded { remnant: remnant.clone() }).await?;
+        engine.0.ledger.append(Entry::Discarded { remnant: remnant.clone(), at: Timestamp::now() }).await?;
         let (what, id) = (remnant.what.clone(), remnant.id.clone());
         engine.0.events.step(&remnant.address, EventKind::Discarded { what, id });
         Ok::<_, Halt>(())

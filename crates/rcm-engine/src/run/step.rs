@@ -449,7 +449,12 @@ impl Worker<'_> {
             }
             self.wait_gone(&work, &id).await?;
         }
-        self.append(Entry::Gone { address: self.address.clone(), generation: self.generation }).await
+        let (address, generation) = (self.address.clone(), self.generation);
+        if self.undo {
+            return self.append(Entry::Gone { address, generation }).await;
+        }
+        let recoverable_days = self.resource.recoverable_days(work.purge);
+        self.append(Entry::Deleted { address, generation, at: Timestamp::now(), recoverable_days }).await
     }
 
     async fn wait_gone(&self, work: &Work, id: &Id) -> Result<(), Halt> {

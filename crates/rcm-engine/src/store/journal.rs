@@ -78,7 +78,19 @@ pub enum Entry {
         /// What it waits for.
         what: String,
     },
-    /// The resource does not exist: deleted, undone, or never made.
+    /// The resource was deleted for good.
+    Deleted {
+        /// The node.
+        address: Address,
+        /// Its generation.
+        generation: u32,
+        /// When it was gone.
+        at: Timestamp,
+        /// For how many days the cloud would still give it back.
+        #[serde(default)]
+        recoverable_days: u32,
+    },
+    /// The resource does not exist: undone, forgotten, or never made.
     Gone {
         /// The node.
         address: Address,
@@ -101,6 +113,8 @@ pub enum Entry {
     Discarded {
         /// What and whose.
         remnant: Remnant,
+        /// When.
+        at: Timestamp,
     },
     /// What is known of a resource is this from now on, without a change in the cloud: it was imported, or a drift was accepted.
     Known {

@@ -43,6 +43,26 @@ pub struct State {
     /// What deletes have left in the cloud on purpose, until a purge deletes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remnants: Vec<Remnant>,
+    /// What was deleted since anything was last made, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departed: Vec<Departed>,
+}
+
+/// Something that does not exist any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Departed {
+    /// The node.
+    pub address: Address,
+    /// Its kind.
+    pub kind: String,
+    /// What the cloud called it.
+    pub id: String,
+    /// When it was gone.
+    pub at: Timestamp,
+    /// For how many days after that the cloud would still give it back.
+    #[serde(default)]
+    pub recoverable_days: u32,
 }
 
 /// One resource that exists, may exist, or is on its way out.
@@ -105,6 +125,7 @@ impl State {
             superseded: Vec::new(),
             undo: Vec::new(),
             remnants: Vec::new(),
+            departed: Vec::new(),
         }
     }
 
@@ -178,6 +199,11 @@ impl State {
                     record.phase = Phase::Updating;
                 }
             }
+            Entry::Deleted { address, generation, at, recoverable_days } => {
+                self.note_departed(address, *generation, *at, *recoverable_days);
+                self.remove(address, *generation);
+                self.forget_undo(address, *generation);
+            }
             Entry::Gone { address, generation } => {
                 self.remove(address, *generation);
                 self.forget_undo(address, *generation);
@@ -194,7 +220,11 @@ impl State {
                     self.remnants.push(remnant.clone());
                 }
             }
-            Entry::Discarded { remnant } => self.remnants.retain(|known| !known.is(remnant)),
+            Entry::Discarded { remnant, at } => {
+                self.remnants.retain(|known| !known.is(remnant));
+                let Remnant { address, kind, id, .. } = remnant.clone();
+                self.departed.push(Departed { address, kind, id, at: *at, recoverable_days: 0 });
+            }
             Entry::Known { record } => self.know(record),
             Entry::Moved { from, to } => self.rename(from, to),
         }
@@ -203,6 +233,7 @@ impl State {
     fn begin(&mut self, intent: &Intent) {
         match intent {
             Intent::Create(record) | Intent::Adopt(record) => {
+                self.departed.clear();
                 let may_need = self.current(record.needs());
                 let record = Record { may_need, ..(**record).clone() };
                 let generation = record.generation;
@@ -235,6 +266,13 @@ impl State {
                 }
             }
         }
+    }
+
+    fn note_departed(&mut self, address: &Address, generation: u32, at: Timestamp, recoverable_days: u32) {
+        let Some(record) = self.record(address, generation) else { return };
+        let Some(id) = record.id.as_ref().map(ToString::to_string) else { return };
+        let departed = Departed { address: address.clone(), kind: record.kind.clone(), id, at, recoverable_days };
+        self.departed.push(departed);
     }
 
     /// Removes a record. If it had a predecessor that is still there, that one is current again.

@@ -1,5 +1,6 @@
 //! The operations on one environment of one partner.
 
+mod certificate;
 mod drift;
 mod import;
 mod outputs;
@@ -19,6 +20,7 @@ use rcm_engine::{
     store::{Fence, Holder, Lock, Store},
 };
 
+pub use certificate::{Certificate, Destroyed, Retained};
 pub use outputs::{Output, Outputs};
 pub use rollback::RolledBack;
 pub use run::{Goal, Report};

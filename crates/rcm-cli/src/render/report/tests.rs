@@ -46,7 +46,14 @@ fn shown(verb: &'static str, report: &Report) -> String {
     let next = Next::of(&cli.globals);
     let record = json!({"domain": "a.com", "name": "_1.rcm.acme.com.", "type": "CNAME", "value": "_2.aws."});
     let awaited = BTreeMap::from([(address("edge/certificate"), json!([record]))]);
-    let run = Run { verb, name: "acme/prod", took: Duration::from_secs(754), next: &next, awaited: &awaited };
+    let run = Run {
+        verb,
+        name: "acme/prod",
+        took: Duration::from_secs(754),
+        next: &next,
+        awaited: &awaited,
+        certificate: None,
+    };
     strip_str(&super::report(report, &run)).to_string()
 }
 
