@@ -19,9 +19,10 @@ pub mod blueprint;
 pub mod config;
 mod error;
 mod ops;
+pub mod resolver;
 
 pub use config::PartnerConfig;
 pub use error::Error;
-pub use ops::{Cloud, Environment, Goal, Output, Outputs, Report, RolledBack, Settings};
+pub use ops::{Cloud, Dns, Environment, Goal, Output, Outputs, Purpose, Report, RolledBack, Seen, Settings, Wanted};
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

@@ -1,6 +1,8 @@
 //! The operations on one environment of one partner.
 
+mod dns;
 mod drift;
+mod hosted_zone;
 mod import;
 mod outputs;
 mod rebuild;
@@ -19,6 +21,7 @@ use rcm_engine::{
     store::{Holder, Store},
 };
 
+pub use dns::{Dns, Purpose, Seen, Wanted};
 pub use outputs::{Output, Outputs};
 pub use rollback::RolledBack;
 pub use run::{Goal, Report};
@@ -96,7 +99,8 @@ pub struct Environment {
 
 impl Environment {
     /// Makes the clients. Sends nothing.
-    pub async fn open(config: PartnerConfig, settings: Settings) -> Result<Self, Error> {
+    pub async fn open(config: PartnerConfig, mut settings: Settings) -> Result<Self, Error> {
+        settings.events = hosted_zone::asking_nobody(&config, settings.events);
         let connect = Connect {
             region: config.aws_region.as_str().to_owned(),
             profile: config.aws_profile.clone(),
