@@ -16,7 +16,8 @@ use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig};
 
 /// Operations that make something new each time they are executed begin with one of these. Route 53 makes records by
 /// ChangeResourceRecordSets: sent twice, the second is refused, and what the first has made looks like somebody else's.
-const MAKERS: &[&str] = &["Allocate", "ChangeResourceRecordSets", "Copy", "Create", "Register", "Request", "Restore", "Run"];
+const MAKERS: &[&str] =
+    &["Allocate", "ChangeResourceRecordSets", "Copy", "Create", "Register", "Request", "Restore", "Run"];
 
 /// Turns the SDK's retries off for [`MAKERS`].
 #[derive(Debug)]

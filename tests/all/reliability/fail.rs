@@ -8,7 +8,7 @@ use rcm::{Error, Goal};
 use rcm_testkit::calls::{Calls, Fault, Rule};
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run};
+use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, zoned};
 
 /// A run, what it begins with and what it leaves when nothing is in its way.
 struct Scene<'a> {
@@ -140,7 +140,9 @@ fn shrugs_off(what: &str, scene: &Scene<'_>) {
 
 /// Operations that make something new each time they are executed.
 fn makes(name: &str) -> bool {
-    ["Create", "Allocate", "Register", "Run", "Request"].iter().any(|verb| name.starts_with(verb))
+    ["Create", "Allocate", "Register", "Run", "Request", "ChangeResourceRecordSets"]
+        .iter()
+        .any(|verb| name.starts_with(verb))
 }
 
 /// Between a create whose outcome was unknown and the same create again, AWS was asked.
@@ -160,11 +162,13 @@ fn looked_up(calls: &Calls, (nth, fault): &(usize, Fault)) -> Result<(), String>
 }
 
 fn provision() -> Scene<'static> {
-    Scene::new(Disk::default(), Order { file: ACME, goal: Goal::provision(), polls: 1 })
+    let (ground, file) = zoned();
+    Scene::new(ground.clone(), Order { file, goal: Goal::provision(), polls: 1 })
 }
 
 fn destroy() -> Scene<'static> {
-    Scene::new(made(ACME), Order { file: ACME, goal: Goal::destroy(), polls: 1 })
+    let (_, file) = zoned();
+    Scene::new(made(file), Order { file, goal: Goal::destroy(), polls: 1 })
 }
 
 #[test]

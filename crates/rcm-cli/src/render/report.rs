@@ -100,7 +100,11 @@ fn parked(steps: &[(Address, String)], run: &Run<'_>) -> String {
         let records = records.map(|records| format!("  Add to DNS:\n{records}")).unwrap_or_default();
         text.push_str(&format!("  {address} waits for {what}\n{records}"));
     }
-    text + &format!("  = next: see to it, then go on: {}\n", run.next.command(run.verb))
+    let (again, look, wait) = (run.next.command(run.verb), run.next.command("dns"), run.next.command("dns --wait"));
+    text + &format!(
+        "  = next: see to it, then go on: {again}\n          whether the world sees the records: {look}\n          to wait for \
+         them and go on then: {wait}\n"
+    )
 }
 
 fn cancelled(run: &Run<'_>) -> String {

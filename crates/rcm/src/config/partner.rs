@@ -12,7 +12,9 @@ use super::names;
 use super::nearest::nearest;
 use super::read::{Document, read};
 use super::validate::{Environment, between, named_at_top};
-use super::values::{AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier};
+use super::values::{
+    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier,
+};
 
 /// One environment of a partner, every setting decided: what the file leaves out is the tier's preset.
 ///

@@ -102,8 +102,10 @@ impl Environment {
         self.check_state(&state.deployment)?;
         self.check_account().await?;
         let hosted_zone_id = self.config.hosted_zone_id.as_ref().map(|zone| zone.as_str().to_owned());
-        let (certificate, balancer): (Option<acm_certificate::Outputs>, Option<elb_load_balancer::Outputs>) =
-            tokio::try_join!(self.outputs_of(&state, "edge/certificate"), self.outputs_of(&state, "edge/load-balancer"))?;
+        let (certificate, balancer): (Option<acm_certificate::Outputs>, Option<elb_load_balancer::Outputs>) = tokio::try_join!(
+            self.outputs_of(&state, "edge/certificate"),
+            self.outputs_of(&state, "edge/load-balancer")
+        )?;
         let proofs = certificate.iter().flat_map(|certificate| &certificate.validation_records).map(|record| Wanted {
             purpose: Purpose::Validation,
             name: record.name.clone(),

@@ -52,7 +52,9 @@ impl Environment {
             Some(zone) if zone.private => {
                 refused(format!("is the private zone {}: neither the world nor Certificate Manager sees it", zone.name))
             }
-            Some(zone) if !zone.holds(domain) => refused(format!("is the zone {}, and {domain} is not in it", zone.name)),
+            Some(zone) if !zone.holds(domain) => {
+                refused(format!("is the zone {}, and {domain} is not in it", zone.name))
+            }
             Some(_) => Ok(()),
         }
     }
