@@ -20,7 +20,7 @@ use std::{
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecord, ResourceRecordSet, RrType,
 };
-use rcm_engine::model::{Actions, Fault, FaultKind, Id, Observed, Readiness, Ref, Resource};
+use rcm_engine::model::{Actions, Fault, FaultKind, Id, Known, Observed, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -38,8 +38,8 @@ type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 const PROOF_TTL: i64 = 300;
 /// Where Certificate Manager's own records lead to.
 const PROOFS: &str = ".acm-validations.aws";
-/// One page of a list, and more records than a name that rcm may use has.
-const MOST_OF_A_NAME: i32 = 300;
+/// The longest page that Route 53 gives.
+const PAGE: i32 = 300;
 
 /// What a record should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +148,29 @@ impl Resource for DnsRecord {
         Ok(live(cx.cloud, &place).await?.map(|live| observe(&place, &live)))
     }
 
+    async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
+        let places: Vec<Place<'_>> = known.iter().map(|known| place(known.id)).collect::<Result<_, _>>()?;
+        let mut pages: BTreeMap<&str, Page> = BTreeMap::new();
+        for at in &places {
+            // Our records of a zone are neighbours in its list: the page from the first of them on has the others too.
+            if !pages.contains_key(at.zone) {
+                let of_zone = places.iter().filter(|other| other.zone == at.zone);
+                let first = of_zone.map(|place| place.name).min_by_key(|name| order(name)).unwrap_or(at.name);
+                pages.insert(at.zone, page(known[0].cx.cloud, at.zone, first).await?);
+            }
+        }
+        let mut seen = Vec::new();
+        for at in &places {
+            let live = match pages.get(at.zone).map(|page| page.find(at)) {
+                Some(Look::Found(record)) => Some(record.clone()),
+                Some(Look::Absent) => None,
+                Some(Look::Beyond) | None => live(known[0].cx.cloud, at).await?,
+            };
+            seen.push(live.map(|live| observe(at, &live)));
+        }
+        Ok(seen)
+    }
+
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
         let Some(wanted) = wanted(cx, spec).await? else { return Ok(None) };
         let id = id_of(&spec.zone, &wanted);
@@ -230,7 +253,7 @@ async fn wanted(cx: &Cx<'_>, spec: &Spec) -> Result<Option<ResourceRecordSet>, F
             let proof = acm_certificate::proof(cx.cloud, &cx.id(certificate)?, &spec.domain).await?;
             let Some(proof) = proof else { return Ok(None) };
             let value = ResourceRecord::builder().value(proof.value).build().map_err(unsendable())?;
-            record.name(proof.name).r#type(proof.kind.as_str().into()).ttl(PROOF_TTL).resource_records(value)
+            record.name(format!("{}.", plain(&proof.name))).r#type(proof.kind.as_str().into()).ttl(PROOF_TTL).resource_records(value)
         }
         Content::Alias(Alias { dns_name, zone }) => {
             let text = |value: &Value| {
@@ -264,19 +287,56 @@ async fn change(aws: &Aws, id: &Id, action: ChangeAction, record: ResourceRecord
     Ok(())
 }
 
-/// The record at its place; `None` also where there is no such zone any more.
-async fn live(aws: &Aws, place: &Place<'_>) -> Result<Option<ResourceRecordSet>, Fault> {
-    Ok(named(aws, place).await?.into_iter().find(|record| *record.r#type() == place.kind))
+/// A page of a zone's list.
+struct Page {
+    records: Vec<ResourceRecordSet>,
+    /// Where the next page begins.
+    next: Option<String>,
 }
 
-/// The records that have the name of the one at `place`, of whatever type.
-async fn named(aws: &Aws, place: &Place<'_>) -> Result<Vec<ResourceRecordSet>, Fault> {
-    let request = aws.route53.list_resource_record_sets().hosted_zone_id(place.zone).start_record_name(place.name);
-    let request = request.max_items(MOST_OF_A_NAME);
-    let answer = absent(request.send().await.map_err(fault("route53", "ListResourceRecordSets")))?;
-    let mut records = answer.map(|answer| answer.resource_record_sets).unwrap_or_default();
-    records.retain(|record| plain(record.name()) == plain(place.name));
-    Ok(records)
+/// What a page tells of a record.
+enum Look<'p> {
+    Found(&'p ResourceRecordSet),
+    Absent,
+    /// It would be on a later page.
+    Beyond,
+}
+
+impl Page {
+    fn find(&self, place: &Place<'_>) -> Look<'_> {
+        match self.named(place.name).find(|record| *record.r#type() == place.kind) {
+            Some(record) => Look::Found(record),
+            None if self.next.as_ref().is_some_and(|next| order(next) <= order(place.name)) => Look::Beyond,
+            None => Look::Absent,
+        }
+    }
+
+    /// The records of that name.
+    fn named(&self, name: &str) -> impl Iterator<Item = &ResourceRecordSet> {
+        let name = plain(name);
+        self.records.iter().filter(move |record| plain(record.name()) == name)
+    }
+}
+
+/// Route 53 lists names by their labels from the right.
+fn order(name: &str) -> Vec<String> {
+    plain(name).rsplit('.').map(str::to_owned).collect()
+}
+
+/// The page that begins with `name`; an empty one where there is no such zone any more.
+async fn page(aws: &Aws, zone: &str, name: &str) -> Result<Page, Fault> {
+    let request = aws.route53.list_resource_record_sets().hosted_zone_id(zone).start_record_name(name);
+    let sent = request.max_items(PAGE).send().await.map_err(fault("route53", "ListResourceRecordSets"));
+    Ok(absent(sent)?.map_or(Page { records: Vec::new(), next: None }, |answer| Page {
+        records: answer.resource_record_sets,
+        next: answer.next_record_name.filter(|_| answer.is_truncated),
+    }))
+}
+
+/// The record at its place; `None` also where there is no such zone any more. No name has more records than a page.
+async fn live(aws: &Aws, place: &Place<'_>) -> Result<Option<ResourceRecordSet>, Fault> {
+    let page = page(aws, place.zone, place.name).await?;
+    Ok(page.named(place.name).find(|record| *record.r#type() == place.kind).cloned())
 }
 
 /// What a record says, in a form to compare and to show.
@@ -311,7 +371,9 @@ fn observe(place: &Place<'_>, live: &ResourceRecordSet) -> Observed<Outputs> {
 
 /// Something has the record's name already. The same record is taken up by the engine; of anything else a person decides.
 async fn in_the_way(cx: &Cx<'_>, id: &Id, wanted: &ResourceRecordSet, fault: Fault) -> Result<Fault, Fault> {
-    let there = named(cx.cloud, &place(id)?).await?;
+    let place = place(id)?;
+    let page = page(cx.cloud, place.zone, place.name).await?;
+    let there: Vec<&ResourceRecordSet> = page.named(place.name).collect();
     let same_type = there.iter().find(|record| record.r#type() == wanted.r#type());
     let advice = match same_type {
         Some(record) if said(record) == said(wanted) => return Ok(fault),
@@ -319,7 +381,7 @@ async fn in_the_way(cx: &Cx<'_>, id: &Id, wanted: &ResourceRecordSet, fault: Fau
         None => "delete it in Route 53 first, and provision again".to_owned(),
     };
     let shown = |record: &ResourceRecordSet| format!("{} {}", record.r#type(), said(record));
-    let found: Vec<String> = same_type.map_or_else(|| there.iter().map(shown).collect(), |record| vec![shown(record)]);
+    let found: Vec<String> = same_type.map_or_else(|| there.iter().map(|record| shown(record)).collect(), |record| vec![shown(record)]);
     let message = format!(
         "{} (rcm has not made it and leaves it alone: it says {}, and rcm's would say {}; {advice})",
         fault.message,
@@ -367,6 +429,20 @@ mod tests {
         assert_eq!((here.zone, here.name, here.domain()), ("Z1", "_1.rcm.acme.com.", "rcm.acme.com"));
         assert_eq!(place(&id_of("Z1", &alias("a"))).unwrap().domain(), "rcm.acme.com");
         assert!(place(&Id::from("rcm.acme.com")).is_err());
+    }
+
+    #[test]
+    fn what_a_page_does_not_show_is_absent_or_on_a_later_one() {
+        let page = |next: Option<&str>| Page { records: vec![alias("a")], next: next.map(str::to_owned) };
+        let look = |page: &Page, id: &str| match page.find(&place(&Id::from(id)).unwrap()) {
+            Look::Found(_) => "found",
+            Look::Absent => "absent",
+            Look::Beyond => "beyond",
+        };
+        let (whole, cut) = (page(None), page(Some("_1.rcm.acme.com.")));
+        assert_eq!(look(&whole, "Z1/rcm.acme.com./A"), "found");
+        assert_eq!(look(&whole, "Z1/rcm.acme.com./CNAME"), "absent");
+        assert_eq!((look(&cut, "Z1/_1.rcm.acme.com./CNAME"), look(&cut, "Z1/b.acme.com./A")), ("beyond", "absent"));
     }
 
     #[test]

@@ -197,7 +197,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         name: "hosted_zone_id",
         kind: Kind::Text {
             takes: "the id of a public Route 53 hosted zone in the partner's account",
-            pattern: "^Z[A-Z0-9]{1,31}$",
+            pattern: "^[A-Z0-9]{1,32}$",
             check: is::<HostedZoneId>,
         },
         default: Preset::Nothing,

@@ -293,9 +293,7 @@ fn tag_of(reference: &str) -> Option<&str> {
 /// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZone.html>
 fn hosted_zone_id(text: &str) -> Result<(), Refusal> {
     let is_id = |text: &str| {
-        (2..=32).contains(&text.len())
-            && text.starts_with('Z')
-            && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
     };
     if is_id(text) {
         return Ok(());

@@ -288,6 +288,9 @@ fn bad_values_say_what_is_allowed() {
     assert_snapshot!(refusal("brand_name", r#"" Acme""#), @r#"the brand name has spaces around it = write "Acme""#);
     assert_snapshot!(refusal("domain_name", r#""https://rcm.acme.com/""#), @r#"`https://rcm.acme.com/` is not a domain name = it is the name alone: "rcm.acme.com""#);
     assert_snapshot!(refusal("domain_name", r#""localhost""#), @r#"`localhost` is not a domain name = domain_name takes a domain name in lowercase, for example: domain_name = "rcm.acme.com""#);
+    assert_snapshot!(refusal("hosted_zone_id", r#""/hostedzone/Z0123456789ABCDEFGHIJ""#), @"");
+    assert_snapshot!(refusal("hosted_zone_id", r#""acme.com""#), @"");
+    assert_snapshot!(refusal("hosted_zone_id", r#""""#), @"");
     assert_snapshot!(refusal("support_email", r#""support at acme.com""#), @r#"`support at acme.com` is not an e-mail address = support_email takes an e-mail address, for example: support_email = "support@acme.com""#);
     assert_snapshot!(refusal("primary_color", r#""orange""#), @r##"`orange` is not a colour = primary_color takes a colour as #RRGGBB, for example: primary_color = "#FF5722""##);
     assert_snapshot!(refusal("aws_account_id", r#""1234-5678-9012""#), @r#"`1234-5678-9012` is not an AWS account number = write it without separators: "123456789012""#);
