@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType, Vpc};
 use rcm::aws::{Aws, Connect};
@@ -203,15 +204,16 @@ async fn a_record_that_says_something_else_is_left_alone_until_a_person_says_oth
     }
     assert_eq!(place.records().await, ["A rcm.acme.invalid."]);
 
-    // A CNAME cannot become an alias: it has to go first.
-    let settings = |settings: &mut Settings| settings.on_failure = Some(OnFailure::Keep);
+    // The rest stays, so that there is a load balancer to compare the record with.
     let config = PartnerConfig::parse("acme.toml", &place.file(), None).unwrap();
-    let mut keep =
-        Settings { cloud: Cloud::InProcess(place.wire.http_client()), ..Settings::new(place.dir.path().join("state")) };
-    settings(&mut keep);
+    let cloud = Cloud::InProcess(place.wire.http_client());
+    let state_dir = place.dir.path().join("state");
+    let keep = Settings { cloud, on_failure: Some(OnFailure::Keep), ..Settings::new(state_dir) };
     let rcm = Environment::open(config, keep).await.unwrap();
     let report = rcm.run(&Goal::provision(), |_| true).await.unwrap();
     assert!(matches!(report.outcome, Outcome::Failed { aftermath: Aftermath::Kept, .. }), "{:?}", report.outcome);
+    let other = rcm.import(&ALIAS.parse().unwrap(), &Id::new(id.replace("/A", "/AAAA"))).await;
+    assert!(matches!(other, Err(Error::Unlike { .. })), "{other:?}");
     let differs = rcm.import(&ALIAS.parse().unwrap(), &Id::new(id.as_str())).await.unwrap();
     assert_eq!(differs.iter().map(|change| change.field.as_str()).collect::<Vec<_>>(), ["content"]);
     place.done(&place.file(), &Goal::provision()).await;
@@ -378,6 +380,12 @@ async fn the_command_shows_what_is_wanted_and_seen_and_waits_for_it() {
         nobody.transcript()
     );
     let _ = bench.run("dns --sandbox --wait --timeout 1s --yes").expect_code(5);
+    let waiting = bench.start("dns --sandbox --wait --yes");
+    waiting.wait_until_it_says("to wait and go on then");
+    waiting.signal("INT");
+    let stopped = waiting.finish(Duration::from_secs(60));
+    assert_eq!(stopped.code, Some(130), "{}", stopped.transcript());
+    assert!(stopped.stderr.contains("to go on: rcm dns --wait --partner acme"), "{}", stopped.transcript());
     {
         let cloud = bench.rcm.state_dir().join("sandbox/cloud/123456789012-us-east-1");
         let sandbox = Sandbox::open(&cloud, ACCOUNT, REGION).await.unwrap();

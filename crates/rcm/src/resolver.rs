@@ -81,7 +81,7 @@ impl Resolver {
         for server in self.0.iter().flat_map(|server| [*server; TRIES]) {
             match timeout(PATIENCE, query.ask(server)).await {
                 Ok(Ok(Some(answer))) => return Ok(answer),
-                Ok(Ok(None)) => last = silent(server, "answers, but not with DNS"),
+                Ok(Ok(None)) => last = silent(server, "gives no answer"),
                 Ok(Err(error)) => last = silent(server, &format!("cannot be asked: {error}")),
                 Err(_) => last = silent(server, "does not answer"),
             }

@@ -189,13 +189,11 @@ impl Resource for DnsRecord {
     }
 
     fn fits(_: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
-        let kind = match spec.content {
-            Content::Proof(_) => "CNAME",
-            Content::Alias(_) => "A",
-        };
-        place(id).is_ok_and(|place| {
-            place.zone == spec.zone && place.kind.as_str() == kind && place.domain() == spec.domain
-        })
+        let (id, Spec { zone, domain, .. }) = (id.as_str(), spec);
+        match spec.content {
+            Content::Proof(_) => id.starts_with(&format!("{zone}/_")) && id.ends_with(&format!(".{domain}./CNAME")),
+            Content::Alias(_) => id == format!("{zone}/{domain}./A"),
+        }
     }
 
     fn actions() -> Actions {

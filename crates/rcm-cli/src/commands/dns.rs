@@ -19,7 +19,7 @@ use crate::{
 pub(super) async fn run(globals: &Globals, args: &DnsArgs) -> Result<Exit, CommandError> {
     if !args.wait {
         signals::listen(Cancel::new(), Stake::new(false), |_| {})?;
-        let session = open(globals, Cancel::new()).await?;
+        let session = open(globals).await?;
         let found = session.environment.dns(resolver(globals, args).as_ref()).await;
         let found = found.map_err(|error| session.error(&error))?;
         show(globals, &session, &found)?;
@@ -43,9 +43,7 @@ pub(super) async fn run(globals: &Globals, args: &DnsArgs) -> Result<Exit, Comma
 
 /// How the command ends; `None` when there is nothing to wait for any more. The session ends here: the run opens its own.
 async fn wait(globals: &Globals, args: &DnsArgs) -> Result<Option<Exit>, CommandError> {
-    let cancel = Cancel::new();
-    signals::listen(cancel.clone(), Stake::new(true), |line| terminal::tell(&format!("{line}\n")))?;
-    let session = open(globals, cancel.clone()).await?;
+    let session = open(globals).await?;
     let resolver = resolver(globals, args);
     let mut told = Ok(());
     let tell = |found: &Dns| {
@@ -53,18 +51,20 @@ async fn wait(globals: &Globals, args: &DnsArgs) -> Result<Option<Exit>, Command
             told = show(globals, &session, found);
         }
     };
-    let last = session.environment.wait_for_dns(resolver.as_ref(), args.timeout, tell).await;
+    let last = tokio::select! {
+        last = session.environment.wait_for_dns(resolver.as_ref(), args.timeout, tell) => last,
+        () = signals::first() => {
+            let again = session.next.command("dns --wait");
+            return Err(CommandError::new(Exit::Stopped, "stopped; nothing was changed").hint(format!("to go on: {again}")));
+        }
+    };
     let last = last.map_err(|error| session.error(&error))?;
     told?;
-    Ok(match last.is_pending() {
-        true if cancel.is_cancelled() => Some(Exit::Stopped),
-        true => Some(Exit::Parked),
-        false => None,
-    })
+    Ok(last.is_pending().then_some(Exit::Parked))
 }
 
-async fn open(globals: &Globals, cancel: Cancel) -> Result<Session, CommandError> {
-    let needs = Needs { verb: "dns", cloud: true, events: Events::none(), cancel };
+async fn open(globals: &Globals) -> Result<Session, CommandError> {
+    let needs = Needs { verb: "dns", cloud: true, events: Events::none(), cancel: Cancel::new() };
     Session::open(globals, needs, |_| {}).await
 }
 

@@ -49,20 +49,20 @@ fn advice(dns: &Dns, next: &Next) -> Vec<String> {
         of.any(|wanted| wanted.seen.as_ref().is_some_and(seen))
     };
     let wrong = |purpose| is(purpose, |seen| matches!(seen, Seen::Missing | Seen::Other { .. }));
+    let right = |purpose| is(purpose, |seen| *seen == Seen::Right);
     let unknown = |purpose| is(purpose, |seen| matches!(seen, Seen::Unknown { .. }));
     let mut advice = Vec::new();
     if dns.certificate.is_none() {
         return vec![format!("make it: {}", next.command("provision"))];
     }
     if dns.is_pending() {
-        advice.push(match (&dns.hosted_zone_id, wrong(Purpose::Validation)) {
-            (Some(zone), true) => format!(
-                "if the world sees no record of the zone {zone}, the name servers of {} are others than the zone's: have \
-                 whoever keeps the domain delegate it",
-                dns.domain
+        advice.push(match &dns.hosted_zone_id {
+            _ if right(Purpose::Validation) => "nothing: AWS sees the record within half an hour".to_owned(),
+            Some(zone) => format!(
+                "if provision has made the record in the zone {zone} and the world sees none, the domain is not delegated to \
+                 that zone's name servers: have whoever keeps the domain do it"
             ),
-            (None, true) => "add the validation record; AWS looks for it for 72 hours".to_owned(),
-            (_, false) => "nothing: AWS sees the record within half an hour of its being there".to_owned(),
+            None => "add the validation record; AWS looks for it for 72 hours".to_owned(),
         });
         advice.push(format!("to wait and go on then: {}", next.command("dns --wait")));
     } else if wrong(Purpose::Validation) {
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_zone_that_the_world_does_not_ask_is_not_delegated() {
         let seen = [Some(Seen::Missing), Some(Seen::Right)];
-        assert!(shown("PENDING_VALIDATION", Some("Z1"), seen).contains("delegate it"));
+        assert!(shown("PENDING_VALIDATION", Some("Z1"), seen).contains("not delegated to that zone's name servers"));
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl<'a> Environment<'a> {
     }
 
     fn hosted_zone_has_a_domain(&self) -> Option<Problem> {
-        self.given("hosted_zone_id")?;
+        self.text("hosted_zone_id")?;
         if self.given("domain_name").is_some() {
             return None;
         }

@@ -301,9 +301,7 @@ fn hosted_zone_id(text: &str) -> Result<(), Refusal> {
     let refusal = Refusal::new(format!("`{text}` is not the id of a hosted zone"));
     match text.rsplit('/').next().filter(|id| is_id(id)) {
         Some(id) => Err(refusal.help(format!("it is the id alone: \"{id}\""))),
-        None if text.contains('.') => {
-            Err(refusal.help("that is a name; `aws route53 list-hosted-zones` shows the id, which begins with Z"))
-        }
+        None if text.contains('.') => Err(refusal.help("that is a name; `aws route53 list-hosted-zones` shows the id")),
         None => Err(refusal),
     }
 }

@@ -120,6 +120,8 @@ fn a_run_that_waits_says_for_whom_and_how_to_go_on() {
         type   name              value
         CNAME  _1.rcm.acme.com.  _2.aws.
       = next: see to it, then go on: rcm provision --partner acme --sandbox
+              whether the world sees the records: rcm dns --partner acme --sandbox
+              to wait for them and go on then: rcm dns --wait --partner acme --sandbox
     ");
 }
 
