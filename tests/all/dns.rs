@@ -164,6 +164,21 @@ async fn another_domain_has_its_records_before_the_old_ones_go() {
     assert_eq!((actions, changes.len()), (vec![true; 4], 4));
 }
 
+/// The domain gets a zone of its own: at its top an alias can be, where a CNAME cannot.
+#[tokio::test(start_paused = true)]
+async fn another_zone_gets_the_records_and_the_old_one_loses_them() {
+    let place = Place::new().await;
+    place.done(&place.file(), &Goal::provision()).await;
+    let before = place.records().await;
+    let own = zone(&place.aws, "rcm.acme.invalid", false).await;
+    let file = place.file().replace(&place.zone, &own);
+    place.done(&file, &Goal::provision()).await;
+    assert_eq!(place.records().await, Vec::<String>::new());
+    let place = Place { zone: own, ..place };
+    assert_eq!(place.records().await, before);
+    assert!(place.done(&file, &Goal::provision()).await.plan.is_empty());
+}
+
 /// The same account and the same domain: the same record.
 #[tokio::test(start_paused = true)]
 async fn a_validation_record_that_is_shared_is_taken_up_and_left_to_the_other_certificate() {

@@ -206,6 +206,7 @@ fn a_destroy_that_fails_anywhere_is_gone_on_with() {
 fn a_rollback_that_gets_stuck_says_what_is_left_and_can_be_tried_again() {
     let scene = provision();
     let dir = tempfile::tempdir().unwrap();
+    scene.start.write(dir.path());
     let ran = run(dir.path(), &scene.order, |wire, settings| {
         settings.on_failure = Some(OnFailure::Rollback);
         wire.trouble(Rule::new(denied(0)).operation("CreateService"));

@@ -341,7 +341,10 @@ async fn live(aws: &Aws, place: &Place<'_>) -> Result<Option<ResourceRecordSet>,
 fn said(record: &ResourceRecordSet) -> Value {
     let mut said = match record.alias_target() {
         Some(target) => json!({"alias": {"dns_name": plain(target.dns_name()), "zone": target.hosted_zone_id()}}),
-        None => json!({"values": record.resource_records().iter().map(|record| plain(record.value())).collect::<Vec<_>>()}),
+        None => {
+            let values = record.resource_records().iter().map(|record| plain(record.value()));
+            json!({"values": values.collect::<Vec<_>>()})
+        }
     };
     if record.alias_target().is_some_and(|target| target.evaluate_target_health()) {
         said["alias"]["evaluate_target_health"] = true.into();
@@ -371,15 +374,20 @@ fn observe(place: &Place<'_>, live: &ResourceRecordSet) -> Observed<Outputs> {
 async fn in_the_way(cx: &Cx<'_>, id: &Id, wanted: &ResourceRecordSet, fault: Fault) -> Result<Fault, Fault> {
     let place = place(id)?;
     let page = page(cx.cloud, place.zone, place.name).await?;
-    let there: Vec<&ResourceRecordSet> = page.named(place.name).collect();
-    let same_type = there.iter().find(|record| record.r#type() == wanted.r#type());
+    let mut there: Vec<&ResourceRecordSet> = page.named(place.name).collect();
+    let same_type = there.iter().copied().find(|record| record.r#type() == wanted.r#type());
+    if same_type.is_some_and(|record| said(record) == said(wanted)) {
+        return Ok(fault);
+    }
     let advice = match same_type {
-        Some(record) if said(record) == said(wanted) => return Ok(fault),
-        Some(_) => format!("to let rcm change it: rcm import {} {id}", cx.identity.address),
+        Some(record) => {
+            there = vec![record];
+            format!("to let rcm change it: rcm import {} {id}", cx.identity.address)
+        }
         None => "delete it in Route 53 first, and provision again".to_owned(),
     };
     let shown = |record: &ResourceRecordSet| format!("{} {}", record.r#type(), said(record));
-    let found: Vec<String> = same_type.map_or_else(|| there.iter().map(|record| shown(record)).collect(), |record| vec![shown(record)]);
+    let found: Vec<String> = there.into_iter().map(shown).collect();
     let message = format!(
         "{} (rcm has not made it and leaves it alone: it says {}, and rcm's would say {}; {advice})",
         fault.message,
