@@ -53,6 +53,7 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
+    use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
     use aws_smithy_runtime_api::{
         client::{
             http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -94,6 +95,12 @@ mod tests {
         assert_eq!(calls(), 1, "CreateKey");
         aws.ec2.allocate_address().send().await.expect_err("503");
         assert_eq!(calls(), 1, "AllocateAddress");
+        let record = ResourceRecordSet::builder().name("a.").r#type(RrType::A).build().unwrap();
+        let change = Change::builder().action(ChangeAction::Create).resource_record_set(record).build().unwrap();
+        let batch = ChangeBatch::builder().changes(change).build().unwrap();
+        let request = aws.route53.change_resource_record_sets().hosted_zone_id("Z1").change_batch(batch);
+        request.send().await.expect_err("503");
+        assert_eq!(calls(), 1, "ChangeResourceRecordSets");
         aws.ec2.describe_vpcs().send().await.expect_err("503");
         assert!(calls() > 1, "DescribeVpcs");
     }
