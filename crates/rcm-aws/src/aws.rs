@@ -6,7 +6,12 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rcm_engine::{model::Fault, store::Fence};
 
-use crate::{classify::fault, fence::Fenced, once::OnceOnly};
+use crate::{
+    classify::{absent, fault},
+    fence::Fenced,
+    once::OnceOnly,
+    resources::route53_record::DnsChanges,
+};
 
 /// How to reach AWS. Everything that is `None` comes from the SDK's own chain: environment, profiles, roles, metadata.
 #[derive(Debug, Clone, Default)]
@@ -39,9 +44,11 @@ pub struct Aws {
     pub kms: aws_sdk_kms::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub rds: aws_sdk_rds::Client,
+    pub route53: aws_sdk_route53::Client,
     pub s3: aws_sdk_s3::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
     pub sts: aws_sdk_sts::Client,
+    pub(crate) dns_changes: DnsChanges,
 }
 
 /// Who AWS says we are.
@@ -84,9 +91,11 @@ impl Aws {
             kms: client!(aws_sdk_kms),
             logs: client!(aws_sdk_cloudwatchlogs),
             rds: client!(aws_sdk_rds),
+            route53: client!(aws_sdk_route53),
             s3: aws_sdk_s3::Client::from_conf(s3),
             secrets: client!(aws_sdk_secretsmanager),
             sts: client!(aws_sdk_sts),
+            dns_changes: DnsChanges::default(),
         }
     }
 
@@ -97,6 +106,35 @@ impl Aws {
             account: answer.account().unwrap_or_default().to_owned(),
             arn: answer.arn().unwrap_or_default().to_owned(),
         })
+    }
+}
+
+/// A hosted zone of Route 53.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostedZone {
+    /// The domain that it holds the records of, without the dot at its end.
+    pub name: String,
+    /// Whether only VPCs see it.
+    pub private: bool,
+}
+
+impl HostedZone {
+    /// Whether `domain` is the zone's own or below it.
+    pub fn holds(&self, domain: &str) -> bool {
+        domain == self.name || domain.strip_suffix(&self.name).is_some_and(|below| below.ends_with('.'))
+    }
+}
+
+impl Aws {
+    /// The account's hosted zone of that id
+    /// ([GetHostedZone](https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetHostedZone.html)).
+    pub async fn hosted_zone(&self, id: &str) -> Result<Option<HostedZone>, Fault> {
+        let sent = self.route53.get_hosted_zone().id(id).send().await.map_err(fault("route53", "GetHostedZone"));
+        let zone = absent(sent)?.and_then(|answer| answer.hosted_zone);
+        Ok(zone.map(|zone| HostedZone {
+            name: zone.name().trim_end_matches('.').to_lowercase(),
+            private: zone.config().is_some_and(|config| config.private_zone()),
+        }))
     }
 }
 
@@ -147,4 +185,16 @@ async fn assume(base: SdkConfig, role: &str, external_id: Option<&str>) -> SdkCo
     }
     let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider.build().await);
     base.into_builder().credentials_provider(credentials).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_holds_its_domain_and_what_is_below_and_nothing_that_only_ends_alike() {
+        let zone = HostedZone { name: "acme.com".into(), private: false };
+        assert!(zone.holds("acme.com") && zone.holds("rcm.acme.com") && zone.holds("a.rcm.acme.com"));
+        assert!(!zone.holds("notacme.com") && !zone.holds("com") && !zone.holds("acme.com.org"));
+    }
 }

@@ -115,6 +115,8 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "RepositoryNotFoundException",
             "LifecyclePolicyNotFoundException",
             "ObjectNotFoundException",
+            "NoSuchHostedZone",
+            "NoSuchChange",
         ],
     ),
     (
@@ -263,6 +265,15 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // Attached or associated since it was last looked at; the next look knows.
     ("ec2", "AttachInternetGateway", "Resource.AlreadyAssociated", "", Propagating),
     ("ec2", "AssociateRouteTable", "Resource.AlreadyAssociated", "", Propagating),
+    // All that is wrong with a change of DNS records has one code. Taken by a record of the same type, or of another type that a
+    // name cannot have besides.
+    ("route53", "", "InvalidChangeBatch", "but it already exists", Exists),
+    ("route53", "", "InvalidChangeBatch", "conflicting RRSet", Exists),
+    ("route53", "", "InvalidChangeBatch", "but it was not found", NotFound),
+    // Changed since it was read; the next look knows.
+    ("route53", "", "InvalidChangeBatch", "do not match the current values", InUse),
+    // A person has named the zone: it was not made a moment ago, and waiting brings no other.
+    ("route53", "ChangeResourceRecordSets", "NoSuchHostedZone", "", Invalid),
 ];
 
 /// Makes the function that turns an SDK error into a [`Fault`]: `….send().await.map_err(fault("ec2", "CreateVpc"))?`.
@@ -438,6 +449,22 @@ mod tests {
         let meaning = |operation, message| meaning("rds", operation, "InvalidDBInstanceState", message, 400);
         assert_eq!(meaning("ModifyDBInstance", "Database instance is not in available state."), InUse);
         assert_eq!(meaning("DeleteDBInstance", "Instance acme-rcm-prod-db is already being deleted."), NotFound);
+    }
+
+    #[test]
+    fn a_dns_record_that_is_in_the_way_exists_and_one_that_is_gone_is_not_found() {
+        let meaning = |message| meaning("route53", "ChangeResourceRecordSets", "InvalidChangeBatch", message, 400);
+        let about = "[Tried to create resource record set [name='rcm.acme.com.', type='A'] but it already exists]";
+        assert_eq!(meaning(about), Exists);
+        let about = "[RRSet of type A with DNS name rcm.acme.com. is not permitted because a conflicting RRSet of type CNAME \
+                     with the same DNS name already exists in zone acme.com.]";
+        assert_eq!(meaning(about), Exists);
+        let about = "[Tried to delete resource record set [name='rcm.acme.com.', type='A'] but it was not found]";
+        assert_eq!(meaning(about), NotFound);
+        let about = "[Tried to delete resource record set [name='rcm.acme.com.', type='A'] but the values provided do not match \
+                     the current values]";
+        assert_eq!(meaning(about), InUse);
+        assert_eq!(meaning("[RRSet with DNS name b.com. is not permitted in zone acme.com.]"), Invalid);
     }
 
     #[test]

@@ -14,8 +14,10 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig};
 
-/// Operations that make something new each time they are executed begin with one of these.
-const MAKERS: &[&str] = &["Allocate", "Copy", "Create", "Register", "Request", "Restore", "Run"];
+/// Operations that make something new each time they are executed begin with one of these. Route 53 makes records by
+/// ChangeResourceRecordSets: sent twice, the second is refused, and what the first has made looks like somebody else's.
+const MAKERS: &[&str] =
+    &["Allocate", "ChangeResourceRecordSets", "Copy", "Create", "Register", "Request", "Restore", "Run"];
 
 /// Turns the SDK's retries off for [`MAKERS`].
 #[derive(Debug)]
@@ -51,6 +53,7 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
+    use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
     use aws_smithy_runtime_api::{
         client::{
             http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -92,6 +95,12 @@ mod tests {
         assert_eq!(calls(), 1, "CreateKey");
         aws.ec2.allocate_address().send().await.expect_err("503");
         assert_eq!(calls(), 1, "AllocateAddress");
+        let record = ResourceRecordSet::builder().name("a.").r#type(RrType::A).build().unwrap();
+        let change = Change::builder().action(ChangeAction::Create).resource_record_set(record).build().unwrap();
+        let batch = ChangeBatch::builder().changes(change).build().unwrap();
+        let request = aws.route53.change_resource_record_sets().hosted_zone_id("Z1").change_batch(batch);
+        request.send().await.expect_err("503");
+        assert_eq!(calls(), 1, "ChangeResourceRecordSets");
         aws.ec2.describe_vpcs().send().await.expect_err("503");
         assert!(calls() > 1, "DescribeVpcs");
     }

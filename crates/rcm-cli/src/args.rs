@@ -1,6 +1,10 @@
 //! What can be typed after `rcm`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use rcm::engine::{model::Address, plan::Depth, run::OnFailure};
@@ -26,6 +30,8 @@ pub(crate) enum Verb {
     Destroy(Destroy),
     /// Show what was changed, deleted or added outside rcm, field by field
     Drift(DriftArgs),
+    /// Show the DNS records that the domain needs, and whether the world sees them
+    Dns(DnsArgs),
     /// Take up a resource that exists as one of the partner file's
     Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
@@ -144,6 +150,20 @@ pub(crate) struct DriftArgs {
     /// Take for right what the partner file allows; AWS is left alone
     #[arg(long)]
     pub(crate) accept: bool,
+}
+
+/// Options of `dns`.
+#[derive(Debug, Args)]
+pub(crate) struct DnsArgs {
+    /// Wait until the certificate is validated, then go on as `provision` does
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// With --wait: how long
+    #[arg(long, value_name = "TIME", default_value = "72h", value_parser = duration, requires = "wait")]
+    pub(crate) timeout: Duration,
+    /// The resolver to ask, as in 1.1.1.1 or 127.0.0.1:5353; can be given several times [default: this machine's]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = resolver)]
+    pub(crate) resolver: Vec<SocketAddr>,
 }
 
 /// Options of `import`.
@@ -296,6 +316,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| wrong())
 }
 
+/// Port 53 where none is named.
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let address = |text: &str| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    text.parse()
+        .or_else(|_| address(text))
+        .map_err(|_| "an address is written as in 1.1.1.1 or 127.0.0.1:5353".to_owned())
+}
+
 fn parallelism(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("at least 1".to_owned()),
@@ -334,6 +362,15 @@ mod tests {
         assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
         assert!(duration("5").is_err());
         assert!(duration("-5m").is_err());
+    }
+
+    #[test]
+    fn a_resolver_is_an_address_and_perhaps_a_port() {
+        assert_eq!(resolver("1.1.1.1"), Ok("1.1.1.1:53".parse().unwrap()));
+        assert_eq!(resolver("::1"), Ok("[::1]:53".parse().unwrap()));
+        assert_eq!(resolver("127.0.0.1:5353"), Ok("127.0.0.1:5353".parse().unwrap()));
+        assert!(resolver("dns.example.com").is_err());
+        assert!(Cli::try_parse_from(["rcm", "dns", "--timeout", "1h"]).is_err(), "it is how long to wait");
     }
 
     #[test]

@@ -126,6 +126,13 @@ impl CommandError {
                 "the partner file has come to mean another place; put it back, or keep states of different places in \
                  different directories (--state-dir)",
             ),
+            Error::HostedZone { .. } => Self::from_error(Exit::Config, error).hint(format!(
+                "name a public zone of the partner's account (`aws route53 list-hosted-zones`), or leave the setting out and \
+                 make the records where the domain is kept: {}",
+                next.command("dns")
+            )),
+            Error::NoDomain(_) => Self::from_error(Exit::Config, error)
+                .hint(format!("set domain_name, then: {}", next.command("provision"))),
             Error::Blocked(plan) => blocked(&plan.blocked, next),
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),

@@ -68,7 +68,6 @@ pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + '
 }
 
 /// Returns at the first Ctrl-C or SIGTERM.
-#[cfg(feature = "sandbox")]
 pub(crate) async fn first() {
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
         (Ok(mut interrupt), Ok(mut terminate)) => next(&mut interrupt, &mut terminate).await,

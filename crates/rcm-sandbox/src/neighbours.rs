@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::service::{ApiRequest, ApiResponse, Context};
+use crate::services::ROUTE53_API;
 
 /// A subnet as far as other services care.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +86,34 @@ pub(crate) async fn certificate_status(cx: &Context, arn: &str) -> Option<String
     let certificates = list.get("CertificateSummaryList")?.as_array()?;
     let certificate = certificates.iter().find(|certificate| certificate["CertificateArn"] == *arn)?;
     certificate["Status"].as_str().map(str::to_owned)
+}
+
+/// What the CNAME of that name says in the public zones of the account.
+pub(crate) async fn cname(cx: &Context, name: &str) -> Option<String> {
+    let zones = route53(cx, "hostedzone").await?;
+    let holds = |zone: &&Element| {
+        let is_private = zone.all("PrivateZone").iter().any(|private| private.text == "true");
+        zone.text("Name").is_some_and(|zone| name.ends_with(&format!(".{zone}"))) && !is_private
+    };
+    for zone in items(&zones, "HostedZones").filter(holds) {
+        let id = zone.text("Id")?;
+        let path = format!("{}/rrset?name={name}&type=CNAME&maxitems=1", id.trim_start_matches('/'));
+        let found = route53(cx, &path).await?;
+        let is_it = |record: &&Element| {
+            record.text("Name").as_deref() == Some(name) && record.text("Type").as_deref() == Some("CNAME")
+        };
+        if let Some(record) = items(&found, "ResourceRecordSets").find(is_it) {
+            return record.all("Value").first().map(|value| value.text.clone());
+        }
+    }
+    None
+}
+
+async fn route53(cx: &Context, path: &str) -> Option<Element> {
+    let uri = format!("https://route53.{}.amazonaws.com{ROUTE53_API}{path}", cx.region);
+    let request = ApiRequest { method: "GET".into(), uri, headers: http::HeaderMap::new(), body: "".into() };
+    let answer = ask(cx, "route53", request).await?;
+    (answer.status == 200).then(|| parsed(&answer.body))
 }
 
 /// Whether IAM knows a role of that name.

@@ -10,7 +10,7 @@ use crate::wire::{self, Fault, Params};
 pub(crate) struct Arrival {
     /// As the credential scope names it: `ec2`, `elasticloadbalancing`, `s3`, …
     pub(crate) service: String,
-    /// `CreateVpc`; for S3 the HTTP method.
+    /// `CreateVpc`; for S3 and Route 53 the HTTP method.
     pub(crate) operation: String,
     /// Whether the service's state has to be saved before the answer goes out.
     pub(crate) mutates: bool,
@@ -26,7 +26,10 @@ struct Scope {
 }
 
 /// Services with one endpoint for all regions sign for their home region.
-const GLOBAL: [&str; 2] = ["iam", "sts"];
+const GLOBAL: [&str; 3] = ["iam", "route53", "sts"];
+
+/// Services whose operations are a method and a path.
+const REST: [&str; 2] = ["route53", "s3"];
 
 /// Operations that change nothing begin with one of these, in all services the sandbox plays.
 const READING: [&str; 11] =
@@ -59,6 +62,7 @@ pub(crate) fn refuse(request: &ApiRequest, fault: &Fault) -> ApiResponse {
     }
     match header(request, "content-type") {
         Some(kind) if kind.starts_with("application/x-www-form-urlencoded") => fault.query(),
+        _ if request.uri.contains(crate::services::ROUTE53_API) => fault.query(),
         _ => fault.s3(),
     }
 }
@@ -79,7 +83,7 @@ fn scope(request: &ApiRequest) -> Option<Scope> {
 }
 
 fn operation(service: &str, request: &ApiRequest) -> String {
-    if service == "s3" {
+    if REST.contains(&service) {
         return request.method.clone();
     }
     if let Some(target) = header(request, "x-amz-target") {
@@ -89,9 +93,9 @@ fn operation(service: &str, request: &ApiRequest) -> String {
 }
 
 fn mutates(service: &str, operation: &str) -> bool {
-    match service {
-        "s3" => !matches!(operation, "GET" | "HEAD" | "OPTIONS"),
-        _ => !READING.iter().any(|verb| operation.starts_with(verb)),
+    match REST.contains(&service) {
+        true => !matches!(operation, "GET" | "HEAD" | "OPTIONS"),
+        false => !READING.iter().any(|verb| operation.starts_with(verb)),
     }
 }
 
@@ -197,6 +201,7 @@ mod tests {
 
     #[test]
     fn only_changes_are_saved() {
+        assert!(mutates("route53", "POST") && !mutates("route53", "GET"));
         assert!(mutates("s3", "PUT") && mutates("ec2", "CreateVpc") && mutates("ecr", "BatchDeleteImage"));
         assert!(!mutates("s3", "HEAD") && !mutates("ec2", "DescribeVpcs") && !mutates("ecr", "BatchGetImage"));
     }

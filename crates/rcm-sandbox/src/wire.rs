@@ -12,6 +12,7 @@
 //! Err(Fault::new("DBInstanceNotFound", "DBInstance acme not found.").status(404))   →   .ec2()  .query()  .json()  .s3()
 //! ```
 
+mod element;
 mod params;
 mod xml;
 
@@ -20,6 +21,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
+pub(crate) use self::element::Element;
 pub(crate) use self::params::Params;
 pub(crate) use self::xml::Xml;
 use crate::service::{ApiRequest, ApiResponse};
@@ -127,6 +129,19 @@ pub(crate) fn query_reply(action: &str, namespace: &str, answer: Result<Xml, Fau
         });
     });
     xml_response(200, xml.document(), &id)
+}
+
+/// `<{root}>` with `content` directly in it, or the refusal, as Route 53 answers.
+pub(crate) fn rest_reply(status: u16, namespace: &str, answer: Result<(&str, Xml), Fault>) -> ApiResponse {
+    let (root, content) = match answer {
+        Ok(answer) => answer,
+        Err(fault) => return fault.query(),
+    };
+    let mut xml = Xml::default();
+    xml.root(root, namespace, |response| {
+        response.append(&content);
+    });
+    xml_response(status, xml.document(), &request_id())
 }
 
 /// The operation (`CreateCluster`) and the body of an awsJson request. A body that is not JSON is AWS's

@@ -39,6 +39,19 @@ pub enum Error {
         /// Whose they are.
         arn: String,
     },
+    /// The partner file names a hosted zone that the domain's records cannot be made in.
+    #[error("{}: hosted_zone_id {zone} {why}", file.display())]
+    HostedZone {
+        /// The partner file.
+        file: PathBuf,
+        /// The zone's id.
+        zone: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The partner file names no domain, so there is nothing for DNS to say.
+    #[error("{}: without domain_name there are no DNS records", .0.display())]
+    NoDomain(PathBuf),
     /// The state is of another account, region or partition than the partner file's.
     #[error("the state is of {what} {state}, the partner file is of {what} {file}")]
     WrongState {

@@ -19,11 +19,13 @@ pub mod blueprint;
 pub mod config;
 mod error;
 mod ops;
+pub mod resolver;
 
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Cloud, Destroyed, Environment, Goal, Output, Outputs, Report, Retained, RolledBack, Settings,
+    Certificate, Cloud, Destroyed, Dns, Environment, Goal, Output, Outputs, Purpose, Report, Retained, RolledBack,
+    Seen, Settings, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

@@ -2,6 +2,7 @@
 
 mod acme;
 mod disk;
+mod dns;
 mod emulator;
 mod exits;
 mod harness;

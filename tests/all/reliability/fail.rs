@@ -8,7 +8,7 @@ use rcm::engine::run::{Aftermath, OnFailure, Outcome};
 use rcm_testkit::calls::{Calls, Fault, Rule};
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, told};
+use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, told, zoned};
 
 /// A run, what it begins with and what it leaves when nothing is in its way.
 struct Scene<'a> {
@@ -133,7 +133,9 @@ fn shrugs_off(what: &str, scene: &Scene<'_>) {
 
 /// Operations that make something new each time they are executed.
 fn makes(name: &str) -> bool {
-    ["Create", "Allocate", "Register", "Run", "Request"].iter().any(|verb| name.starts_with(verb))
+    ["Create", "Allocate", "Register", "Run", "Request", "ChangeResourceRecordSets"]
+        .iter()
+        .any(|verb| name.starts_with(verb))
 }
 
 /// Between a create whose outcome was unknown and the same create again, AWS was asked.
@@ -153,11 +155,13 @@ fn looked_up(calls: &Calls, (nth, fault): &(usize, Fault)) -> Result<(), String>
 }
 
 fn provision() -> Scene<'static> {
-    Scene::new(Disk::default(), Order { file: ACME, goal: Goal::provision(), polls: 1 })
+    let (ground, file) = zoned();
+    Scene::new(ground.clone(), Order { file, goal: Goal::provision(), polls: 1 })
 }
 
 fn destroy() -> Scene<'static> {
-    Scene::new(made(ACME), Order { file: ACME, goal: Goal::destroy(), polls: 1 })
+    let (_, file) = zoned();
+    Scene::new(made(file), Order { file, goal: Goal::destroy(), polls: 1 })
 }
 
 #[test]
@@ -195,6 +199,7 @@ fn a_destroy_that_fails_anywhere_is_gone_on_with() {
 fn a_rollback_that_gets_stuck_says_what_is_left_and_can_be_tried_again() {
     let scene = provision();
     let dir = tempfile::tempdir().unwrap();
+    scene.start.write(dir.path());
     let ran = run(dir.path(), &scene.order, |wire, settings| {
         settings.on_failure = Some(OnFailure::Rollback);
         wire.trouble(Rule::new(denied(0)).operation("CreateService"));

@@ -15,16 +15,16 @@ use rcm_sandbox::Sandbox;
 use rcm_testkit::calls::Wire;
 use tempfile::TempDir;
 
-use super::world::Disk;
+use super::world::{Disk, ground, zoned};
 
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 
-/// The partner file that comes with rcm, with an image, so that the service runs.
+/// The partner file that comes with rcm, with an image, so that the service runs, and with a zone for the domain's records.
 pub(super) fn acme() -> String {
     let digest = "0".repeat(64);
     let image = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/acme-rcm-prod-api@sha256:{digest}");
-    format!("{}\napi_image = \"{image}\"\n", include_str!("../../../partners/acme.toml"))
+    format!("{}\napi_image = \"{image}\"\n", zoned().1)
 }
 
 /// Does `work` on what is on `disk`, in virtual time, and gives what is on it afterwards.
@@ -42,7 +42,7 @@ pub(super) fn play(disk: &Disk, work: impl AsyncFnOnce(&Stage)) -> Disk {
 
 /// What an undisturbed provision of `file` leaves.
 pub(super) fn provisioned(file: &str) -> Disk {
-    play(&Disk::default(), async |stage| drop(stage.provision(file).await))
+    play(&ground(file), async |stage| drop(stage.provision(file).await))
 }
 
 pub(super) struct Stage {

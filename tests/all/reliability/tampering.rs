@@ -19,6 +19,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     ProtocolEnum, TargetGroupAttribute,
 };
 use aws_sdk_rds::types::{ApplyMethod, CloudwatchLogsExportConfiguration, Parameter};
+use aws_sdk_route53::types::{Change as DnsChange, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration,
     ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
@@ -111,6 +112,8 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("rds/parameter-group", "family", "there is no call for it"),
     ("rds/parameter-group", "name", "it is the id"),
     ("rds/subnet-group", "name", "it is the id"),
+    ("route53/record", "domain", "it is in the id"),
+    ("route53/record", "zone", "it is in the id"),
     ("s3/bucket", "name", "it is the id"),
     ("secretsmanager/secret", "name", "it is in the ARN"),
 ];
@@ -410,7 +413,22 @@ fn edge() -> Vec<Row> {
         })
     };
     let listener = |at: &At| at.aws.elb.modify_listener().listener_arn(at.id(LISTENER));
+    let record = |address: &'static str| {
+        row(Quick, "route53/record", "content", address, move |at| async move {
+            let id = at.id(address);
+            let [zone, name, kind] = id.split('/').collect::<Vec<_>>()[..] else { panic!("{id}") };
+            let value = if kind == "A" { "192.0.2.1" } else { "elsewhere.example.com" };
+            let value = ResourceRecord::builder().value(value).build().unwrap();
+            let record = ResourceRecordSet::builder().name(name).r#type(kind.into()).ttl(60).resource_records(value);
+            let change = DnsChange::builder().action(ChangeAction::Upsert).resource_record_set(record.build().unwrap());
+            let batch = ChangeBatch::builder().changes(change.build().unwrap()).build().unwrap();
+            let request = at.aws.route53.change_resource_record_sets().hosted_zone_id(zone);
+            request.change_batch(batch).send().await.unwrap();
+        })
+    };
     vec![
+        record("edge/record/alias"),
+        record("edge/record/validation"),
         attribute("access_logs", "access_logs.s3.enabled", "false"),
         attribute("deletion_protection", "deletion_protection.enabled", "false"),
         attribute("drop_invalid_headers", "routing.http.drop_invalid_header_fields.enabled", "false"),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use rcm::aws::{Aws, Connect};
 use rcm::engine::run::Outcome;
 use rcm::engine::store::Store;
 use rcm::{Cloud, Environment, Error, Goal, PartnerConfig, Report, RolledBack, Settings};
@@ -257,9 +258,33 @@ pub(super) fn with<T>(
     })
 }
 
+/// A cloud with a public hosted zone for acme.com and nothing else, and Acme's partner file with the zone in it.
+pub(super) fn zoned() -> (&'static Disk, &'static str) {
+    static ZONED: LazyLock<(Disk, String)> = LazyLock::new(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let id = runtime.block_on(async {
+            let sandbox = Sandbox::open(&dir.path().join("cloud"), ACCOUNT, REGION).await.unwrap();
+            let connect =
+                Connect { region: REGION.into(), in_process: Some(sandbox.http_client()), ..Connect::default() };
+            let request = Aws::connect(&connect).await.route53.create_hosted_zone().name("acme.com");
+            request.caller_reference("a test").send().await.unwrap().hosted_zone.unwrap().id
+        });
+        let file = format!("{ACME}\nhosted_zone_id = \"{}\"\n", id.trim_start_matches("/hostedzone/"));
+        (Disk::read(dir.path()), file)
+    });
+    (&ZONED.0, &ZONED.1)
+}
+
+/// What is there before the first provision of `file`.
+pub(super) fn ground(file: &str) -> Disk {
+    if file.contains("hosted_zone_id") { zoned().0.clone() } else { Disk::default() }
+}
+
 /// What an undisturbed provision of `file` leaves.
 pub(super) fn made(file: &str) -> Disk {
     let dir = tempfile::tempdir().unwrap();
+    ground(file).write(dir.path());
     let ran = run(dir.path(), &Order { file, goal: Goal::provision(), polls: 1 }, |_, _| {});
     let outcome = ran.result.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
@@ -289,11 +314,12 @@ pub(super) fn each<P: Sync>(what: &str, points: &[P], attempt: impl Fn(&P, &Path
 
 pub(super) const ACME: &str = include_str!("../../../partners/acme.toml");
 
-/// A change that updates, replaces and deletes: the file before and after.
+/// A change that updates, replaces and deletes: the file before and after. The domain's records are made by rcm.
 pub(super) fn change() -> (String, String) {
-    let before = format!("{ACME}\nnat_gateways = 2\n");
+    let (_, acme) = zoned();
+    let before = format!("{acme}\nnat_gateways = 2\n");
     let after = format!(
-        "{ACME}\nnat_gateways = 1\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\ndb_instance_class = \"db.t3.large\"\n"
+        "{acme}\nnat_gateways = 1\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\ndb_instance_class = \"db.t3.large\"\n"
     );
     (before, after.replace("rcm.acme.com", "app.acme.com"))
 }

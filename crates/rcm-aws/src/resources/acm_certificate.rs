@@ -133,6 +133,30 @@ impl Resource for Certificate {
     }
 }
 
+/// The record that proves `domain` for the certificate, once ACM knows it.
+pub(super) async fn proof(aws: &Aws, certificate: &Id, domain: &str) -> Result<Option<Record>, Fault> {
+    let certificate = describe(aws, certificate).await?;
+    let options = certificate.as_ref().map(CertificateDetail::domain_validation_options).unwrap_or_default();
+    Ok(options.iter().filter(|option| option.domain_name() == domain).find_map(record))
+}
+
+/// A certificate of this account and region that is proven by the same record as `domain` and is not `deployment`'s.
+pub(super) async fn also_proven(aws: &Aws, deployment: &Deployment, domain: &str) -> Result<Option<String>, Fault> {
+    let same = |name: &str| name.strip_prefix("*.").unwrap_or(name) == domain;
+    for certificate in all(aws).await?.iter().filter(|certificate| is_usable(certificate)) {
+        let mut names = certificate.domain_name().into_iter();
+        let further = certificate.subject_alternative_name_summaries();
+        if !(names.any(same) || further.iter().any(|name| same(name))) {
+            continue;
+        }
+        let Some(arn) = certificate.certificate_arn() else { continue };
+        if identity::belongs(deployment, arn, pairs(&tags_of(aws, arn).await?)).is_none() {
+            return Ok(Some(arn.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 fn tags(cx: &Cx<'_>) -> Result<Vec<Tag>, Fault> {
     let tag = |(key, value): (&str, String)| Tag::builder().key(key).value(value).build();
     identity::tags(cx.identity).into_iter().map(tag).collect::<Result<_, _>>().map_err(unbuilt("acm", "RequestCertificate"))

@@ -9,7 +9,7 @@
 //! never deleted.
 
 use aws_sdk_iam::types::Role;
-use rcm_engine::model::{Actions, Fault, Id, Known, Observed, Resource};
+use rcm_engine::model::{Actions, Fault, Id, Known, Observed, OnDestroy, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::batch::in_order;
@@ -47,6 +47,7 @@ impl Resource for ServiceLinkedRole {
     type Outputs = Outputs;
     const KIND: &'static str = "iam/service-linked-role";
     const REPLACE_ON: &'static [&'static str] = &["service"];
+    const ON_DESTROY: OnDestroy = OnDestroy::Leave;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.iam.create_service_linked_role().aws_service_name(&spec.service);

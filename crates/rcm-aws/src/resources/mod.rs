@@ -60,6 +60,7 @@ kinds! {
     rds_instance::Instance,
     rds_parameter_group::ParameterGroup,
     rds_subnet_group::SubnetGroup,
+    route53_record::DnsRecord,
     s3_bucket::Bucket,
     secrets_secret::Secret,
 }

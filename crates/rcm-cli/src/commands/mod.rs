@@ -1,6 +1,7 @@
 //! One file a verb.
 
 mod destroy;
+mod dns;
 mod drift;
 mod graph;
 mod import;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
+        Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),
         Verb::Output(args) => wait_for(output::run(globals, args)),

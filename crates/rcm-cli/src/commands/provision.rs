@@ -28,6 +28,12 @@ pub(super) async fn run(globals: &Globals, args: &Provision) -> Result<Exit, Com
     .await
 }
 
+/// What an earlier run has left, with no option of its own.
+pub(super) async fn go_on(globals: &Globals) -> Result<Exit, CommandError> {
+    let job = Job { verb: "provision", goal: Goal::provision(), consent: Consent::Yes };
+    run::run(globals, Ok(job), |_| {}).await
+}
+
 fn job(globals: &Globals, args: &Provision) -> Result<Job, CommandError> {
     let saved = args.plan.as_deref().map(|path| saved::load(path, "provision", &Next::of(globals))).transpose()?;
     let mut may_lose: BTreeSet<Address> = args.losses.allow_destroy.iter().cloned().collect();

@@ -77,6 +77,7 @@ fn symbol(action: &Action) -> (&'static str, Style) {
         Action::Delete { .. } => ("-", RED),
         Action::Adopt { .. } => ("^", BLUE),
         Action::Retain => ("kept", BLUE),
+        Action::Leave => ("left", BLUE),
     }
 }
 
@@ -86,6 +87,7 @@ fn remark(action: &Action) -> String {
         Action::Remake { why } => format!("an earlier run began it, and it failed: {why}"),
         Action::Adopt { id } => format!("exists already and is taken up again: {id}"),
         Action::Complete => "an earlier run began it; this one finishes it".to_owned(),
+        Action::Leave => "the account's, and not this environment's alone".to_owned(),
         Action::Delete { superseded: true } => "the predecessor of what has replaced it".to_owned(),
         _ => return String::new(),
     };
@@ -169,6 +171,9 @@ fn summary(plan: &Plan) -> String {
     }
     if !plan.discards.is_empty() {
         parts.push(format!("{} of earlier deletes to delete", count(plan.discards.len(), "remnant")));
+    }
+    if let Some(left) = counts.get("leave") {
+        parts.push(format!("{left} left to the account"));
     }
     if !plan.retained.is_empty() {
         parts.push(format!("{} kept", plan.retained.len()));

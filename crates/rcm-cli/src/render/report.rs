@@ -84,7 +84,7 @@ fn succeeded(report: &Report, run: &Run<'_>) -> String {
         let what = if run.verb == "destroy" { "has nothing left to destroy" } else { "is as its partner file says" };
         return format!("{} Nothing was changed.\n", paint(GREEN.bold(), &format!("{name} {what}.")));
     }
-    let words = ["create", "adopt", "complete", "update", "replace", "delete", "retain"];
+    let words = ["create", "adopt", "complete", "update", "replace", "delete", "leave", "retain"];
     let counts = report.plan.counts();
     let mut parts: Vec<String> =
         words.iter().filter_map(|word| Some(format!("{} {}", counts.get(word)?, done(word)))).collect();
@@ -109,7 +109,11 @@ fn parked(steps: &[(Address, String)], run: &Run<'_>) -> String {
         let records = records.map(|records| format!("  Add to DNS:\n{records}")).unwrap_or_default();
         text.push_str(&format!("  {address} waits for {what}\n{records}"));
     }
-    text + &format!("  = next: see to it, then go on: {}\n", run.next.command(run.verb))
+    let (again, look, wait) = (run.next.command(run.verb), run.next.command("dns"), run.next.command("dns --wait"));
+    text + &format!(
+        "  = next: see to it, then go on: {again}\n          whether the world sees the records: {look}\n          to wait for \
+         them and go on then: {wait}\n"
+    )
 }
 
 fn cancelled(run: &Run<'_>) -> String {
@@ -213,7 +217,7 @@ fn remnants(report: &Report, run: &Run<'_>) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let note = "  To restore from them is up to you; they are deleted by nothing but: ";
+    let note = "  To restore from them is up to you; what nobody else needs is deleted by: ";
     format!("\n{}\n{lines}{note}{} --purge\n", paint(BOLD, "Left of what was deleted"), run.next.command("destroy"))
 }
 

@@ -58,6 +58,7 @@ pub trait DynResource: Send + Sync {
     fn replace_on(&self) -> &'static [&'static str];
     fn holds_data(&self) -> bool;
     fn on_destroy(&self) -> OnDestroy;
+    fn discards(&self) -> bool;
     fn pace(&self) -> Pace;
     fn recoverable_days(&self, purge: bool) -> u32;
     fn expires_after_days(&self, spec: &Value) -> Result<Option<u32>, Fault>;
@@ -129,6 +130,9 @@ impl<R: Resource> DynResource for Erased<R> {
     }
     fn on_destroy(&self) -> OnDestroy {
         R::ON_DESTROY
+    }
+    fn discards(&self) -> bool {
+        R::DISCARDS
     }
     fn pace(&self) -> Pace {
         R::PACE

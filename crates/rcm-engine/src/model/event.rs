@@ -173,6 +173,16 @@ impl Events {
         Self::to(|_| {})
     }
 
+    /// The same sink, which gets of every event what `change` makes of it.
+    #[must_use]
+    pub fn through(self, change: impl Fn(&mut Event) + Send + Sync + 'static) -> Self {
+        Self::to(move |event| {
+            let mut event = event.clone();
+            change(&mut event);
+            (self.0)(&event);
+        })
+    }
+
     /// Something happened to the run.
     pub fn run(&self, kind: EventKind) {
         (self.0)(&Event { at: Timestamp::now(), address: None, kind });

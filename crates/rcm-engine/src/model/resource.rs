@@ -27,6 +27,8 @@ pub trait Resource: Sized + Send + Sync + 'static {
     const HOLDS_DATA: bool = false;
     /// What `destroy` does with it.
     const ON_DESTROY: OnDestroy = OnDestroy::Delete;
+    /// Whether a purge deletes what earlier deletes have left on purpose; not where it is left because others need it.
+    const DISCARDS: bool = false;
     /// How long it takes.
     const PACE: Pace = Pace::QUICK;
 
@@ -85,10 +87,11 @@ pub trait Resource: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Deletes what a delete of this kind has left on purpose, for a purge. May run twice; a `NotFound` is success.
+    /// Deletes what a delete of this kind has left on purpose, for a purge, if [`DISCARDS`](Resource::DISCARDS). May run twice; a
+    /// `NotFound` is success.
     fn discard(cloud: &Self::Cloud, remnant: &str) -> impl Future<Output = Result<(), Fault>> + Send {
         let _ = cloud;
-        let message = format!("`{}` leaves nothing, and so knows no {remnant}", Self::KIND);
+        let message = format!("`{}` does not delete what it has left: {remnant}", Self::KIND);
         async { Err(Fault::invalid("discard", message)) }
     }
 
@@ -143,6 +146,8 @@ pub enum OnDestroy {
     Delete,
     /// Keeps it, listed in the state, for a later `provision` to take up again or a `--purge` to delete.
     Retain,
+    /// Leaves it and forgets it: it is the account's, and others work with it. Its `delete` does nothing.
+    Leave,
 }
 
 /// How long a kind takes: decides what starts first, how often is asked and when the engine gives up.

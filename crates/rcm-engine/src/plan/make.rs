@@ -10,7 +10,7 @@ use super::{
     step::{Action, Blocked, Plan, Step},
 };
 use crate::{
-    model::{Address, Fault, Graph, Id, Node, OnDestroy, Registry, Snapshot},
+    model::{Address, Fault, Graph, Id, Node, OnDestroy, Registry, Remnant, Snapshot},
     store::{Facts, Phase, Record, State},
 };
 
@@ -49,6 +49,7 @@ pub fn make(registry: &Registry, state: &State, live: &Live, wanted: &Wanted) ->
         planner.node(node)?;
     }
     planner.leftovers()?;
+    planner.discards();
     planner.order();
     Ok(planner.plan)
 }
@@ -63,7 +64,7 @@ fn empty(state: &State, wanted: &Wanted) -> Plan {
         forward: Vec::new(),
         cleanup: Vec::new(),
         retained: Vec::new(),
-        discards: if wanted.destroy && wanted.purge { state.remnants.clone() } else { Vec::new() },
+        discards: Vec::new(),
         unchanged: 0,
         blocked: Vec::new(),
     }
@@ -271,6 +272,14 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// What earlier deletes have left and nobody else needs. A kind that this rcm does not know leaves it to a newer one.
+    fn discards(&mut self) {
+        if self.wanted.destroy && self.wanted.purge {
+            let discards = |remnant: &&Remnant| self.registry.get(&remnant.kind).is_ok_and(|kind| kind.discards());
+            self.plan.discards = self.state.remnants.iter().filter(discards).cloned().collect();
+        }
+    }
+
     fn replaced(&self) -> Vec<&'a Record> {
         let replacing = |step: &&Step| matches!(step.action, Action::Replace { .. });
         let addresses: BTreeSet<&Address> =
@@ -283,7 +292,9 @@ impl<'a> Planner<'a> {
         let resource = self.registry.get(&record.kind).map_err(broken)?;
         let gone = record.id.is_some() && self.seen(record).is_none();
         let keep = resource.on_destroy() == OnDestroy::Retain && !self.wanted.purge && !gone;
-        if record.retained && keep {
+        if resource.on_destroy() == OnDestroy::Leave {
+            self.cleanup(record, Action::Leave);
+        } else if record.retained && keep {
             self.plan.retained.push(record.address.clone());
         } else if keep && (self.wanted.destroy || !self.wanted.may_lose.contains(&record.address)) {
             self.plan.retained.push(record.address.clone());

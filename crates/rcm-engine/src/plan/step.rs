@@ -104,6 +104,8 @@ pub enum Action {
     },
     /// Leaves it in place and notes so.
     Retain,
+    /// Leaves it in place and forgets it: it was never this deployment's alone.
+    Leave,
 }
 
 /// Something that was done outside rcm, and that a plan puts right.
@@ -128,6 +130,7 @@ impl Action {
             Self::Remake { .. } | Self::Replace { .. } => "replace",
             Self::Delete { .. } => "delete",
             Self::Retain => "retain",
+            Self::Leave => "leave",
         }
     }
 }

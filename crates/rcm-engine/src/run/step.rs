@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     model::{
-        Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, Readiness, Remnant, Remnants, Snapshot,
-        Target, references, resolve,
+        Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, OnDestroy, Readiness, Remnant, Remnants,
+        Snapshot, Target, references, resolve,
     },
     plan::{Action, Step},
     store::{Entry, Facts, Intent, Phase, Record},
@@ -79,6 +79,9 @@ impl Worker<'_> {
                 self.update(step, Some(changed), minted).await
             }
             Action::Delete { .. } => self.delete().await,
+            Action::Leave => {
+                self.append(Entry::Gone { address: self.address.clone(), generation: self.generation }).await
+            }
             Action::Retain => {
                 self.append(Entry::Retained { address: self.address.clone(), generation: self.generation }).await
             }
@@ -439,18 +442,20 @@ impl Worker<'_> {
             Some(id) => Some(id),
             None => self.look_up(&work).await?,
         };
+        let mut stays = self.undo || self.resource.on_destroy() == OnDestroy::Leave;
         if let Some(id) = id {
             self.sender().send(Verb::Delete, || self.resource.delete(work.target(), &id)).await?;
-            for (what, id) in work.remnants.take() {
-                self.tell(EventKind::Left { what: what.clone(), id: id.clone() });
+            for (what, left) in work.remnants.take() {
+                stays |= left == id.as_str();
+                self.tell(EventKind::Left { what: what.clone(), id: left.clone() });
                 let (address, kind) = (self.address.clone(), self.resource.kind().to_owned());
-                let remnant = Remnant { address, kind, what, id, since: Some(Timestamp::now()) };
+                let remnant = Remnant { address, kind, what, id: left, since: Some(Timestamp::now()) };
                 self.append(Entry::Left { remnant }).await?;
             }
             self.wait_gone(&work, &id).await?;
         }
         let (address, generation) = (self.address.clone(), self.generation);
-        if self.undo {
+        if stays {
             return self.append(Entry::Gone { address, generation }).await;
         }
         let recoverable_days = self.resource.recoverable_days(work.purge);

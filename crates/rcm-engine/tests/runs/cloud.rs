@@ -182,6 +182,7 @@ macro_rules! kind {
             const KIND: &'static str = $name;
             const REPLACE_ON: &'static [&'static str] = &["size"];
             const HOLDS_DATA: bool = $data;
+            const DISCARDS: bool = true;
             const ON_DESTROY: OnDestroy = $destroy;
             const PACE: Pace = Pace::slow(60, 600).gone_within(600);
 

@@ -10,12 +10,12 @@
 //! | `AddTagsToCertificate`, `ListTagsForCertificate`, `RemoveTagsFromCertificate` | yes |
 //!
 //! Times are polls: with the default of two, a certificate is `PENDING_VALIDATION` in three describes and `ISSUED` in the
-//! fourth. Nobody has to publish the validation record: the sandbox takes it for published. A certificate for a domain that ends in
-//! `.invalid` stays `PENDING_VALIDATION` for ever, as one whose record nobody publishes does.
+//! fourth. Nobody has to publish the validation record: the sandbox takes it for published. For a domain that ends in `.invalid` it
+//! does not: the certificate stays `PENDING_VALIDATION` until the record is in a public zone of the sandbox's Route 53.
 //!
 //! API: <https://docs.aws.amazon.com/acm/latest/APIReference/Welcome.html>.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ use crate::arn::arn;
 use crate::countdown::Countdown;
 use crate::emulator::{Emulated, Emulator};
 use crate::json::{self, input, without_nulls};
+use crate::neighbours;
 use crate::page::page;
 use crate::service::{ApiRequest, ApiResponse, Context, Hold, Tags};
 use crate::time::now;
@@ -145,8 +146,8 @@ impl Emulated for Acm {
     const NAME: &'static str = "acm";
 
     async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
-        let users = users(cx).await;
-        let operate = |(operation, body): (String, _)| emulator.lock().operation(cx, &users, &operation, body);
+        let world = World { users: users(cx).await, proven: proven(cx, emulator).await };
+        let operate = |(operation, body): (String, _)| emulator.lock().operation(cx, &world, &operation, body);
         json::reply(wire::json_request(request).and_then(operate))
     }
 
@@ -154,9 +155,29 @@ impl Emulated for Acm {
         for certificate in self.certificates.values_mut() {
             certificate.recorded = Countdown::default();
             certificate.validated = Countdown::default();
-            certificate.issue();
+            certificate.issue(&BTreeSet::new());
         }
     }
+}
+
+/// What other services know.
+struct World {
+    /// What uses any certificate.
+    users: Vec<Hold>,
+    /// Domains whose record is in Route 53, of those that wait for it.
+    proven: BTreeSet<String>,
+}
+
+async fn proven(cx: &Context, emulator: &Emulator<Acm>) -> BTreeSet<String> {
+    let mut proven = emulator.lock().unproven();
+    for domain in proven.clone() {
+        let record = validation_record(cx, &domain);
+        let published = neighbours::cname(cx, record["Name"].as_str().unwrap_or_default()).await;
+        if published.as_deref() != record["Value"].as_str() {
+            proven.remove(&domain);
+        }
+    }
+    proven
 }
 
 /// What uses any certificate.
@@ -175,10 +196,21 @@ fn users_of(users: &[Hold], arn: &str) -> Vec<String> {
 }
 
 impl Acm {
-    fn operation(&mut self, cx: &Context, users: &[Hold], operation: &str, body: Value) -> Result<Value, Fault> {
+    /// Domains that nobody proves by himself and some certificate waits for.
+    fn unproven(&self) -> BTreeSet<String> {
+        let waiting = self.certificates.values().filter(|certificate| certificate.issued.is_none());
+        waiting
+            .flat_map(|certificate| &certificate.names)
+            .map(|name| base(name).to_owned())
+            .filter(|name| waits(name))
+            .collect()
+    }
+
+    fn operation(&mut self, cx: &Context, world: &World, operation: &str, body: Value) -> Result<Value, Fault> {
+        let users = &world.users;
         match operation {
             "RequestCertificate" => self.request(cx, input(body)?),
-            "DescribeCertificate" => self.describe(cx, users, &input(body)?),
+            "DescribeCertificate" => self.describe(cx, world, &input(body)?),
             "ListCertificates" => Ok(self.list(users, &input(body)?)),
             "DeleteCertificate" => self.delete(cx, users, &input(body)?),
             "UpdateCertificateOptions" => self.update_options(input(body)?),
@@ -212,13 +244,13 @@ impl Acm {
         Ok(json!({"CertificateArn": arn}))
     }
 
-    fn describe(&mut self, cx: &Context, users: &[Hold], Named { certificate_arn }: &Named) -> Result<Value, Fault> {
+    fn describe(&mut self, cx: &Context, world: &World, Named { certificate_arn }: &Named) -> Result<Value, Fault> {
         let certificate = self.certificate(certificate_arn)?;
         let recorded = certificate.recorded.poll();
         if certificate.validated.poll() {
-            certificate.issue();
+            certificate.issue(&world.proven);
         }
-        let users = users_of(users, certificate_arn);
+        let users = users_of(&world.users, certificate_arn);
         Ok(json!({"Certificate": certificate.detail(cx, certificate_arn, recorded, &users)}))
     }
 
@@ -331,8 +363,8 @@ impl Certificate {
         })
     }
 
-    fn issue(&mut self) {
-        let published = !self.names.iter().any(|name| name.ends_with(".invalid"));
+    fn issue(&mut self, proven: &BTreeSet<String>) {
+        let published = self.names.iter().map(|name| base(name)).all(|name| !waits(name) || proven.contains(name));
         if self.issued.is_none() && published {
             self.issued = Some(now());
         }
@@ -423,7 +455,7 @@ impl Certificate {
 
 /// The record is the same for every certificate of an account for a domain, and a wildcard's is that of its base domain.
 fn validation_record(cx: &Context, name: &str) -> Value {
-    let base = name.strip_prefix("*.").unwrap_or(name);
+    let base = base(name);
     let digest = Sha256::digest(format!("{}/{base}", cx.account));
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let (label, target) = hex.split_at(32);
@@ -433,6 +465,16 @@ fn validation_record(cx: &Context, name: &str) -> Value {
         "Type": "CNAME",
         "Value": format!("_{target}.{zone}.acm-validations.aws."),
     })
+}
+
+/// The domain that a wildcard is below.
+fn base(name: &str) -> &str {
+    name.strip_prefix("*.").unwrap_or(name)
+}
+
+/// Whether the sandbox wants to see the record of this domain.
+fn waits(domain: &str) -> bool {
+    domain.ends_with(".invalid")
 }
 
 fn domain_name(name: &str) -> Result<String, Fault> {

@@ -10,6 +10,7 @@ mod iam;
 mod kms;
 mod logs;
 mod rds;
+mod route53;
 mod s3;
 mod secretsmanager;
 mod sts;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 use crate::emulator::Emulator;
 use crate::service::Service;
+
+pub(crate) use route53::API as ROUTE53_API;
 
 /// Every service the sandbox plays. A new one is a file in this directory and a line here.
 pub(crate) fn services() -> Vec<Arc<dyn Service>> {
@@ -32,6 +35,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<kms::Kms>::default()),
         Arc::new(Emulator::<logs::Logs>::default()),
         Arc::new(Emulator::<rds::Rds>::default()),
+        Arc::new(Emulator::<route53::Route53>::default()),
         Arc::new(Emulator::<s3::S3>::default()),
         Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
         Arc::new(Emulator::<sts::Sts>::default()),

@@ -20,7 +20,6 @@ use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
 mod bucket;
-mod element;
 mod listing;
 mod multipart;
 mod object;

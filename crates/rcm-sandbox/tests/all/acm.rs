@@ -7,6 +7,7 @@ use aws_sdk_acm::types::{
     ValidationMethod,
 };
 
+use crate::route53;
 use crate::support::Cloud;
 
 async fn request(acm: &Client, domain: &str, token: &str) -> String {
@@ -63,6 +64,25 @@ async fn nobody_validates_a_domain_that_ends_in_invalid() {
     let cloud = cloud.reopen().await;
     let acm = Client::new(&cloud.sdk());
     assert_eq!(describe(&acm, &arn).await.status, Some(CertificateStatus::PendingValidation));
+}
+
+#[tokio::test]
+async fn but_the_record_in_a_public_zone_does() {
+    let cloud = Cloud::new().await;
+    let acm = Client::new(&cloud.sdk());
+    let arn = request(&acm, "rcm.acme.invalid", "token1").await;
+    let record = describe(&acm, &arn).await.domain_validation_options()[0].resource_record().unwrap().clone();
+    let route53 = aws_sdk_route53::Client::new(&cloud.sdk());
+    let (name, value) = (record.name().to_owned(), record.value().to_owned());
+
+    let private = route53::zone(&route53, "acme.invalid", true).await;
+    route53::change(&route53, &private, "CREATE", route53::cname(&name, &value)).await.unwrap();
+    assert_eq!(describe(&acm, &arn).await.status, Some(CertificateStatus::PendingValidation));
+    let public = route53::zone(&route53, "acme.invalid", false).await;
+    route53::change(&route53, &public, "CREATE", route53::cname(&name, "elsewhere.example.")).await.unwrap();
+    assert_eq!(describe(&acm, &arn).await.status, Some(CertificateStatus::PendingValidation));
+    route53::change(&route53, &public, "UPSERT", route53::cname(&name, &value)).await.unwrap();
+    assert_eq!(describe(&acm, &arn).await.status, Some(CertificateStatus::Issued));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod load_balancing;
 mod logs;
 mod network;
 mod rds;
+mod route53;
 mod s3;
 mod secretsmanager;
 mod support;

@@ -47,6 +47,8 @@ impl Operation {
             (operation.to_owned(), Protocol::Json)
         } else if service == "s3" {
             (s3(&head.method, head.uri.path(), query), Protocol::RestXml)
+        } else if service == "route53" {
+            (route53(&head.method, head.uri.path()), Protocol::Query)
         } else {
             (format!("{} {}", head.method, head.uri.path()), Protocol::Json)
         };
@@ -128,6 +130,23 @@ fn s3(method: &Method, path: &str, query: &str) -> String {
     }
 }
 
+/// The operation of a Route 53 request, as far as rcm and its tests send them.
+fn route53(method: &Method, path: &str) -> String {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').skip(1).collect();
+    let name = match (method.as_str(), parts.as_slice()) {
+        ("POST", ["hostedzone"]) => "CreateHostedZone",
+        ("GET", ["hostedzone"]) => "ListHostedZones",
+        ("GET", ["hostedzonesbyname"]) => "ListHostedZonesByName",
+        ("GET", ["hostedzone", _]) => "GetHostedZone",
+        ("DELETE", ["hostedzone", _]) => "DeleteHostedZone",
+        ("POST", ["hostedzone", _, "rrset"]) => "ChangeResourceRecordSets",
+        ("GET", ["hostedzone", _, "rrset"]) => "ListResourceRecordSets",
+        ("GET", ["change", _]) => "GetChange",
+        (method, _) => return format!("{method} {path}"),
+    };
+    name.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use http::Request;
@@ -181,6 +200,14 @@ mod tests {
         assert_is(&s3("POST", "/logs?delete"), "s3:DeleteObjects", true);
         assert_is(&s3("GET", "/logs?versions&max-keys=1"), "s3:ListObjectVersions", false);
         assert_is(&s3("PUT", "/logs/a/b.txt"), "s3:PutObject", true);
+    }
+
+    #[test]
+    fn a_route_53_operation_is_named_by_method_and_path() {
+        let route53 = |method, uri| operation(method, uri, "route53", &[], "");
+        assert_is(&route53("POST", "/2013-04-01/hostedzone/Z1/rrset"), "route53:ChangeResourceRecordSets", true);
+        assert_is(&route53("GET", "/2013-04-01/hostedzone/Z1/rrset?name=a"), "route53:ListResourceRecordSets", false);
+        assert_is(&route53("GET", "/2013-04-01/change/C1"), "route53:GetChange", false);
     }
 
     #[test]

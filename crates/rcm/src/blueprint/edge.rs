@@ -1,17 +1,22 @@
-//! Where the world comes in: certificate, load balancer, listeners.
+//! Where the world comes in: certificate, load balancer, listeners, DNS records.
 
 use rcm_aws::resources::{
     acm_certificate::{self, Certificate},
     elb_listener::{self, Action, Listener},
     elb_load_balancer::{self, AccessLogs, LoadBalancer},
     elb_target_group::{self, HealthCheck, TargetGroup},
+    route53_record::{self, Alias, Content, DnsRecord},
 };
 use rcm_engine::model::{Graph, Ref};
 
 use super::{Blueprint, compute::CONTAINER_PORT, network::Network, security::Security, storage::Storage};
+use crate::config::HostedZoneId;
 
 /// TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers alone.
 const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06";
+
+/// The address of the record that proves the domain to Certificate Manager.
+pub const PROOF: &str = "edge/record/validation";
 
 /// What others need of this layer.
 pub(super) struct Edge {
@@ -36,8 +41,11 @@ pub(super) fn add(
         None => listener(graph, "http", &balancer, None, forward),
         Some(domain) => {
             let certificate = certificate(graph, domain);
+            proof(graph, plan, domain, &certificate);
             listener(graph, "http", &balancer, None, Action::RedirectToHttps);
-            listener(graph, "https", &balancer, Some(certificate), forward)
+            let https = listener(graph, "https", &balancer, Some(certificate), forward);
+            alias(graph, plan, domain, &balancer, &https);
+            https
         }
     };
     Edge { target_group, forwarding }
@@ -50,6 +58,25 @@ fn certificate(graph: &mut Graph, domain: &str) -> Ref<Certificate> {
         key_algorithm: "RSA_2048".into(),
     };
     graph.add::<Certificate>("edge/certificate", spec)
+}
+
+/// The certificate's node waits until AWS has seen this record.
+fn proof(graph: &mut Graph, plan: &Blueprint<'_>, domain: &str, certificate: &Ref<Certificate>) {
+    let Some(zone) = plan.config.hosted_zone_id.as_ref().map(HostedZoneId::as_str).or(plan.proven_in) else { return };
+    let content = Content::Proof(certificate.early());
+    graph.add::<DnsRecord>(PROOF, record(zone, domain, content));
+}
+
+/// The domain leads to the load balancer only once that answers on HTTPS, and as long as it does.
+fn alias(graph: &mut Graph, plan: &Blueprint<'_>, domain: &str, balancer: &Ref<LoadBalancer>, https: &Ref<Listener>) {
+    let Some(zone) = &plan.config.hosted_zone_id else { return };
+    let alias = Alias { dns_name: balancer.output("dns_name"), zone: balancer.output("hosted_zone_id") };
+    let alias = graph.add::<DnsRecord>("edge/record/alias", record(zone.as_str(), domain, Content::Alias(alias)));
+    graph.after(&alias, https);
+}
+
+fn record(zone: &str, domain: &str, content: Content) -> route53_record::Spec {
+    route53_record::Spec { zone: zone.to_owned(), domain: domain.to_owned(), content }
 }
 
 fn balancer(

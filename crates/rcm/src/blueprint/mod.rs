@@ -15,13 +15,24 @@ mod storage;
 use rcm_engine::model::{Graph, GraphError};
 
 use crate::{PartnerConfig, config::AccountId};
+pub use edge::PROOF;
 pub use network::private_subnet;
 
-/// The whole environment that `config` describes, with its subnets in `zones`.
-pub fn graph(config: &PartnerConfig, zones: &[String]) -> Result<Graph, Vec<GraphError>> {
+/// What the partner file does not say and the cloud or the state does.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The availability zones that the subnets are in.
+    pub zones: Vec<String>,
+    /// The hosted zone of a record that proves the domain and that is still needed, although the partner file names no zone any
+    /// more: the certificate is renewed by it.
+    pub proven_in: Option<String>,
+}
+
+/// The whole environment that `config` describes.
+pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Graph, Vec<GraphError>> {
     let mut graph = Graph::new();
-    let plan = Blueprint { config, prefix: config.prefix() };
-    let network = network::add(&mut graph, &plan, zones);
+    let plan = Blueprint { config, prefix: config.prefix(), proven_in: surroundings.proven_in.as_deref() };
+    let network = network::add(&mut graph, &plan, &surroundings.zones);
     let security = security::add(&mut graph, &plan, &network);
     let storage = storage::add(&mut graph, &plan, &security);
     let secrets = secrets::add(&mut graph, &plan, &security);
@@ -61,6 +72,8 @@ struct Blueprint<'a> {
     config: &'a PartnerConfig,
     /// `{project_prefix}-{environment}`
     prefix: String,
+    /// As in [`Surroundings`].
+    proven_in: Option<&'a str>,
 }
 
 impl Blueprint<'_> {

@@ -25,4 +25,6 @@ mod tests;
 pub use error::{ConfigError, Location, Problem};
 pub use partner::PartnerConfig;
 pub use schema::{json_schema, reference};
-pub use values::{AccountId, Compute, HexColor, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier};
+pub use values::{
+    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier,
+};

@@ -12,7 +12,9 @@ use super::names;
 use super::nearest::nearest;
 use super::read::{Document, read};
 use super::validate::{Environment, between, named_at_top};
-use super::values::{AccountId, Compute, HexColor, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier};
+use super::values::{
+    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier,
+};
 
 /// One environment of a partner, every setting decided: what the file leaves out is the tier's preset.
 ///
@@ -32,6 +34,8 @@ pub struct PartnerConfig {
     pub environment: String,
     /// The application's address; without it there is no HTTPS.
     pub domain_name: Option<String>,
+    /// The Route 53 zone that the domain's records are made in; without it somebody else makes them.
+    pub hosted_zone_id: Option<HostedZoneId>,
     /// Where the partner's users write for help.
     pub support_email: String,
     /// The brand's colour.
@@ -177,6 +181,7 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         brand_name: values.text("brand_name")?,
         environment: from.name.map(str::to_owned).ok_or_else(|| values.absent("environment"))?,
         domain_name: from.text("domain_name"),
+        hosted_zone_id: values.parse_if_given("hosted_zone_id")?,
         support_email: values.text("support_email")?,
         primary_color: values.parse("primary_color")?,
         aws_account_id: values.parse("aws_account_id")?,

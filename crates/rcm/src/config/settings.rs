@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::fargate;
 use super::text;
 use super::values::{
-    AccountId, Compute, HexColor, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, vpc_cidr,
+    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, vpc_cidr,
 };
 
 /// One setting of the partner file.
@@ -192,6 +192,17 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: Preset::Nothing,
         doc: "The application's address. Without it there is no certificate and no HTTPS, so nothing for patients' data.",
         example: r#""rcm.acme.com""#,
+    },
+    Setting {
+        name: "hosted_zone_id",
+        kind: Kind::Text {
+            takes: "the id of a public Route 53 hosted zone in the partner's account",
+            pattern: "^[A-Z0-9]{1,32}$",
+            check: is::<HostedZoneId>,
+        },
+        default: Preset::Nothing,
+        doc: "The zone that rcm makes the DNS records of `domain_name` in, see [DNS](#dns). Without it, somebody else makes them.",
+        example: r#""Z0123456789ABCDEFGHIJ""#,
     },
     Setting {
         name: "support_email",

@@ -114,6 +114,7 @@ impl<'a> Environment<'a> {
             Self::storage_limit,
             Self::role_is_the_partners,
             Self::external_id_has_a_role,
+            Self::hosted_zone_has_a_domain,
             Self::names_fit,
         ];
         let missing = SETTINGS.iter().filter_map(|setting| self.missing(setting));
@@ -213,6 +214,16 @@ impl<'a> Environment<'a> {
         let refusal = Refusal::new("aws_external_id has no effect without aws_role_arn")
             .help("an external ID is sent when a role is assumed; add aws_role_arn or delete the line");
         Some(self.problem(&["aws_external_id"], refusal))
+    }
+
+    fn hosted_zone_has_a_domain(&self) -> Option<Problem> {
+        self.text("hosted_zone_id")?;
+        if self.given("domain_name").is_some() {
+            return None;
+        }
+        let refusal = Refusal::new("hosted_zone_id has no effect without domain_name")
+            .help("records are made for domain_name; add it or delete the line");
+        Some(self.problem(&["hosted_zone_id"], refusal))
     }
 
     fn names_fit(&self) -> Option<Problem> {

@@ -74,6 +74,10 @@ checked_text!(
     ImageRef, image_ref
 );
 checked_text!(
+    /// The id of a Route 53 hosted zone, such as `Z0123456789ABCDEFGHIJ`.
+    HostedZoneId, hosted_zone_id
+);
+checked_text!(
     /// The ARN of the IAM role to assume in the partner's account.
     RoleArn, role_arn
 );
@@ -284,6 +288,22 @@ fn image_ref(text: &str) -> Result<(), Refusal> {
 /// The tag of an image reference without digest; the `:` of a registry's port is no tag.
 fn tag_of(reference: &str) -> Option<&str> {
     reference.rsplit('/').next().and_then(|name| name.split_once(':')).map(|(_, tag)| tag)
+}
+
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZone.html>
+fn hosted_zone_id(text: &str) -> Result<(), Refusal> {
+    let is_id = |text: &str| {
+        (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    if is_id(text) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(format!("`{text}` is not the id of a hosted zone"));
+    match text.rsplit('/').next().filter(|id| is_id(id)) {
+        Some(id) => Err(refusal.help(format!("it is the id alone: \"{id}\""))),
+        None if text.contains('.') => Err(refusal.help("that is a name; `aws route53 list-hosted-zones` shows the id")),
+        None => Err(refusal),
+    }
 }
 
 impl RoleArn {

@@ -106,7 +106,7 @@ impl Environment {
     /// Writes the certificate beside the state, as JSON and as text, unless it is there. Named after the instant at which the
     /// last of it was gone, so that each `destroy` has its own.
     pub fn file(&self, certificate: &Certificate) -> Result<[PathBuf; 2], Error> {
-        let name = format!("destroyed-{}", certificate.at.strftime("%Y%m%dT%H%M%SZ"));
+        let name = format!("destroyed-{}", certificate.at.strftime("%Y%m%dT%H%M%S.%3fZ"));
         let path = |kind: &str| self.store.state_path().with_extension(format!("{name}.{kind}"));
         let paths = [path("json"), path("txt")];
         let json = serde_json::to_string_pretty(certificate).unwrap_or_default() + "\n";
@@ -145,7 +145,7 @@ impl fmt::Display for Certificate {
         writeln!(f, "\nRetained ({})", self.retained.len())?;
         for Retained { address, what, id, content_until } in &self.retained {
             let until = match content_until {
-                Some(until) => format!("what is in it now is deleted by AWS until {}", until.strftime("%F")),
+                Some(until) => format!("AWS deletes what is in it now by {}", until.strftime("%F")),
                 None => "until somebody deletes it".to_owned(),
             };
             writeln!(f, "  {address} ({what})  {id}; {until}")?;

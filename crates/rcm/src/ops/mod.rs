@@ -1,7 +1,9 @@
 //! The operations on one environment of one partner.
 
 mod certificate;
+mod dns;
 mod drift;
+mod hosted_zone;
 mod import;
 mod outputs;
 mod rebuild;
@@ -21,6 +23,7 @@ use rcm_engine::{
 };
 
 pub use certificate::{Certificate, Destroyed, Retained};
+pub use dns::{Dns, Purpose, Seen, Wanted};
 pub use outputs::{Output, Outputs};
 pub use rollback::RolledBack;
 pub use run::{Goal, Report};
@@ -99,7 +102,8 @@ pub struct Environment {
 
 impl Environment {
     /// Makes the clients. Sends nothing.
-    pub async fn open(config: PartnerConfig, settings: Settings) -> Result<Self, Error> {
+    pub async fn open(config: PartnerConfig, mut settings: Settings) -> Result<Self, Error> {
+        settings.events = hosted_zone::asking_nobody(&config, settings.events);
         let fence = Fence::default();
         let connect = Connect {
             region: config.aws_region.as_str().to_owned(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rcm_engine::plan::{Rebuilt, rebuild};
 
 use super::{Environment, zones};
-use crate::{Error, blueprint};
+use crate::Error;
 
 impl Environment {
     /// Makes the state again from the cloud and the partner file, and says where the old one is now, if there was one.
@@ -22,7 +22,7 @@ impl Environment {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
         };
-        let graph = blueprint::graph(&self.config, &zones).map_err(Error::Graph)?;
+        let graph = self.blueprint(zones, None)?;
         let rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
         let rebuilt = rebuilt.ok_or_else(|| Error::NothingThere {
             partner: self.config.partner.clone(),

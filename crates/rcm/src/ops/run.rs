@@ -14,8 +14,11 @@ use rcm_engine::{
 };
 use tokio::time::Instant;
 
-use super::{Environment, Outputs, zones};
-use crate::{Error, blueprint};
+use super::{Environment, Outputs, hosted_zone, zones};
+use crate::{
+    Error,
+    blueprint::{self, Surroundings},
+};
 
 /// What a run is to bring about.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +67,7 @@ impl Environment {
     pub fn graph(&self) -> Result<Graph, Error> {
         let state = self.load()?;
         let zones = zones::known(state.as_ref(), &self.config).unwrap_or_else(|| zones::guessed(&self.config));
-        blueprint::graph(&self.config, &zones).map_err(Error::Graph)
+        self.blueprint(zones, state.as_ref())
     }
 
     /// What a run would do. Changes nothing, needs no lock, and sends only calls that read.
@@ -148,6 +151,7 @@ impl Environment {
         let unreported = &self.settings.unreported;
         let read = async { refresh(&self.registry, state, self.settings.depth, unreported).await.map_err(Error::from) };
         let (live, graph) = tokio::try_join!(read, self.wanted_graph(state, goal))?;
+        self.check_hosted_zone(state, &graph).await?;
         let found = self.find_kept(state, &graph).await?;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         events.run(EventKind::RefreshDone { elapsed_ms });
@@ -163,7 +167,12 @@ impl Environment {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
         };
-        blueprint::graph(&self.config, &zones).map_err(Error::Graph)
+        self.blueprint(zones, Some(state))
+    }
+
+    pub(super) fn blueprint(&self, zones: Vec<String>, state: Option<&State>) -> Result<Graph, Error> {
+        let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state, &self.config) };
+        blueprint::graph(&self.config, &surroundings).map_err(Error::Graph)
     }
 
     /// Looks for what an earlier `destroy` may have left although this state does not know it, and for anything else with data

@@ -128,6 +128,8 @@ fn a_run_that_waits_says_for_whom_and_how_to_go_on() {
         type   name              value
         CNAME  _1.rcm.acme.com.  _2.aws.
       = next: see to it, then go on: rcm provision --partner acme --sandbox
+              whether the world sees the records: rcm dns --partner acme --sandbox
+              to wait for them and go on then: rcm dns --wait --partner acme --sandbox
     ");
 }
 
@@ -158,7 +160,7 @@ fn what_a_destroy_keeps_is_listed_with_the_way_to_delete_it() {
 
     Left of what was deleted
       database/instance: final snapshot acme-rcm-prod-db-final-abc123, of 2026-11-23
-      To restore from them is up to you; they are deleted by nothing but: rcm destroy --partner acme --sandbox --purge
+      To restore from them is up to you; what nobody else needs is deleted by: rcm destroy --partner acme --sandbox --purge
     ");
     report.plan.cleanup = vec![Step {
         address: address("database/instance"),

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::element::Element;
 use super::multipart::Upload;
 use super::object::Version;
 use super::{Answer, Call, S3, document, empty, iso, malformed_xml, set, setting};
 use crate::service::Context;
 use crate::time::milliseconds;
+use crate::wire::Element;
 use crate::wire::{Fault, Xml};
 
 #[derive(Serialize, Deserialize)]

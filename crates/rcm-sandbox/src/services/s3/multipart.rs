@@ -7,11 +7,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::element::Element;
 use super::object::{Version, kept_headers, written};
 use super::{Answer, Call, S3, document, empty, iso, malformed_xml, set};
 use crate::service::Tags;
 use crate::time::milliseconds;
+use crate::wire::Element;
 use crate::wire::{Fault, Xml};
 
 #[derive(Serialize, Deserialize)]

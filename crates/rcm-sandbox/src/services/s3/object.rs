@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::bucket::Bucket;
-use super::element::Element;
 use super::setting::{Versioning, versioning};
 use super::{Answer, Call, S3, document, empty, http_date, iso, malformed_xml, precondition_failed, set};
 use crate::service::ApiResponse;
 use crate::service::Tags;
 use crate::time::milliseconds;
+use crate::wire::Element;
 use crate::wire::{Fault, Xml};
 
 /// The id of the version that a bucket without versioning writes.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::bucket::Bucket;
-use super::element::Element;
 use super::{Answer, Call, S3, document, empty, malformed_xml, not_allowed, policy, set};
+use crate::wire::Element;
 use crate::wire::{Fault, Xml};
 
 /// One kind of setting.

@@ -288,6 +288,9 @@ fn bad_values_say_what_is_allowed() {
     assert_snapshot!(refusal("brand_name", r#"" Acme""#), @r#"the brand name has spaces around it = write "Acme""#);
     assert_snapshot!(refusal("domain_name", r#""https://rcm.acme.com/""#), @r#"`https://rcm.acme.com/` is not a domain name = it is the name alone: "rcm.acme.com""#);
     assert_snapshot!(refusal("domain_name", r#""localhost""#), @r#"`localhost` is not a domain name = domain_name takes a domain name in lowercase, for example: domain_name = "rcm.acme.com""#);
+    assert_snapshot!(refusal("hosted_zone_id", r#""/hostedzone/Z0123456789ABCDEFGHIJ""#), @r#"`/hostedzone/Z0123456789ABCDEFGHIJ` is not the id of a hosted zone = it is the id alone: "Z0123456789ABCDEFGHIJ""#);
+    assert_snapshot!(refusal("hosted_zone_id", r#""acme.com""#), @"`acme.com` is not the id of a hosted zone = that is a name; `aws route53 list-hosted-zones` shows the id");
+    assert_snapshot!(refusal("hosted_zone_id", r#""""#), @r#"`` is not the id of a hosted zone = hosted_zone_id takes the id of a public Route 53 hosted zone in the partner's account, for example: hosted_zone_id = "Z0123456789ABCDEFGHIJ""#);
     assert_snapshot!(refusal("support_email", r#""support at acme.com""#), @r#"`support at acme.com` is not an e-mail address = support_email takes an e-mail address, for example: support_email = "support@acme.com""#);
     assert_snapshot!(refusal("primary_color", r#""orange""#), @r##"`orange` is not a colour = primary_color takes a colour as #RRGGBB, for example: primary_color = "#FF5722""##);
     assert_snapshot!(refusal("aws_account_id", r#""1234-5678-9012""#), @r#"`1234-5678-9012` is not an AWS account number = write it without separators: "123456789012""#);
@@ -330,6 +333,11 @@ fn an_image_is_named_by_its_digest() {
     assert_snapshot!(refusal("api_image", r#""registry:5000/api""#), @"`registry:5000/api` names no particular image, which cannot be rolled back = pin it by its digest: repository@sha256:…; after a push, `docker inspect --format '{{index .RepoDigests 0}}' IMAGE` shows it");
     assert_snapshot!(refusal("api_image", &format!("\"api:v1@{digest}\"")), @"`api:v1@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae` has both a tag and a digest = leave the tag out; the digest decides");
     assert_snapshot!(refusal("api_image", r#""api@sha256:abc""#), @"the image's digest is not sha256: and 64 lowercase hexadecimal digits = pin it by its digest: repository@sha256:…; after a push, `docker inspect --format '{{index .RepoDigests 0}}' IMAGE` shows it");
+}
+
+#[test]
+fn a_zone_without_a_domain_is_for_nothing() {
+    assert_snapshot!(refusal("hosted_zone_id", r#""Z0123456789ABCDEFGHIJ""#), @"hosted_zone_id has no effect without domain_name = records are made for domain_name; add it or delete the line");
 }
 
 #[test]

@@ -3,17 +3,17 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-/// One element. What it is written in (namespaces, attributes, white space around elements) does not matter to S3.
+/// One element. What it is written in (namespaces, attributes, white space around elements) does not matter.
 #[derive(Debug, Default)]
-pub(super) struct Element {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) children: Vec<Element>,
+pub(crate) struct Element {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) children: Vec<Element>,
 }
 
 impl Element {
     /// The root of a document; `None` when it is not well-formed.
-    pub(super) fn parse(text: &str) -> Option<Element> {
+    pub(crate) fn parse(text: &str) -> Option<Element> {
         let mut reader = Reader::from_str(text);
         let mut open = vec![Element::default()];
         loop {
@@ -49,17 +49,17 @@ impl Element {
     }
 
     /// The first child of that name.
-    pub(super) fn child(&self, name: &str) -> Option<&Element> {
+    pub(crate) fn child(&self, name: &str) -> Option<&Element> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// The text of the first child of that name.
-    pub(super) fn text_of(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
         self.child(name).map(|child| child.text.as_str())
     }
 
     /// All children of that name.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
         self.children.iter().filter(move |child| child.name == name)
     }
 }
