@@ -13,7 +13,7 @@ use rcm_testkit::calls::{Fault, Moment, Rule, Stillborn, Wire, next, shared};
 use serde_json::Value;
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, change, each, keep_journal, kept_journal, made, roll_back, run, store};
+use super::world::{ACME, Disk, Order, change, each, keep_journal, kept_journal, made, roll_back, run, scratch, store};
 
 /// An instant at which the process may have died, and what it left.
 struct Fork {
@@ -40,7 +40,7 @@ fn tell_with(
     arrange: impl FnOnce(&Wire, &mut Settings),
     check: impl FnOnce(&Outcome),
 ) -> Story {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     start.write(dir.path());
     let moments: Arc<Mutex<Vec<Fork>>> = Arc::default();
     let (seen, path) = (Arc::clone(&moments), dir.path().to_owned());
@@ -260,7 +260,7 @@ fn a_run_that_is_killed_anywhere_can_be_undone_instead() {
 fn a_run_that_makes_anew_what_has_failed_can_be_killed_anywhere() {
     let file = ACME.replace("rcm.acme.com", "app.acme.com");
     let order = Order { file: &file, goal: Goal::provision(), polls: 1 };
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     made(ACME).write(dir.path());
     let fate = shared(Stillborn::certificate("FAILED", Some("CAA_ERROR")));
     let failed = run(dir.path(), &order, |wire, _| wire.trouble(fate.clone())).result.unwrap().outcome;

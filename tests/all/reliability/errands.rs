@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::canon::{difference, inventory};
 use super::stage::play;
-use super::world::{ACME, Disk, Order, each, keep_journal, kept_journal, made, store, with};
+use super::world::{ACME, Disk, Order, each, keep_journal, kept_journal, made, scratch, store, with};
 
 const KEPT: &str = "storage/repository/web";
 const FREE: &str = "storage/repository/api";
@@ -71,7 +71,7 @@ fn order(file: &str) -> Order<'_> {
 
 /// Does it once, with nobody in the way: the disk before and after each call, what the journal got, and the end.
 fn tell(start: &Disk, file: &str, errand: &Errand) -> (Vec<Fork>, Vec<u8>, Disk) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     start.write(dir.path());
     keep_journal(dir.path());
     let moments: Arc<Mutex<Vec<Fork>>> = Arc::default();

@@ -8,7 +8,7 @@ use rcm::engine::run::{Aftermath, OnFailure, Outcome};
 use rcm_testkit::calls::{Calls, Fault, Rule};
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, told, zoned};
+use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, scratch, told, zoned};
 
 /// A run, what it begins with and what it leaves when nothing is in its way.
 struct Scene<'a> {
@@ -21,7 +21,7 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(start: Disk, order: Order<'a>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         start.write(dir.path());
         let ran = run(dir.path(), &order, |_, _| {});
         assert!(matches!(ran.result.unwrap().outcome, Outcome::Done));
@@ -198,7 +198,7 @@ fn a_destroy_that_fails_anywhere_is_gone_on_with() {
 #[test]
 fn a_rollback_that_gets_stuck_says_what_is_left_and_can_be_tried_again() {
     let scene = provision();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     scene.start.write(dir.path());
     let ran = run(dir.path(), &scene.order, |wire, settings| {
         settings.on_failure = Some(OnFailure::Rollback);
@@ -230,7 +230,7 @@ fn a_rollback_that_gets_stuck_says_what_is_left_and_can_be_tried_again() {
 fn what_has_come_to_its_end_cannot_be_undone_any_more() {
     let start = made(ACME);
     let order = Order { file: ACME, goal: Goal::provision(), polls: 1 };
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     start.with_undo(&["network/vpc", "database/instance"]).write(dir.path());
     let ran = run(dir.path(), &order, |_, _| {}).result.unwrap();
     assert!(matches!(ran.outcome, Outcome::Done) && ran.plan.is_empty(), "{:?}", ran.outcome);

@@ -10,7 +10,7 @@ use rcm_testkit::calls::{Breaker, Fault, Moment, Rule, Shared, Stillborn, Troubl
 
 use super::canon::{difference, inventory, standing};
 use super::stage::{Stage, acme, play, provisioned};
-use super::world::{ACME, Disk, Order, change, made, run};
+use super::world::{ACME, Disk, Order, change, made, run, scratch};
 
 fn provision(file: &str) -> Order<'_> {
     Order { file, goal: Goal::provision(), polls: 1 }
@@ -61,7 +61,7 @@ fn stillborn() -> Vec<(&'static str, Shared<Stillborn>)> {
 #[test]
 fn what_never_comes_up_is_said_in_the_words_of_aws_and_rolled_back() {
     for (says, fate) in stillborn() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let (said, aftermath) = failed(fated(dir.path(), &provision(ACME), OnFailure::Rollback, fate.clone()));
         assert!(said.contains(says) && matches!(aftermath, Aftermath::RolledBack), "{said} {aftermath:?}");
         same(says, &standing(&Disk::default()), &standing(&Disk::read(dir.path())));
@@ -73,7 +73,7 @@ fn what_never_comes_up_is_said_in_the_words_of_aws_and_rolled_back() {
 fn what_never_comes_up_makes_way_for_another_in_the_next_run() {
     let end = inventory(&made(ACME));
     for (says, fate) in stillborn() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let (said, aftermath) = failed(fated(dir.path(), &provision(ACME), OnFailure::Keep, fate.clone()));
         assert!(said.contains(says) && matches!(aftermath, Aftermath::Kept), "{said} {aftermath:?}");
         done(fated(dir.path(), &provision(ACME), OnFailure::Keep, fate.clone()));
@@ -95,7 +95,7 @@ fn first_generation(mut lines: Vec<String>) -> Vec<String> {
 /// Again and again, and in the end it works: no run is in the way of the one after it.
 #[test]
 fn what_fails_in_run_after_run_is_made_when_it_does_not_any_more() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let fate = shared(Stillborn::certificate("FAILED", Some("DOMAIN_NOT_ALLOWED")).times(3));
     for _ in 0..3 {
         let (said, _) = failed(fated(dir.path(), &provision(ACME), OnFailure::Keep, fate.clone()));
@@ -109,7 +109,7 @@ fn what_fails_in_run_after_run_is_made_when_it_does_not_any_more() {
 #[test]
 fn a_successor_that_never_comes_up_does_not_take_its_predecessors_place() {
     let (before, after) = change();
-    let (start, dir) = (made(&before), tempfile::tempdir().unwrap());
+    let (start, dir) = (made(&before), scratch());
     start.write(dir.path());
     done(fated(
         dir.path(),
@@ -119,7 +119,7 @@ fn a_successor_that_never_comes_up_does_not_take_its_predecessors_place() {
     ));
     let end = inventory(&Disk::read(dir.path()));
 
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     start.write(dir.path());
     let fate = shared(Stillborn::certificate("FAILED", Some("CAA_ERROR")));
     let (said, _) = failed(fated(dir.path(), &provision(&after), OnFailure::Keep, fate.clone()));
@@ -141,13 +141,13 @@ fn next_release() -> String {
 fn a_first_service_whose_tasks_do_not_start_is_undone_or_made_anew() {
     let file = acme();
     let fate = || shared(Breaker::of(1));
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (said, aftermath) = failed(fated(dir.path(), &provision(&file), OnFailure::Rollback, fate()));
     assert!(said.contains("ECS deployment circuit breaker: tasks failed to start."), "{said}");
     assert!(matches!(aftermath, Aftermath::RolledBack), "{aftermath:?}");
     same("rollback", &standing(&Disk::default()), &standing(&Disk::read(dir.path())));
 
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let fate = fate();
     let (_, aftermath) = failed(fated(dir.path(), &provision(&file), OnFailure::Keep, fate.clone()));
     assert!(matches!(aftermath, Aftermath::Kept), "{aftermath:?}");
@@ -160,13 +160,13 @@ fn a_first_service_whose_tasks_do_not_start_is_undone_or_made_anew() {
 fn a_release_that_the_circuit_breaker_takes_back_has_failed_and_can_be_tried_again() {
     let (file, start) = (next_release(), made(&acme()));
     let deployed = {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         start.write(dir.path());
         done(fated(dir.path(), &provision(&file), OnFailure::Keep, Breaker::of(0)));
         inventory(&Disk::read(dir.path()))
     };
     for (says, fate) in [("tasks failed to start", Breaker::of(1)), ("it runs", Breaker::of(1).forgotten())] {
-        let (dir, fate) = (tempfile::tempdir().unwrap(), shared(fate));
+        let (dir, fate) = (scratch(), shared(fate));
         start.write(dir.path());
         let (said, aftermath) = failed(fated(dir.path(), &provision(&file), OnFailure::Keep, fate.clone()));
         assert!(said.contains(says) && matches!(aftermath, Aftermath::Kept), "{said} {aftermath:?}");
@@ -181,7 +181,7 @@ fn a_release_that_the_circuit_breaker_takes_back_is_rolled_back() {
     let (old, file) = (acme(), next_release());
     let start = made(&old);
     for fate in [Breaker::of(1), Breaker::of(1).forgotten()] {
-        let (dir, fate) = (tempfile::tempdir().unwrap(), shared(fate));
+        let (dir, fate) = (scratch(), shared(fate));
         start.write(dir.path());
         let (_, aftermath) = failed(fated(dir.path(), &provision(&file), OnFailure::Rollback, fate.clone()));
         assert!(matches!(aftermath, Aftermath::RolledBack), "{aftermath:?}");
@@ -285,17 +285,17 @@ fn a_busy_database_is_waited_for_within_a_limit() {
     let destroy = Order { file: &before, goal: Goal::destroy(), polls: 1 };
     for (order, operation) in [(provision(&after), "ModifyDBInstance"), (destroy, "DeleteDBInstance")] {
         let end = {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = scratch();
             start.write(dir.path());
             done(run(dir.path(), &order, |_, _| {}).result);
             inventory(&Disk::read(dir.path()))
         };
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         start.write(dir.path());
         done(fated(dir.path(), &order, OnFailure::Keep, busy().operation(operation).first(40)));
         same(operation, &end, &inventory(&Disk::read(dir.path())));
 
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         start.write(dir.path());
         let (said, _) = failed(fated(dir.path(), &order, OnFailure::Keep, busy().operation(operation)));
         assert!(said.contains("InvalidDBInstanceState"), "{said}");

@@ -16,7 +16,7 @@ use rcm_testkit::calls::Moment;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use super::canon::{difference, inventory};
-use super::world::{ACME, Disk, Order, change, each, journal_path, made, run, told};
+use super::world::{ACME, Disk, Order, change, each, journal_path, made, run, scratch, told};
 
 /// The directory of a state whose disk can fill up.
 struct Small {
@@ -82,7 +82,7 @@ fn full_at(nth: usize, start: &Disk, order: &Order<'_>, end: &[String], dir: &Pa
 }
 
 fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     start.write(dir.path());
     let calls = run(dir.path(), order, |_, _| {}).calls.mutating().len();
     let end = inventory(&Disk::read(dir.path()));
@@ -103,7 +103,7 @@ fn a_disk_that_fills_up_anywhere_loses_nothing() {
 
 /// A state with nothing in it: a provision that was declined.
 fn made_nothing() -> Disk {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let order = Order { file: ACME, goal: Goal::provision(), polls: 1 };
     let declined = super::world::with(dir.path(), &order, |_, _| {}, async |rcm| rcm.run(&order.goal, |_| false).await);
     assert!(declined.0.is_err());

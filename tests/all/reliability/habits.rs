@@ -6,7 +6,7 @@ use rcm::engine::run::{OnFailure, Outcome};
 use rcm_testkit::calls::{Fault, Rule, habits};
 
 use super::canon::{difference, inventory};
-use super::world::{ACME, Disk, Order, Ran, change, made, run};
+use super::world::{ACME, Disk, Order, Ran, change, made, run, scratch};
 
 /// At the calm pace of ten seconds a poll: five minutes for everything that takes its time.
 const SLOW: u32 = 30;
@@ -21,11 +21,11 @@ fn troubled(dir: &std::path::Path, order: &Order<'_>, seed: u64) -> Ran {
 
 /// The run ends as one against a cloud without habits does.
 fn ends_the_same(what: &str, start: &Disk, order: &Order<'_>) {
-    let calm = tempfile::tempdir().unwrap();
+    let calm = scratch();
     start.write(calm.path());
     let calls = run(calm.path(), order, |_, _| {}).calls.len();
     for seed in 1..=3 {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         start.write(dir.path());
         let ran = troubled(dir.path(), &Order { polls: SLOW, ..order.clone() }, seed);
         let outcome = ran.result.unwrap_or_else(|error| panic!("{what}, seed {seed}: {error}")).outcome;

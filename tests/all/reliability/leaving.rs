@@ -5,7 +5,7 @@ use rcm::engine::{model::Address, run::Outcome};
 
 use super::canon::{difference, inventory, standing};
 use super::crash::everywhere;
-use super::world::{ACME, Disk, Order, made, run, with};
+use super::world::{ACME, Disk, Order, made, run, scratch, with};
 
 fn order(goal: Goal) -> Order<'static> {
     Order { file: ACME, goal, polls: 1 }
@@ -17,7 +17,7 @@ fn purge() -> Goal {
 
 /// What is there once `goal` has been brought about over `disk`.
 fn after(disk: &Disk, goal: Goal) -> Disk {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     disk.write(dir.path());
     let outcome = run(dir.path(), &order(goal), |_, _| {}).result.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
@@ -62,7 +62,7 @@ fn a_partner_that_left_can_come_back() {
 
 #[test]
 fn what_keeps_a_network_from_going_is_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     made(ACME).write(dir.path());
     let destroy = order(Goal::destroy());
     let subnet = Address::new("network/subnet/public-a").unwrap();

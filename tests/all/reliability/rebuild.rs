@@ -12,7 +12,7 @@ use rcm::{Error, Goal};
 
 use super::canon::{difference, inventory};
 use super::stage::{Stage, acme, play, provisioned};
-use super::world::Disk;
+use super::world::{Disk, scratch};
 
 fn address(text: &str) -> Address {
     Address::new(text).unwrap()
@@ -106,7 +106,7 @@ fn in_other_zones(disk: &Disk) -> Disk {
             write_atomically(&path, text.replace("us-east-1a", "us-east-1f").as_bytes()).unwrap();
         }
     }
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     disk.write(dir.path());
     rewrite(dir.path());
     Disk::read(dir.path())

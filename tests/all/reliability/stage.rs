@@ -15,7 +15,7 @@ use rcm_sandbox::Sandbox;
 use rcm_testkit::calls::Wire;
 use tempfile::TempDir;
 
-use super::world::{Disk, ground, zoned};
+use super::world::{Disk, ground, scratch, zoned};
 
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
@@ -29,7 +29,7 @@ pub(super) fn acme() -> String {
 
 /// Does `work` on what is on `disk`, in virtual time, and gives what is on it afterwards.
 pub(super) fn play(disk: &Disk, work: impl AsyncFnOnce(&Stage)) -> Disk {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     disk.write(dir.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {

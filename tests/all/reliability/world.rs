@@ -120,7 +120,7 @@ impl Disk {
 
     /// The same after a snapshot: what rcm knows is all in the state.
     pub(super) fn folded(&self) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         self.state_alone().write(dir.path());
         match store(dir.path()).load().unwrap() {
             Some(state) => self.with(STATE, &serde_json::to_vec(&state).unwrap()).without_journal(),
@@ -261,7 +261,7 @@ pub(super) fn with<T>(
 /// A cloud with a public hosted zone for acme.com and nothing else, and Acme's partner file with the zone in it.
 pub(super) fn zoned() -> (&'static Disk, &'static str) {
     static ZONED: LazyLock<(Disk, String)> = LazyLock::new(|| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let id = runtime.block_on(async {
             let sandbox = Sandbox::open(&dir.path().join("cloud"), ACCOUNT, REGION).await.unwrap();
@@ -281,9 +281,14 @@ pub(super) fn ground(file: &str) -> Disk {
     if file.contains("hosted_zone_id") { zoned().0.clone() } else { Disk::default() }
 }
 
+/// A directory for one run: in memory where the system has that, since thousands of runs need not wait for a disk to sync.
+pub(super) fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// What an undisturbed provision of `file` leaves.
 pub(super) fn made(file: &str) -> Disk {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     ground(file).write(dir.path());
     let ran = run(dir.path(), &Order { file, goal: Goal::provision(), polls: 1 }, |_, _| {});
     let outcome = ran.result.unwrap().outcome;
@@ -299,7 +304,7 @@ pub(super) fn each<P: Sync>(what: &str, points: &[P], attempt: impl Fn(&P, &Path
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let dir = tempfile::tempdir().unwrap();
+                    let dir = scratch();
                     if let Err(why) = attempt(point, dir.path()) {
                         wrong.lock().unwrap().push(why);
                     }
