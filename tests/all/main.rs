@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
 
 mod bench;
+mod init;
 mod moto;
 mod plans;
 mod reliability;
 mod sandbox;
+mod tiers;
 mod upkeep;
 mod wiring;

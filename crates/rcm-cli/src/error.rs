@@ -126,6 +126,8 @@ impl CommandError {
                 "the partner file has come to mean another place; put it back, or keep states of different places in \
                  different directories (--state-dir)",
             ),
+            Error::Fixed { setting, before, instead, .. } => Self::from_error(Exit::Refused, error)
+                .hint(format!("nothing was changed; put {setting} = {before} back into the partner file, or {instead}")),
             Error::Blocked(plan) => blocked(&plan.blocked, next),
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),

@@ -11,6 +11,7 @@ mod batch;
 mod ec2;
 mod ec2_route;
 mod ecs;
+pub mod ecs_capacity;
 pub mod ecs_container;
 mod ecs_rollout;
 mod ecs_service_shape;
@@ -35,6 +36,7 @@ macro_rules! kinds {
 kinds! {
     acm_certificate::Certificate,
     autoscaling_policy::ScalingPolicy,
+    autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
     ec2_elastic_ip::ElasticIp,
     ec2_internet_gateway::InternetGateway,

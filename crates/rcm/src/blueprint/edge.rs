@@ -15,6 +15,7 @@ const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06";
 
 /// What others need of this layer.
 pub(super) struct Edge {
+    pub(super) balancer: Ref<LoadBalancer>,
     pub(super) target_group: Ref<TargetGroup>,
     /// The listener that forwards to the service. ECS refuses a target group that no listener forwards to.
     pub(super) forwarding: Ref<Listener>,
@@ -40,7 +41,7 @@ pub(super) fn add(
             listener(graph, "https", &balancer, Some(certificate), forward)
         }
     };
-    Edge { target_group, forwarding }
+    Edge { balancer, target_group, forwarding }
 }
 
 fn certificate(graph: &mut Graph, domain: &str) -> Ref<Certificate> {

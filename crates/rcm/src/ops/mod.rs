@@ -1,6 +1,7 @@
 //! The operations on one environment of one partner.
 
 mod drift;
+mod fixed;
 mod import;
 mod outputs;
 mod rebuild;

@@ -14,7 +14,7 @@ use rcm_engine::{
 };
 use tokio::time::Instant;
 
-use super::{Environment, Outputs, zones};
+use super::{Environment, Outputs, fixed, zones};
 use crate::{Error, blueprint};
 
 /// What a run is to bring about.
@@ -64,7 +64,7 @@ impl Environment {
     pub fn graph(&self) -> Result<Graph, Error> {
         let state = self.load()?;
         let zones = zones::known(state.as_ref(), &self.config).unwrap_or_else(|| zones::guessed(&self.config));
-        blueprint::graph(&self.config, &zones).map_err(Error::Graph)
+        blueprint::graph(&fixed::as_it_can_be(&self.config, state.as_ref()), &zones).map_err(Error::Graph)
     }
 
     /// What a run would do. Changes nothing, needs no lock, and sends only calls that read.
@@ -142,6 +142,10 @@ impl Environment {
     }
 
     async fn make_plan(&self, state: &State, goal: &Goal) -> Result<Plan, Error> {
+        if !goal.destroy {
+            fixed::check(&self.config, state)?;
+            fixed::check_neighbours(&self.config, &self.settings.state_dir, state)?;
+        }
         let events = &self.settings.events;
         let begun = Instant::now();
         events.run(EventKind::RefreshStarted { resources: state.records().count() });
@@ -163,7 +167,7 @@ impl Environment {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
         };
-        blueprint::graph(&self.config, &zones).map_err(Error::Graph)
+        blueprint::graph(&fixed::as_it_can_be(&self.config, Some(state)), &zones).map_err(Error::Graph)
     }
 
     /// Looks for what an earlier `destroy` may have left although this state does not know it, and for anything else with data
@@ -201,6 +205,7 @@ impl Environment {
             .collect();
         if !plan.destroy && !state.resources.is_empty() {
             notes.extend(blueprint::notes(&self.config));
+            notes.extend(fixed::note(&self.config, state));
         }
         let remnants = state.remnants.clone();
         Report { plan, outcome, outputs: Outputs::of(state), retained, remnants, notes }
