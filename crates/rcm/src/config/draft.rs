@@ -40,7 +40,8 @@ pub fn questions() -> Vec<Question> {
         .map(|setting| Question {
             name: setting.name,
             meaning: plain(setting.doc),
-            takes: setting.kind.takes(),
+            // Quotes belong to the file, not to an answer.
+            takes: setting.kind.takes().replace(" in quotes", "").replace('"', ""),
             required: matches!(setting.default, Preset::Required),
         })
         .collect()
@@ -93,7 +94,10 @@ fn preset(setting: &Setting, tier: Tier) -> String {
         Some(Value::OnePerZone) => settings::find("availability_zones").and_then(|zones| zones.preset(tier)),
         other => other,
     };
-    value.map_or_else(String::new, |value| format!("# {} = {value}\n", setting.name))
+    // What can have one value yet is nothing to choose.
+    let choice = !matches!(setting.kind, Kind::OnlyNumber(..) | Kind::Choice { allowed: [_], .. });
+    let line = |value: Value| format!("\n# {}\n# {} = {value}\n", plain(setting.doc), setting.name);
+    value.filter(|_| choice).map_or_else(String::new, line)
 }
 
 /// A setting's documentation without the marks of Markdown.
@@ -143,8 +147,11 @@ mod tests {
         for tier in Tier::ALL {
             let text = draft("acme", &answers(tier.as_str()));
             let (head, presets) = text.split_once("# What the tier presets").unwrap();
-            let spelt: String =
-                presets.lines().skip(1).map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+            let lines = presets.lines().skip(1).map(|line| line.trim_start_matches("# "));
+            let is_setting =
+                |line: &&str| line.split_once(" = ").is_some_and(|(name, _)| settings::find(name).is_some());
+            let spelt: String = lines.filter(is_setting).map(|line| format!("{line}\n")).collect();
+            assert!(spelt.lines().count() > 10, "{spelt}");
             assert_eq!(parse(&format!("{head}{spelt}")), parse(head), "{tier}");
         }
     }

@@ -413,7 +413,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         name: "ecs_spot",
         kind: Kind::Flag,
         default: Preset::PerTier([Value::Flag(true), Value::Flag(false), Value::Flag(false)]),
-        doc: "Whether tasks run on Fargate Spot: for about a third of the price, and AWS may stop them at two minutes' notice.",
+        doc: "Whether tasks run on Fargate Spot: up to 70 % cheaper, and AWS may stop them at two minutes' notice.",
         example: "true",
     },
     Setting {

@@ -3,16 +3,17 @@
 
 use std::path::Path;
 
-use rcm_aws::resources::{ec2_vpc::Vpc, rds_instance::Instance, secrets_secret::Secret};
+use rcm_aws::resources::{ec2_vpc::Vpc, rds_instance::Instance, rds_subnet_group::SubnetGroup, secrets_secret::Secret};
 use rcm_engine::{
     model::{Address, Resource},
     store::{Record, State, Store},
 };
 use serde_json::Value;
 
-use crate::{Error, PartnerConfig, blueprint};
+use crate::{Error, PartnerConfig};
 
 const VPC: &str = "network/vpc";
+const SUBNETS: &str = "database/subnet-group";
 const DATABASE: &str = "database/instance";
 
 /// Refuses a partner file that wants of the environment in `state` what it cannot become.
@@ -35,7 +36,9 @@ pub(super) fn check(config: &PartnerConfig, state: &State) -> Result<(), Error> 
     if applied(state, DATABASE, Instance::KIND, "identifier").is_none() {
         return Ok(());
     }
-    let (zones, wanted) = (zones(state), usize::try_from(config.availability_zones).unwrap_or(usize::MAX));
+    let subnets = applied(state, SUBNETS, SubnetGroup::KIND, "subnets").and_then(Value::as_array);
+    let (zones, wanted) =
+        (subnets.map_or(0, Vec::len), usize::try_from(config.availability_zones).unwrap_or(usize::MAX));
     if zones > wanted {
         let why = "RDS says where the database and its standby stand, and it may be in the zone that would go";
         return Err(fixed(
@@ -121,12 +124,4 @@ fn neighbours(state_dir: &Path, partner: &str) -> Vec<State> {
 fn applied<'s>(state: &'s State, address: &str, kind: &str, field: &str) -> Option<&'s Value> {
     let record: &Record = state.resources.get(&Address::new(address).ok()?)?;
     (record.kind == kind && record.id.is_some()).then(|| record.spec.get(field)).flatten()
-}
-
-/// How many zones there are subnets in.
-fn zones(state: &State) -> usize {
-    let there = |index: &usize| {
-        Address::new(blueprint::private_subnet(*index)).is_ok_and(|address| state.resources.contains_key(&address))
-    };
-    (0..).take_while(there).count()
 }
