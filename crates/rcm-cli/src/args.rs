@@ -106,7 +106,7 @@ pub(crate) struct Init {
     /// Where the partner's users write for help
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) support_email: Option<String>,
-    /// The brand's colour [default: #1976D2]
+    /// The brand's colour as #RRGGBB; a blue if it is not given
     #[arg(long, value_name = "COLOUR")]
     pub(crate) primary_color: Option<String>,
     /// The AWS account, twelve digits
