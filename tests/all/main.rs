@@ -4,9 +4,11 @@
 
 mod bench;
 mod dns;
+mod init;
 mod moto;
 mod plans;
 mod reliability;
 mod sandbox;
+mod tiers;
 mod upkeep;
 mod wiring;

@@ -324,6 +324,7 @@ def application_autoscaling(cloud):
     name = "application-autoscaling"
     targets = cloud.all(name, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs")
     policies = cloud.all(name, "describe_scaling_policies", "ScalingPolicies", ServiceNamespace="ecs")
+    actions = cloud.all(name, "describe_scheduled_actions", "ScheduledActions", ServiceNamespace="ecs")
 
     def tagged(target):
         try:
@@ -337,6 +338,7 @@ def application_autoscaling(cloud):
     return {
         "scalable_targets": [tagged(t) for t in targets],
         "scaling_policies": [entry(p) for p in policies],
+        "scheduled_actions": [entry(a) for a in actions],
     }
 
 

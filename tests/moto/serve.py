@@ -3,6 +3,7 @@
 The port is in the log: werkzeug binds before it writes "Running on http://127.0.0.1:PORT".
 """
 
+import json
 import os
 import sys
 import threading
@@ -10,6 +11,7 @@ import xml.etree.ElementTree
 
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.core.exceptions import JsonRESTError
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ecs.models import EC2ContainerServiceBackend
@@ -52,6 +54,14 @@ def service_with_deployment(backend, service_properties):
     return service
 
 
+def policies_by_name(response):
+    """AWS describes the policies that are named; moto describes all there are."""
+    answer, names = json.loads(describe_policies(response)), response._get_param("PolicyNames")
+    if names:
+        answer["ScalingPolicies"] = [policy for policy in answer["ScalingPolicies"] if policy["PolicyName"] in names]
+    return json.dumps(answer)
+
+
 def found_or_not(method):
     """What is gone already is an ObjectNotFoundException in AWS; moto says ValidationException, as of a bad request."""
 
@@ -70,6 +80,8 @@ for operation in ("deregister_scalable_target", "delete_scaling_policy"):
     setattr(
         ApplicationAutoscalingBackend, operation, found_or_not(getattr(ApplicationAutoscalingBackend, operation))
     )
+describe_policies = ApplicationAutoScalingResponse.describe_scaling_policies
+ApplicationAutoScalingResponse.describe_scaling_policies = policies_by_name
 update_service = EC2ContainerServiceBackend.update_service
 EC2ContainerServiceBackend.update_service = service_with_deployment
 put_bucket = S3Response._bucket_response_put

@@ -22,6 +22,8 @@ pub(crate) struct Cli {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Write a partner file, asking what it needs
+    Init(Init),
     /// Make the environment what the partner file says
     Provision(Provision),
     /// Show what `provision` or `destroy` would do, and change nothing
@@ -88,6 +90,40 @@ pub(crate) struct Globals {
     /// Log what rcm does to stderr; twice for more
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// Options of `init`: the answers that are known already.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The partner's name: the file will be NAME.toml in the partners' directory
+    pub(crate) name: String,
+    /// What every AWS name begins with [default: NAME-rcm]
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) project_prefix: Option<String>,
+    /// The name that the partner's users see
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) brand_name: Option<String>,
+    /// The environment [default: prod]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// The application's address [default: none]
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain_name: Option<String>,
+    /// Where the partner's users write for help
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) support_email: Option<String>,
+    /// The brand's colour as #RRGGBB; a blue if it is not given
+    #[arg(long, value_name = "COLOUR")]
+    pub(crate) primary_color: Option<String>,
+    /// The AWS account, twelve digits
+    #[arg(long, value_name = "ID")]
+    pub(crate) aws_account_id: Option<String>,
+    /// The AWS Region
+    #[arg(long, value_name = "REGION")]
+    pub(crate) aws_region: Option<String>,
+    /// The size: development, production or high-availability [default: production]
+    #[arg(long, value_name = "TIER")]
+    pub(crate) tier: Option<String>,
 }
 
 /// Options of `provision`.

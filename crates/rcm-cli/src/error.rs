@@ -133,6 +133,8 @@ impl CommandError {
             )),
             Error::NoDomain(_) => Self::from_error(Exit::Config, error)
                 .hint(format!("set domain_name, then: {}", next.command("provision"))),
+            Error::Fixed { setting, before, instead, .. } => Self::from_error(Exit::Refused, error)
+                .hint(format!("nothing was changed; put {setting} = {before} back into the partner file, or {instead}")),
             Error::Blocked(plan) => blocked(&plan.blocked, next),
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),

@@ -184,7 +184,7 @@ fn unreported(globals: &Globals) -> Result<BTreeSet<(String, String)>, CommandEr
 }
 
 /// Makes the commands that a person types next, with the options that this one had.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Next {
     options: String,
 }
@@ -192,24 +192,42 @@ pub(crate) struct Next {
 impl Next {
     /// Of this command's options.
     pub(crate) fn of(globals: &Globals) -> Self {
-        let mut options = String::new();
-        let mut add = |option: &str, value: &str| {
-            // Writing to a string does not fail.
-            let _ = write!(options, " {option} {}", quoted(value));
-        };
-        globals.partner.iter().for_each(|partner| add("--partner", partner));
-        globals.env.iter().for_each(|env| add("--env", env));
+        let mut next = Self::default();
+        globals.partner.iter().for_each(|partner| next.add("--partner", partner));
+        globals.env.iter().for_each(|env| next.add("--env", env));
+        next.directories(globals);
+        next.sandbox(globals.sandbox);
+        next
+    }
+
+    /// Of the same directories, with another partner and all else as it is by itself.
+    pub(crate) fn with(globals: &Globals, partner: &str, sandbox: bool) -> Self {
+        let mut next = Self::default();
+        next.add("--partner", partner);
+        next.directories(globals);
+        next.sandbox(sandbox);
+        next
+    }
+
+    fn add(&mut self, option: &str, value: &str) {
+        // Writing to a string does not fail.
+        let _ = write!(self.options, " {option} {}", quoted(value));
+    }
+
+    fn directories(&mut self, globals: &Globals) {
         let dirs =
             [("--partners-dir", &globals.partners_dir, "partners"), ("--state-dir", &globals.state_dir, "state")];
         for (option, dir, default) in dirs {
             if dir.as_os_str() != default {
-                add(option, &dir.to_string_lossy());
+                self.add(option, &dir.to_string_lossy());
             }
         }
-        if globals.sandbox {
-            options.push_str(" --sandbox");
+    }
+
+    fn sandbox(&mut self, sandbox: bool) {
+        if sandbox {
+            self.options.push_str(" --sandbox");
         }
-        Self { options }
     }
 
     /// `rcm VERB --partner acme …`

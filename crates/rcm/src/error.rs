@@ -62,6 +62,22 @@ pub enum Error {
         /// The partner file's.
         file: String,
     },
+    /// The partner file has another value for a setting that cannot change while the environment exists.
+    #[error("{setting} is {before} in {environment} and cannot become {after} while that exists: {why}")]
+    Fixed {
+        /// The setting.
+        setting: &'static str,
+        /// The environment.
+        environment: String,
+        /// What it is.
+        before: String,
+        /// What the partner file says.
+        after: String,
+        /// Why that does not work.
+        why: &'static str,
+        /// What to do instead.
+        instead: &'static str,
+    },
     /// The plan would destroy data that nobody has named: see its `blocked`.
     #[error("{}", .0.blocked.iter().map(|blocked| format!("{} {}", blocked.address, blocked.why)).collect::<Vec<_>>().join("; "))]
     Blocked(Box<Plan>),

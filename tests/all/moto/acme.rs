@@ -244,6 +244,7 @@ fn edge(made: &Value) {
 
 fn compute(made: &Value) {
     let cluster = one(made, "/ecs/clusters", "clusterName", &format!("{PREFIX}-cluster"));
+    assert_eq!(cluster["capacityProviders"], json!(["FARGATE", "FARGATE_SPOT"]));
     assert_eq!(cluster["settings"], json!([{"name": "containerInsights", "value": "enabled"}]));
     let service = one(made, "/ecs/services", "serviceName", &format!("{PREFIX}-api"));
     assert_eq!(service["desiredCount"], 0, "no image has been deployed");
@@ -276,7 +277,7 @@ fn compute(made: &Value) {
 fn tagged(made: &Value) {
     // AWS has no tags on aliases and policies and does not let the default group be tagged by its maker; moto does not show
     // those of scalable targets.
-    let without = ["aliases", "default_security_groups", "scaling_policies", "scalable_targets"];
+    let without = ["aliases", "default_security_groups", "scaling_policies", "scheduled_actions", "scalable_targets"];
     for (service, kinds) in made.as_object().unwrap() {
         for (kind, entries) in kinds.as_object().unwrap().iter().filter(|(kind, _)| !without.contains(&kind.as_str())) {
             for entry in entries.as_array().unwrap() {
@@ -295,7 +296,7 @@ fn change(stage: &Stage) {
     let file = stage.partners.path().join("acme.toml");
     let shipped = fs::read_to_string(&file).unwrap();
     let changed = shipped.replace("Acme Healthcare RCM", "Acme Health");
-    write(&file, &format!("{changed}\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\n"));
+    write(&file, &format!("{changed}\necs_cpu = 2048\necs_memory = 4096\necs_max_count = 12\n{SCALING}"));
     let planned = stage.rcm.run(["plan", "--partner", "acme", "--detailed-exitcode"]).expect_code(2);
     for says in ["scalable-target", "task-definition", "replace"] {
         assert!(planned.stdout.contains(says), "{}", planned.transcript());
@@ -313,7 +314,41 @@ fn change(stage: &Stage) {
     assert_eq!(service["taskDefinition"], definition["taskDefinitionArn"]);
     let target = changed.pointer("/application_autoscaling/scalable_targets/0").unwrap();
     assert_eq!(target["MaxCapacity"], 12);
+    scaling(&changed);
     write(&file, &shipped);
+}
+
+/// Every way of scaling that the partner file has. Without an image there is nothing for a schedule to start.
+const SCALING: &str = r#"
+ecs_scale_memory = 75
+ecs_scale_requests = 1000
+ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
+api_image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+"#;
+
+fn scaling(changed: &Value) {
+    let tail = |arn: &Value, word: &str| arn.as_str().unwrap().split_once(word).unwrap().1.to_owned();
+    let balancer = one(changed, "/elbv2/load_balancers", "LoadBalancerName", &format!("{PREFIX}-alb"));
+    let group = one(changed, "/elbv2/target_groups", "TargetGroupName", &format!("{PREFIX}-api"));
+    let label = format!(
+        "{}/targetgroup/{}",
+        tail(&balancer["LoadBalancerArn"], ":loadbalancer/"),
+        tail(&group["TargetGroupArn"], ":targetgroup/")
+    );
+    for (name, metric, value) in [
+        ("cpu", json!({"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}), 70.0),
+        ("memory", json!({"PredefinedMetricType": "ECSServiceAverageMemoryUtilization"}), 75.0),
+        ("requests", json!({"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label}), 1000.0),
+    ] {
+        let kind = "/application_autoscaling/scaling_policies";
+        let policy = one(changed, kind, "PolicyName", &format!("{PREFIX}-{name}-scaling"));
+        let tracking = &policy["TargetTrackingScalingPolicyConfiguration"];
+        assert_eq!((&tracking["PredefinedMetricSpecification"], &tracking["TargetValue"]), (&metric, &json!(value)));
+    }
+    let night =
+        one(changed, "/application_autoscaling/scheduled_actions", "ScheduledActionName", &format!("{PREFIX}-night"));
+    assert_eq!((&night["Schedule"], &night["Timezone"]), (&json!("cron(0 20 * * ? *)"), &json!("America/New_York")));
+    assert_eq!(night["ScalableTargetAction"], json!({"MinCapacity": 1, "MaxCapacity": 2}));
 }
 
 /// Log buckets, log groups, the key, a last snapshot, and secrets in their recovery window. Nothing else.

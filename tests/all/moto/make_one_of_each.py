@@ -97,4 +97,10 @@ scaling.put_scaling_policy(
     },
     **service,
 )
+scaling.put_scheduled_action(
+    ScheduledActionName="night",
+    Schedule="cron(0 20 * * ? *)",
+    ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2},
+    **service,
+)
 say("made")

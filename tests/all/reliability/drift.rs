@@ -12,13 +12,13 @@ use rcm::engine::{
 };
 use rcm::{Error, Goal};
 
-use super::stage::{Stage, acme, play, provisioned};
+use super::stage::{Stage, acme, play, provisioned, scheduled};
 use super::tampering::{IMMUTABLE, Row, UNREADABLE, rows};
 use super::world::Disk;
 
 /// Every field of every kind's spec, from the graph of the whole stack.
 async fn fields(stage: &Stage) -> BTreeMap<String, BTreeSet<String>> {
-    let rcm = stage.rcm(&acme(), Depth::Full).await;
+    let rcm = stage.rcm(&scheduled(), Depth::Full).await;
     let mut fields: BTreeMap<String, BTreeSet<String>> =
         rcm.registry().iter().map(|resource| (resource.kind().to_owned(), BTreeSet::new())).collect();
     let graph = rcm.graph().unwrap();
@@ -80,7 +80,8 @@ fn repaired(plan: &Plan) -> Vec<(String, String)> {
 
 /// What is wrong with how rcm takes the change of `row`.
 fn tampered(disk: &Disk, row: &Row) -> Vec<String> {
-    let Row { kind, field, address, also, seen, change } = row;
+    let Row { kind, field, address, also, seen, change, file } = row;
+    let file = file();
     let mut expected: Vec<_> =
         also.iter().chain([field]).map(|field| ((*address).to_owned(), (*field).to_owned())).collect();
     expected.sort();
@@ -88,11 +89,11 @@ fn tampered(disk: &Disk, row: &Row) -> Vec<String> {
     play(disk, async |stage| {
         change(stage.at().await).await;
         stage.settle();
-        let drift = stage.rcm(&acme(), Depth::Quick).await.drift().await.unwrap();
-        let quick = stage.rcm(&acme(), Depth::Quick).await.plan(&Goal::provision()).await.unwrap();
-        let plan = stage.provision(&acme()).await.plan;
-        let left = stage.rcm(&acme(), Depth::Full).await.drift().await.unwrap();
-        let again = stage.plan(&acme()).await;
+        let drift = stage.rcm(&file, Depth::Quick).await.drift().await.unwrap();
+        let quick = stage.rcm(&file, Depth::Quick).await.plan(&Goal::provision()).await.unwrap();
+        let plan = stage.provision(&file).await.plan;
+        let left = stage.rcm(&file, Depth::Full).await.drift().await.unwrap();
+        let again = stage.plan(&file).await;
         let mut complain = |what: &str, is: String| wrong.push(format!("{kind} {field}: {what}: {is}"));
         if found(&drift) != expected || !drift.deleted.is_empty() || !drift.added.is_empty() {
             complain("the drift is", format!("{drift:?}"));
@@ -112,7 +113,8 @@ fn tampered(disk: &Disk, row: &Row) -> Vec<String> {
 
 #[test]
 fn whatever_is_tampered_with_is_found_by_name_and_put_back() {
-    let disk = provisioned(&acme());
+    let files: BTreeSet<String> = rows().iter().map(|row| (row.file)()).collect();
+    let disks: BTreeMap<String, Disk> = files.into_iter().map(|file| (file.clone(), provisioned(&file))).collect();
     let next = AtomicUsize::new(0);
     let wrong: Mutex<Vec<String>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -120,7 +122,7 @@ fn whatever_is_tampered_with_is_found_by_name_and_put_back() {
             scope.spawn(|| {
                 let rows = rows();
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let found = catch_unwind(AssertUnwindSafe(|| tampered(&disk, row)));
+                    let found = catch_unwind(AssertUnwindSafe(|| tampered(&disks[&(row.file)()], row)));
                     let found = found.unwrap_or_else(|_| vec![format!("{} {}: panicked", row.kind, row.field)]);
                     wrong.lock().unwrap().extend(found);
                 }

@@ -27,6 +27,13 @@ pub(super) fn acme() -> String {
     format!("{}\napi_image = \"{image}\"\n", zoned().1)
 }
 
+/// The same with scheduled actions, which no tier has by itself.
+pub(super) fn scheduled() -> String {
+    let night =
+        r#"{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }"#;
+    format!("{}\necs_schedules = [{night}]\n", acme())
+}
+
 /// Does `work` on what is on `disk`, in virtual time, and gives what is on it afterwards.
 pub(super) fn play(disk: &Disk, work: impl AsyncFnOnce(&Stage)) -> Disk {
     let dir = scratch();

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTargetAction, ServiceNamespace,
     TargetTrackingScalingPolicyConfiguration,
 };
 use aws_sdk_ec2::types::{
@@ -11,8 +11,8 @@ use aws_sdk_ec2::types::{
 };
 use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability};
 use aws_sdk_ecs::types::{
-    AwsVpcConfiguration, ClusterSetting, ClusterSettingName, DeploymentCircuitBreaker, DeploymentConfiguration,
-    LoadBalancer, NetworkConfiguration,
+    AwsVpcConfiguration, CapacityProviderStrategyItem, ClusterSetting, ClusterSettingName, DeploymentCircuitBreaker,
+    DeploymentConfiguration, LoadBalancer, NetworkConfiguration,
 };
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, FixedResponseActionConfig, IpAddressType, LoadBalancerAttribute, Matcher,
@@ -27,7 +27,7 @@ use aws_sdk_s3::types::{
 };
 use rcm::engine::plan::Depth;
 
-use super::stage::At;
+use super::stage::{At, acme, scheduled};
 
 type Change = Box<dyn Fn(At) -> Pin<Box<dyn Future<Output = ()>>>>;
 
@@ -42,9 +42,15 @@ pub(super) struct Row {
     /// The depth at which it is seen first.
     pub(super) seen: Depth,
     pub(super) change: Change,
+    /// The partner file of the stack that it is done to.
+    pub(super) file: fn() -> String,
 }
 
 impl Row {
+    fn of(self, file: fn() -> String) -> Self {
+        Self { file, ..self }
+    }
+
     fn also(self, also: &'static [&'static str]) -> Self {
         Self { also, ..self }
     }
@@ -57,7 +63,7 @@ fn row<F: Future<Output = ()> + 'static>(
     address: &'static str,
     change: impl Fn(At) -> F + 'static,
 ) -> Row {
-    Row { kind, field, address, also: &[], seen, change: Box::new(move |at| Box::pin(change(at))) }
+    Row { kind, field, address, also: &[], seen, file: acme, change: Box::new(move |at| Box::pin(change(at))) }
 }
 
 /// Fields that nobody can change, each with the reason; `*` for all of a kind that have no row.
@@ -65,6 +71,8 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("acm/certificate", "*", "nothing about a certificate can be changed"),
     ("autoscaling/policy", "name", "it is in the ARN"),
     ("autoscaling/policy", "target", "it is in the ARN"),
+    ("autoscaling/scheduled-action", "name", "it is in the id"),
+    ("autoscaling/scheduled-action", "target", "it is in the id"),
     ("autoscaling/target", "service", "it is the id"),
     (
         "ec2/internet-gateway",
@@ -120,6 +128,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
 
 /// Fields whose change nobody sees, each with the reason.
 pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
+    ("autoscaling/target", "at_first", "where it is wanted, scheduled actions say what the bounds are by now"),
     ("ec2/vpc-endpoint", "policy", "no setting wants one, so whatever AWS has is its own business"),
     ("ecs/service", "desired_count", "autoscaling decides how many tasks run"),
     (
@@ -509,23 +518,35 @@ fn compute() -> Vec<Row> {
             request.set_min_capacity(min).set_max_capacity(max).send().await.unwrap();
         })
     };
-    let tracked = |field, cpu, out, r#in| {
-        row(Quick, "autoscaling/policy", field, "compute/scaling-policy", move |at| async move {
-            let metric = PredefinedMetricSpecification::builder()
-                .predefined_metric_type(MetricType::EcsServiceAverageCpuUtilization)
-                .build()
-                .unwrap();
+    let scheduled = |field, schedule: &'static str, zone: &'static str, min, max| {
+        let row =
+            row(Quick, "autoscaling/scheduled-action", field, "compute/scheduled-action/night", move |at| async move {
+                let request = at.aws.autoscaling.put_scheduled_action().service_namespace(ServiceNamespace::Ecs);
+                let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
+                let request = request.resource_id(at.id("compute/scalable-target"));
+                let request = request.scheduled_action_name("acme-rcm-prod-night").schedule(schedule).timezone(zone);
+                let bounds = ScalableTargetAction::builder().min_capacity(min).max_capacity(max).build();
+                request.scalable_target_action(bounds).send().await.unwrap();
+            });
+        row.of(scheduled)
+    };
+    let tracked = |field, metric: MetricType, value, out, r#in| {
+        row(Quick, "autoscaling/policy", field, "compute/scaling-policy", move |at| {
+            let metric = PredefinedMetricSpecification::builder().predefined_metric_type(metric.clone());
+            let metric = metric.build().unwrap();
             let tracking = TargetTrackingScalingPolicyConfiguration::builder()
                 .predefined_metric_specification(metric)
-                .target_value(cpu)
+                .target_value(value)
                 .scale_out_cooldown(out)
                 .scale_in_cooldown(r#in);
-            let request = at.aws.autoscaling.put_scaling_policy().service_namespace(ServiceNamespace::Ecs);
-            let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
-            let request =
-                request.resource_id(at.id("compute/scalable-target")).policy_name("acme-rcm-prod-cpu-scaling");
-            let request = request.policy_type(PolicyType::TargetTrackingScaling);
-            request.target_tracking_scaling_policy_configuration(tracking.build().unwrap()).send().await.unwrap();
+            async move {
+                let request = at.aws.autoscaling.put_scaling_policy().service_namespace(ServiceNamespace::Ecs);
+                let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
+                let request =
+                    request.resource_id(at.id("compute/scalable-target")).policy_name("acme-rcm-prod-cpu-scaling");
+                let request = request.policy_type(PolicyType::TargetTrackingScaling);
+                request.target_tracking_scaling_policy_configuration(tracking.build().unwrap()).send().await.unwrap();
+            }
         })
     };
     let deployment = |field, least, most, breaker| {
@@ -550,6 +571,17 @@ fn compute() -> Vec<Row> {
             let off = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value("disabled").build();
             let request = at.aws.ecs.update_cluster_settings().cluster(at.id("compute/cluster"));
             request.settings(off).send().await.unwrap();
+        }),
+        row(Quick, "ecs/cluster", "capacity_providers", "compute/cluster", |at| async move {
+            let request = at.aws.ecs.put_cluster_capacity_providers().cluster(at.id("compute/cluster"));
+            let request =
+                request.capacity_providers("FARGATE").set_default_capacity_provider_strategy(Some(Vec::new()));
+            request.send().await.unwrap();
+        }),
+        row(Quick, "ecs/service", "capacity", SERVICE, move |at| async move {
+            let spot = CapacityProviderStrategyItem::builder().capacity_provider("FARGATE_SPOT").weight(1);
+            let request = service(&at).capacity_provider_strategy(spot.build().unwrap());
+            request.force_new_deployment(true).send().await.unwrap();
         }),
         row(Quick, "ecs/service", "task_definition", SERVICE, move |at| async move {
             let now = at.aws.ecs.describe_task_definition().task_definition(at.id("compute/task-definition"));
@@ -582,8 +614,13 @@ fn compute() -> Vec<Row> {
         }),
         scaled("min", Some(1), None),
         scaled("max", None, Some(50)),
-        tracked("cpu_percent", 50.0, 60, 300),
-        tracked("scale_out_cooldown_seconds", 70.0, 5, 300),
-        tracked("scale_in_cooldown_seconds", 70.0, 60, 5),
+        tracked("metric", MetricType::EcsServiceAverageMemoryUtilization, 70.0, 60, 300),
+        tracked("target_value", MetricType::EcsServiceAverageCpuUtilization, 50.0, 60, 300),
+        tracked("scale_out_cooldown_seconds", MetricType::EcsServiceAverageCpuUtilization, 70.0, 5, 300),
+        tracked("scale_in_cooldown_seconds", MetricType::EcsServiceAverageCpuUtilization, 70.0, 60, 5),
+        scheduled("schedule", "cron(0 3 * * ? *)", "America/New_York", 1, 2),
+        scheduled("timezone", "cron(0 20 * * ? *)", "Asia/Tokyo", 1, 2),
+        scheduled("min", "cron(0 20 * * ? *)", "America/New_York", 0, 2),
+        scheduled("max", "cron(0 20 * * ? *)", "America/New_York", 1, 50),
     ]
 }

@@ -4,7 +4,8 @@
 //!
 //! Surprises: registering is an upsert, and takes tags only the first time. It refuses a service that was made a moment ago
 //! ("ECS service doesn't exist"). A desired count below the minimum is raised to it, so a service that must not run yet
-//! needs a minimum of 0. Deregistering takes the target's policies and their alarms along.
+//! needs a minimum of 0. A [scheduled action](super::autoscaling_scheduled_action) changes both bounds when its time has come, so where
+//! there is one, the bounds are registered once and then left alone. Deregistering takes the target's policies and their alarms along, and its scheduled actions.
 
 use std::collections::HashMap;
 
@@ -31,9 +32,21 @@ type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 pub struct Spec {
     /// What is scaled.
     pub service: Ref<Service>,
-    /// The fewest tasks.
+    /// The bounds that it is registered with where scheduled actions change them later.
+    pub at_first: Option<Bounds>,
+    /// The fewest tasks, at any time; `None` where scheduled actions change it.
+    pub min: Option<i32>,
+    /// The most tasks, at any time; `None` where scheduled actions change it.
+    pub max: Option<i32>,
+}
+
+/// Between how many tasks there may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// The fewest.
     pub min: i32,
-    /// The most tasks.
+    /// The most.
     pub max: i32,
 }
 
@@ -58,20 +71,23 @@ impl Resource for ScalableTarget {
         let service = cx.id(&spec.service)?;
         let request = cx.cloud.autoscaling.register_scalable_target().service_namespace(ServiceNamespace::Ecs);
         let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
-        let request = request.resource_id(resource_id(&service)).min_capacity(spec.min).max_capacity(spec.max);
+        let request = request.resource_id(resource_id(&service));
+        let (min, max) = wanted(spec, None, true);
+        let request = request.min_capacity(min).max_capacity(max);
         let sent = request.set_tags(Some(tags(cx))).send().await;
         sent.map_err(fault("application-autoscaling", "RegisterScalableTarget"))?;
         Ok(Id::from(resource_id(&service)))
     }
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
-        let live = targets(cx.cloud, &[id]).await?;
-        if live.iter().any(|target| (target.min_capacity(), target.max_capacity()) == (spec.min, spec.max)) {
+        let live = targets(cx.cloud, &[id]).await?.pop().map(|live| (live.min_capacity(), live.max_capacity()));
+        let wanted = wanted(spec, live, cx.changes("at_first"));
+        if live == Some(wanted) {
             return Ok(());
         }
         let request = cx.cloud.autoscaling.register_scalable_target().service_namespace(ServiceNamespace::Ecs);
         let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
-        let request = request.resource_id(id.as_str()).min_capacity(spec.min).max_capacity(spec.max);
+        let request = request.resource_id(id.as_str()).min_capacity(wanted.0).max_capacity(wanted.1);
         request.send().await.map(drop).map_err(fault("application-autoscaling", "RegisterScalableTarget"))
     }
 
@@ -131,6 +147,13 @@ impl Resource for ScalableTarget {
     }
 }
 
+/// The bounds to register: those that are kept, and of the others the first ones where they are new, else what they have come to be.
+fn wanted(spec: &Spec, live: Option<(i32, i32)>, anew: bool) -> (i32, i32) {
+    let Bounds { min, max } = spec.at_first.unwrap_or_default();
+    let (now_min, now_max) = live.filter(|_| !anew).unwrap_or((min, max));
+    (spec.min.unwrap_or(now_min), spec.max.unwrap_or(now_max))
+}
+
 fn tags(cx: &Cx<'_>) -> HashMap<String, String> {
     identity::tags(cx.identity).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
@@ -164,4 +187,23 @@ async fn describe(aws: &Aws, at: &Deployment, ids: &[&Id]) -> Result<Vec<Option<
             .see("min", target.min_capacity())
             .see("max", target.max_capacity())
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(min: Option<i32>, max: Option<i32>) -> Spec {
+        let service = Ref::to("compute/service".parse().unwrap());
+        Spec { service, at_first: min.is_none().then_some(Bounds { min: 2, max: 10 }), min, max }
+    }
+
+    #[test]
+    fn what_a_schedule_has_made_of_the_bounds_stays_until_other_ones_are_wanted() {
+        let scheduled = spec(None, None);
+        assert_eq!(wanted(&scheduled, Some((0, 1)), false), (0, 1));
+        assert_eq!(wanted(&scheduled, Some((0, 1)), true), (2, 10));
+        assert_eq!(wanted(&scheduled, None, false), (2, 10));
+        assert_eq!(wanted(&spec(Some(2), Some(10)), Some((0, 1)), false), (2, 10));
+    }
 }

@@ -1,13 +1,16 @@
-//! A cluster: the name under which services run, and what Container Insights measures.
+//! A cluster: the name under which services run, what their tasks may run on, and what Container Insights measures.
 //!
-//! API: [CreateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html).
+//! API: [CreateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html),
+//! [PutClusterCapacityProviders](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html).
 //!
 //! Surprises: CreateCluster answers with the existing cluster of that name, whoever made it, instead of refusing; so the
 //! name is looked up first. A deleted cluster stays visible as `INACTIVE`, and its name is free again. The first cluster of an
 //! account needs ECS's [service-linked role](super::iam_service_linked_role).
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::types::{Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName};
-use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Readiness, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -35,6 +38,8 @@ pub struct Spec {
     pub name: String,
     /// What CloudWatch Container Insights collects.
     pub container_insights: ContainerInsights,
+    /// What its services' tasks may run on (`FARGATE`, `FARGATE_SPOT`).
+    pub capacity_providers: BTreeSet<String>,
 }
 
 /// What CloudWatch Container Insights collects.
@@ -86,22 +91,40 @@ impl Resource for Cluster {
             return Err(Fault::ours(FaultKind::Exists, "CreateCluster", "ClusterExists", format!("{arn} exists")));
         }
         let request = cx.cloud.ecs.create_cluster().cluster_name(name).settings(spec.container_insights.setting());
+        let request = request.set_capacity_providers(Some(spec.capacity_providers.iter().cloned().collect()));
         let answer = request.set_tags(Some(tagged(cx.identity))).send().await.map_err(fault("ecs", "CreateCluster"))?;
         let arn = answer.cluster().and_then(|cluster| cluster.cluster_arn());
         arn.map(Id::from).ok_or_else(|| missing("ecs", "CreateCluster", "clusterArn"))
     }
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
-        if !cx.changes("container_insights") {
+        if !cx.changes("container_insights") && !cx.changes("capacity_providers") {
             return Ok(());
         }
-        let live = clusters(cx.cloud, &[id.to_string()]).await?;
+        let live = clusters(cx.cloud, &[id.to_string()]).await?.pop();
         let wanted = spec.container_insights.setting();
-        if live.iter().any(|cluster| insights(cluster) == wanted.value()) {
+        if live.as_ref().is_none_or(|cluster| insights(cluster) != wanted.value()) {
+            let request = cx.cloud.ecs.update_cluster_settings().cluster(id.as_str()).settings(wanted);
+            request.send().await.map_err(fault("ecs", "UpdateClusterSettings"))?;
+        }
+        if live.is_some_and(|cluster| providers(&cluster) == spec.capacity_providers) {
             return Ok(());
         }
-        let request = cx.cloud.ecs.update_cluster_settings().cluster(id.as_str()).settings(wanted);
-        request.send().await.map(drop).map_err(fault("ecs", "UpdateClusterSettings"))
+        let request = cx.cloud.ecs.put_cluster_capacity_providers().cluster(id.as_str());
+        let request = request.set_capacity_providers(Some(spec.capacity_providers.iter().cloned().collect()));
+        let sent = request.set_default_capacity_provider_strategy(Some(Vec::new())).send().await;
+        sent.map(drop).map_err(fault("ecs", "PutClusterCapacityProviders"))
+    }
+
+    async fn ready(cx: &Cx<'_>, id: &Id) -> Result<Readiness, Fault> {
+        let cluster = clusters(cx.cloud, &[id.to_string()]).await?.pop();
+        Ok(match cluster.as_ref().and_then(|cluster| cluster.status()) {
+            Some("ACTIVE") => Readiness::Ready,
+            Some("FAILED") => Readiness::Failed("it is FAILED".to_owned()),
+            // Its capacity providers are being associated.
+            Some(status) => Readiness::Pending(format!("it is {status}")),
+            None => Readiness::Pending("not visible yet".to_owned()),
+        })
     }
 
     async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
@@ -142,7 +165,12 @@ impl Resource for Cluster {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ecs:CreateCluster", "ecs:DescribeClusters", "ecs:TagResource", "ecs:UpdateClusterSettings"],
+            write: &["ecs:CreateCluster",
+                "ecs:DescribeClusters",
+                "ecs:PutClusterCapacityProviders",
+                "ecs:TagResource",
+                "ecs:UpdateClusterSettings",
+            ],
             read: &["ecs:DescribeClusters", "ecs:ListClusters", "ecs:ListTagsForResource"],
             delete: &["ecs:DeleteCluster"],
         }
@@ -171,6 +199,10 @@ fn insights(cluster: &Described) -> Option<&str> {
     cluster.settings().iter().find(is_it).and_then(ClusterSetting::value)
 }
 
+fn providers(cluster: &Described) -> BTreeSet<String> {
+    cluster.capacity_providers().iter().cloned().collect()
+}
+
 async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
     let clusters = clusters(aws, &ids.iter().map(ToString::to_string).collect::<Vec<_>>()).await?;
     Ok(in_order(ids, clusters, |cluster| cluster.cluster_arn(), |cluster| {
@@ -178,6 +210,7 @@ async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>
             cluster_arn: cluster.cluster_arn().unwrap_or_default().to_owned(),
             cluster_name: cluster.cluster_name().unwrap_or_default().to_owned(),
         });
+        let seen = seen.see("capacity_providers", providers(cluster));
         match insights(cluster) {
             Some(insights) => seen.see("container_insights", insights),
             None => seen,

@@ -8,19 +8,22 @@
 //! for is kept in a tag, and only a deployment of that one counts. The desired count is autoscaling's once there is a
 //! scaling target. A deleted service drains: until it is `INACTIVE`, its name is taken and its tasks hold their network
 //! interfaces, without which neither subnets nor security groups can go. UpdateService starts a new deployment for what it
-//! is given, so it is given only what differs.
+//! is given, so it is given only what differs. What tasks run on changes only with a forced deployment, and the launch type Fargate, which
+//! services of older versions of rcm have, is left where it is the same as what is wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::{LaunchType, PropagateTags, Service as Described, ServiceField};
+use aws_sdk_ecs::types::{PropagateTags, Service as Described, ServiceField};
 use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     batch::in_order,
     ec2_security_group::SecurityGroup,
     ec2_subnet::Subnet,
     ecs::{claim, listed, ours, tag, tagged},
+    ecs_capacity::{Share, strategy},
     ecs_cluster::Cluster,
     ecs_rollout::{readiness, wanted_revision},
     ecs_service_shape::Shape,
@@ -50,6 +53,8 @@ pub struct Spec {
     pub cluster: Ref<Cluster>,
     /// What runs.
     pub task_definition: Ref<TaskDefinition>,
+    /// What its tasks run on, in the order of providers. All of them must be the cluster's.
+    pub capacity: Vec<Share>,
     /// How many tasks a service begins with that has none; 0 to stop it. In between autoscaling decides, so it is never seen.
     pub desired_count: i32,
     /// Where tasks run.
@@ -104,6 +109,16 @@ impl Resource for Service {
     const REPLACE_ON: &'static [&'static str] = &["name", "cluster"];
     const PACE: Pace = Pace::slow(120, 1800).gone_within(900);
 
+    fn effect(field: &str, before: &Value, after: &Value) -> Option<&'static str> {
+        match field {
+            "capacity" => Some("its tasks are replaced, without a gap"),
+            "desired_count" if before != &json!(0) && after != &json!(0) => {
+                Some("for a service that starts anew: how many tasks run by now is autoscaling's business")
+            }
+            _ => None,
+        }
+    }
+
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let shape = Shape::wanted(cx, spec)?;
         let mut tags = tagged(cx.identity);
@@ -112,7 +127,7 @@ impl Resource for Service {
         let request = request.cluster(cx.id(&spec.cluster)?.as_str());
         let request = request.service_name(physical_name(cx.identity, &spec.name, NAME_LIMIT));
         let request = request
-            .launch_type(LaunchType::Fargate)
+            .set_capacity_provider_strategy(Some(strategy(&spec.capacity, "CreateService")?))
             .propagate_tags(PropagateTags::Service)
             .enable_ecs_managed_tags(true)
             .desired_count(spec.desired_count)

@@ -12,6 +12,7 @@ use aws_sdk_ecs::{
 use rcm_engine::model::{Cx, Fault, Observed};
 use serde::Serialize;
 
+use super::ecs_capacity::{self, Share, strategy};
 use super::ecs_service::{LoadBalancer, Outputs, Spec};
 use crate::{Aws, classify::unbuilt};
 
@@ -19,6 +20,8 @@ use crate::{Aws, classify::unbuilt};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) task_definition: String,
+    /// In the order of providers.
+    pub(super) capacity: Option<Vec<Share>>,
     pub(super) subnets: Option<BTreeSet<String>>,
     pub(super) security_groups: Option<BTreeSet<String>>,
     pub(super) load_balancer: Option<Balancer>,
@@ -48,6 +51,7 @@ impl Shape {
         let groups = spec.security_groups.iter().map(|group| cx.id(group).map(|id| id.to_string()));
         Ok(Self {
             task_definition: cx.id(&spec.task_definition)?.to_string(),
+            capacity: Some(spec.capacity.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()),
             subnets: Some(subnets.collect::<Result<_, _>>()?),
             security_groups: Some(groups.collect::<Result<_, _>>()?),
             load_balancer: spec.load_balancer.as_ref().map(balancer).transpose()?,
@@ -73,6 +77,7 @@ impl Shape {
         let set = |ids: &[String]| ids.iter().cloned().collect();
         Self {
             task_definition: service.task_definition().unwrap_or_default().to_owned(),
+            capacity: ecs_capacity::live(service),
             subnets: network.map(|network| set(network.subnets())),
             security_groups: network.map(|network| set(network.security_groups())),
             load_balancer: service.load_balancers().first().map(balancer),
@@ -88,6 +93,7 @@ impl Shape {
     /// The same with what is unknown taken from `wanted`: what nobody knows to be wrong is not sent.
     pub(super) fn or(self, wanted: &Self) -> Self {
         Self {
+            capacity: self.capacity.or_else(|| wanted.capacity.clone()),
             subnets: self.subnets.or_else(|| wanted.subnets.clone()),
             security_groups: self.security_groups.or_else(|| wanted.security_groups.clone()),
             grace_seconds: self.grace_seconds.filter(|_| wanted.grace_seconds.is_some()).or(wanted.grace_seconds),
@@ -105,6 +111,7 @@ impl Shape {
             .see("task_definition", self.task_definition)
             .see("load_balancer", self.load_balancer)
             .see("execute_command", self.execute_command);
+        let seen = known(seen, "capacity", self.capacity);
         let seen = known(seen, "subnets", self.subnets);
         let seen = known(seen, "security_groups", self.security_groups);
         let seen = known(seen, "health_check_grace_seconds", self.grace_seconds);
@@ -119,6 +126,10 @@ impl Shape {
         let mut request = request;
         if self.task_definition != live.task_definition {
             request = request.task_definition(&self.task_definition);
+        }
+        if self.capacity != live.capacity {
+            let strategy = strategy(self.capacity.as_deref().unwrap_or_default(), "UpdateService")?;
+            request = request.set_capacity_provider_strategy(Some(strategy)).force_new_deployment(true);
         }
         if (&self.subnets, &self.security_groups) != (&live.subnets, &live.security_groups) {
             request = request.network_configuration(self.network("UpdateService")?);
@@ -188,6 +199,7 @@ mod tests {
         let target_group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/api/0123456789abcdef";
         Shape {
             task_definition: "arn:aws:ecs:us-east-1:123456789012:task-definition/acme-rcm-prod-api:1".into(),
+            capacity: Some(vec![Share { provider: "FARGATE_SPOT".into(), base: 0, weight: 1 }]),
             subnets: Some(BTreeSet::from(["subnet-1".into(), "subnet-2".into()])),
             security_groups: Some(BTreeSet::from(["sg-1".into()])),
             load_balancer: Some(Balancer { target_group: target_group.into(), container: "api".into(), port: 8080 }),
@@ -205,6 +217,7 @@ mod tests {
         let shape = shape();
         let service = Service::builder()
             .task_definition(&shape.task_definition)
+            .set_capacity_provider_strategy(Some(strategy(shape.capacity.as_ref().unwrap(), "CreateService").unwrap()))
             .network_configuration(shape.network("CreateService").unwrap())
             .set_load_balancers(Some(shape.balancers()))
             .set_health_check_grace_period_seconds(shape.grace_seconds)

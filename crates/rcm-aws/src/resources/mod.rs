@@ -12,6 +12,7 @@ mod ec2;
 mod ec2_holders;
 mod ec2_route;
 mod ecs;
+pub mod ecs_capacity;
 pub mod ecs_container;
 mod ecs_rollout;
 mod ecs_service_shape;
@@ -36,6 +37,7 @@ macro_rules! kinds {
 kinds! {
     acm_certificate::Certificate,
     autoscaling_policy::ScalingPolicy,
+    autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
     ec2_elastic_ip::ElasticIp,
     ec2_internet_gateway::InternetGateway,

@@ -21,6 +21,7 @@ mod remove;
 use aws_sdk_rds::{operation::create_db_instance::builders::CreateDBInstanceFluentBuilder, types::DbInstance};
 use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     batch::in_order,
@@ -128,6 +129,26 @@ impl Resource for Instance {
     const DISCARDS: bool = true;
     const HOLDS_DATA: bool = true;
     const PACE: Pace = Pace::slow(900, 4800).gone_within(3600);
+
+    /// [What happens at a modification](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.Modifying.html),
+    /// [storage](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.ModifyingExisting.html),
+    /// [major versions](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.html),
+    /// [Multi-AZ](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZSingleStandby.html).
+    fn effect(field: &str, before: &Value, after: &Value) -> Option<&'static str> {
+        Some(match field {
+            "instance_class" => "restarts the database: it is away for some minutes, or with Multi-AZ for the minute or two of a failover",
+            "allocated_storage" if after.as_i64() > before.as_i64() => {
+                "the disk grows in place and never shrinks again; no second change of it for six hours"
+            }
+            "storage_type" => "the disk is changed in place, and is slower meanwhile; no second change of it for six hours",
+            "major_version" => "upgrades the database, which is away meanwhile, and there is no way back",
+            "multi_az" if after == &Value::Bool(true) => "a standby is made from a snapshot: slower meanwhile, never away",
+            "multi_az" => "the standby goes: from then on a failure of the zone is a failure of the database",
+            "port" => "restarts the database: it is away for some minutes",
+            "parameter_group" => "takes effect at the next restart of the database",
+            _ => return None,
+        })
+    }
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let password = password(cx, spec).await?;

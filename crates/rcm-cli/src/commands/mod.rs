@@ -5,6 +5,7 @@ mod dns;
 mod drift;
 mod graph;
 mod import;
+mod init;
 mod output;
 mod plan;
 mod provision;
@@ -29,6 +30,7 @@ use crate::{
 pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
     let globals = &cli.globals;
     match &cli.verb {
+        Verb::Init(args) => wait_for(init::run(globals, args)),
         Verb::Provision(args) => wait_for(provision::run(globals, args)),
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),

@@ -121,7 +121,8 @@ fn change(change: &FieldChange) -> String {
     let mut lines = lines.into_iter();
     let first = lines.next().unwrap_or_else(|| change.field.clone());
     let rest: String = lines.map(|line| format!("         {line}\n")).collect();
-    format!("         {first}{marks}\n{rest}{more}")
+    let effect = change.effect.iter().map(|effect| format!("           {}\n", paint(YELLOW, effect)));
+    format!("         {first}{marks}\n{rest}{more}{}", effect.collect::<String>())
 }
 
 /// What destroys data, one line each.

@@ -63,6 +63,7 @@ pub trait DynResource: Send + Sync {
     fn recoverable_days(&self, purge: bool) -> u32;
     fn expires_after_days(&self, spec: &Value) -> Result<Option<u32>, Fault>;
     fn actions(&self) -> Actions;
+    fn effect(&self, field: &str, before: &Value, after: &Value) -> Option<&'static str>;
     /// Whether `spec` is one of this kind, before anything is sent.
     fn check(&self, spec: &Value) -> Result<(), Fault>;
     fn create<'a>(&'a self, target: Target<'a>, spec: &'a Value) -> BoxFuture<'a, Result<Id, Fault>>;
@@ -145,6 +146,9 @@ impl<R: Resource> DynResource for Erased<R> {
     }
     fn actions(&self) -> Actions {
         R::actions()
+    }
+    fn effect(&self, field: &str, before: &Value, after: &Value) -> Option<&'static str> {
+        R::effect(field, before, after)
     }
 
     fn check(&self, spec: &Value) -> Result<(), Fault> {

@@ -115,6 +115,13 @@ pub trait Resource: Sized + Send + Sync + 'static {
         true
     }
 
+    /// What a change of `field` in place does to whoever uses it, in a few words, where one wants to know that before. Both values
+    /// are as they are serialised.
+    fn effect(field: &str, before: &Value, after: &Value) -> Option<&'static str> {
+        let _ = (field, before, after);
+        None
+    }
+
     /// The permissions that the verbs need.
     fn actions() -> Actions;
 }

@@ -20,6 +20,9 @@ pub struct FieldChange {
     pub origin: Origin,
     /// Whether the cloud cannot change it in place.
     pub forces_replacement: bool,
+    /// What the change in place does to whoever uses the resource, where its kind has something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
 }
 
 /// Where a difference comes from.
@@ -58,7 +61,14 @@ pub(super) fn difference(sides: &Sides<'_>, lookup: &dyn Lookup, replace_on: &[&
             let applied = applied.get(field).unwrap_or(&Value::Null);
             let (before, origin) = changed(&resolved.value, applied, sides.live.get(field))?;
             let forces_replacement = replace_on.contains(&field.as_str());
-            Some(FieldChange { field: field.clone(), before, after: resolved.value, origin, forces_replacement })
+            Some(FieldChange {
+                field: field.clone(),
+                before,
+                after: resolved.value,
+                origin,
+                forces_replacement,
+                effect: None,
+            })
         })
         .collect()
 }

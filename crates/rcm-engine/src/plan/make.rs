@@ -112,6 +112,7 @@ fn reordered(node: &Node, record: &Record) -> Option<FieldChange> {
         after: json!(node.after),
         origin: Origin::Config,
         forces_replacement: false,
+        effect: None,
     };
     record.dependencies.iter().ne(&node.after).then(change)
 }
@@ -185,6 +186,7 @@ impl<'a> Planner<'a> {
         } else if changes.is_empty() {
             self.plan.unchanged += 1;
         } else {
+            let changes = self.with_effects(node, changes)?;
             self.forward(node, record.generation, Action::Update { changes });
         }
         Ok(())
@@ -211,12 +213,23 @@ impl<'a> Planner<'a> {
                 after: Value::Null,
                 origin: Origin::Config,
                 forces_replacement: true,
+                effect: None,
             });
             self.forward(node, record.generation + 1, Action::Replace { changes });
         } else {
             self.forward(node, record.generation, Action::Remake { why: why.to_owned() });
         }
         Ok(())
+    }
+
+    /// The same changes, each with what it does to whoever uses the resource.
+    fn with_effects(&self, node: &Node, mut changes: Vec<FieldChange>) -> Result<Vec<FieldChange>, PlanError> {
+        let broken = |fault| PlanError::Spec { address: node.address.clone(), fault };
+        let resource = self.registry.get(node.kind).map_err(broken)?;
+        for change in &mut changes {
+            change.effect = resource.effect(&change.field, &change.before, &change.after).map(str::to_owned);
+        }
+        Ok(changes)
     }
 
     fn changes(&self, node: &Node, record: &Record, live: &Map<String, Value>) -> Result<Vec<FieldChange>, PlanError> {

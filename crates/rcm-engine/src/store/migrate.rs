@@ -98,7 +98,11 @@ mod tests {
         assert_eq!(std::fs::read_to_string(backup).unwrap(), text);
         let saved: Value = serde_json::from_slice(&std::fs::read(store.state_path()).unwrap()).unwrap();
         assert_eq!((&saved["version"], &saved["serial"]), (&json!(STATE_VERSION), &json!(8)));
-        assert_eq!(std::fs::read_dir(store.state_path().parent().unwrap()).unwrap().count(), 3, "state, backup, lock");
+        assert_eq!(
+            std::fs::read_dir(store.state_path().parent().unwrap()).unwrap().count(),
+            4,
+            "state, backup, lock and guard"
+        );
     }
 
     #[test]

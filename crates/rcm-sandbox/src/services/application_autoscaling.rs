@@ -311,13 +311,20 @@ impl ApplicationAutoScaling {
         let known = self.actions.iter().position(|action| action.scalable == scalable && action.name == name);
         let old = known.map(|index| &self.actions[index]);
         let schedule = input.schedule.clone().or_else(|| old.map(|old| old.schedule.clone()));
+        if let Some(schedule) = &schedule {
+            check_schedule(schedule)?;
+        }
+        if let Some(action) = &input.scalable_target_action {
+            check_bounds(action)?;
+        }
         let path = format!("scheduledAction:{}:{}:scheduledActionName/{name}", uuid::Uuid::new_v4(), scalable.path());
         let action = ScheduledAction {
             arn: old.map_or_else(|| arn(cx, "autoscaling", &path), |old| old.arn.clone()),
             schedule: schedule.ok_or_else(|| invalid("Schedule is required for a new scheduled action."))?,
             timezone: input.timezone.clone().or_else(|| old.and_then(|old| old.timezone.clone())),
-            start: input.start_time.or_else(|| old.and_then(|old| old.start)),
-            end: input.end_time.or_else(|| old.and_then(|old| old.end)),
+            // What is not given again is deleted, unlike the rest.
+            start: input.start_time,
+            end: input.end_time,
             action: input.scalable_target_action.clone().or_else(|| old.and_then(|old| old.action.clone())),
             created: old.map_or_else(now, |old| old.created),
             scalable,
@@ -498,7 +505,34 @@ fn check_tracking(configuration: &Value) -> Result<(), Fault> {
     if given != 1 {
         return Err(invalid("A target tracking configuration has either a predefined or a customized metric."));
     }
-    Ok(())
+    let metric = &configuration["PredefinedMetricSpecification"];
+    let label = metric["ResourceLabel"].as_str();
+    match (
+        metric["PredefinedMetricType"] == "ALBRequestCountPerTarget",
+        label.map(|label| label.split('/').collect::<Vec<_>>()),
+    ) {
+        (true, Some(parts)) if matches!(parts[..], ["app", _, _, "targetgroup", _, _]) => Ok(()),
+        (true, _) => Err(invalid("The resource label is app/NAME/ID/targetgroup/NAME/ID.")),
+        (false, Some(_)) => Err(invalid("A resource label goes with ALBRequestCountPerTarget alone.")),
+        (false, None) => Ok(()),
+    }
+}
+
+fn check_schedule(schedule: &str) -> Result<(), Fault> {
+    let known = ["at(", "rate(", "cron("].iter().any(|start| schedule.starts_with(start));
+    if known && schedule.ends_with(')') {
+        return Ok(());
+    }
+    Err(invalid(format!("'{schedule}' is not a schedule: at(...), rate(...) or cron(...).")))
+}
+
+fn check_bounds(action: &Value) -> Result<(), Fault> {
+    let (min, max) = (action["MinCapacity"].as_i64(), action["MaxCapacity"].as_i64());
+    match (min, max) {
+        (None, None) => Err(invalid("A scheduled action has a minimum or a maximum capacity.")),
+        (Some(min), Some(max)) if min > max => Err(invalid("The maximum capacity is below the minimum.")),
+        _ => Ok(()),
+    }
 }
 
 /// One page of the list, by `MaxResults` and `NextToken`.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | clusters | stay while they have services, and as `INACTIVE` afterwards |
 //! | task definitions | revisions; only sizes that Fargate sells, and roles that exist |
+//! | capacity providers | Fargate's two; a service's strategy names only what its cluster has, and changes only with a forced deployment |
 //! | services | a target group must have a load balancer; none goes with tasks or under a deployment; `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
 //! | deployments | `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
 //! | tasks | as many as are running; their network interfaces hold subnets and security groups until the service is `INACTIVE` |
@@ -73,7 +74,8 @@ impl Ecs {
             "CreateCluster" => self.create_cluster(cx, input),
             "DescribeClusters" => Ok(self.describe_clusters(cx, input)),
             "ListClusters" => Ok(self.list_clusters(cx)),
-            "UpdateCluster" | "UpdateClusterSettings" | "PutClusterCapacityProviders" => self.update_cluster(cx, input),
+            "UpdateCluster" | "UpdateClusterSettings" => self.update_cluster(cx, input),
+            "PutClusterCapacityProviders" => self.put_capacity_providers(cx, input),
             "DeleteCluster" => self.delete_cluster(cx, input),
             "RegisterTaskDefinition" => self.register_task_definition(cx, input),
             "DescribeTaskDefinition" => self.describe_task_definition(cx, input),

@@ -3,7 +3,7 @@
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::error::ProvideErrorMetadata;
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTargetAction, ServiceNamespace,
     TargetTrackingScalingPolicyConfiguration,
 };
 use aws_sdk_ecs::types::ContainerDefinition;
@@ -110,4 +110,73 @@ async fn target_and_policy_live_and_go_together() {
     let policies = scaling.describe_scaling_policies().service_namespace(ServiceNamespace::Ecs).send().await.unwrap();
     assert!(policies.scaling_policies().is_empty());
     assert_eq!(deregister().await.unwrap_err().code(), Some("ObjectNotFoundException"));
+}
+
+/// Puts a scheduled action; the code of the refusal, if it is one.
+async fn schedule(scaling: &Client, schedule: &str, zone: Option<&str>, min: i32, max: i32) -> Option<String> {
+    let bounds = ScalableTargetAction::builder().min_capacity(min).max_capacity(max).build();
+    let request = scaling.put_scheduled_action().service_namespace(ServiceNamespace::Ecs).resource_id(SERVICE);
+    let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount).scheduled_action_name("night");
+    let request = request.schedule(schedule).set_timezone(zone.map(str::to_owned)).scalable_target_action(bounds);
+    request.send().await.err().and_then(|error| error.code().map(str::to_owned))
+}
+
+#[tokio::test]
+async fn a_scheduled_action_is_put_changed_and_deleted() {
+    let cloud = Cloud::new().await;
+    ecs_service(&cloud).await;
+    let scaling = Client::new(&cloud.sdk());
+    let nothing = schedule(&scaling, "rate(1 day)", None, 0, 1).await;
+    assert_eq!(nothing.as_deref(), Some("ObjectNotFoundException"), "there is no target yet");
+    register(&scaling, 2, 10).await.unwrap();
+    assert_eq!(schedule(&scaling, "cron(0 20 * * ? *)", Some("Asia/Tokyo"), 0, 1).await, None);
+    for (wrong, min, max) in [("20:00", 0, 1), ("every(1 day)", 0, 1), ("rate(1 day)", 2, 1)] {
+        let refused = schedule(&scaling, wrong, None, min, max).await;
+        assert_eq!(refused.as_deref(), Some("ValidationException"), "{wrong} {min} {max}");
+    }
+    assert_eq!(schedule(&scaling, "cron(0 21 * * ? *)", None, 1, 4).await, None);
+
+    drop(scaling);
+    let cloud = cloud.reopen().await;
+    let scaling = Client::new(&cloud.sdk());
+    let described = || scaling.describe_scheduled_actions().service_namespace(ServiceNamespace::Ecs).send();
+    let actions = described().await.unwrap();
+    let [action] = actions.scheduled_actions() else { panic!("{actions:?}") };
+    assert_eq!((action.schedule(), action.timezone()), ("cron(0 21 * * ? *)", Some("Asia/Tokyo")), "a zone stays");
+    let bounds = action.scalable_target_action().unwrap();
+    assert_eq!((bounds.min_capacity(), bounds.max_capacity()), (Some(1), Some(4)));
+    assert!(action.scheduled_action_arn().ends_with(":scheduledActionName/night"));
+
+    let delete = || {
+        let request = scaling.delete_scheduled_action().service_namespace(ServiceNamespace::Ecs).resource_id(SERVICE);
+        request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount).scheduled_action_name("night").send()
+    };
+    delete().await.unwrap();
+    assert_eq!(delete().await.unwrap_err().code(), Some("ObjectNotFoundException"));
+    assert!(described().await.unwrap().scheduled_actions().is_empty());
+}
+
+#[tokio::test]
+async fn requests_for_each_target_are_counted_where_the_label_says() {
+    let cloud = Cloud::new().await;
+    ecs_service(&cloud).await;
+    let scaling = Client::new(&cloud.sdk());
+    register(&scaling, 2, 10).await.unwrap();
+    let put = async |metric: MetricType, label: Option<&str>| {
+        let metric = PredefinedMetricSpecification::builder().predefined_metric_type(metric);
+        let metric = metric.set_resource_label(label.map(str::to_owned)).build().unwrap();
+        let tracking = TargetTrackingScalingPolicyConfiguration::builder().target_value(1000.0);
+        let tracking = tracking.predefined_metric_specification(metric).build().unwrap();
+        let request = scaling.put_scaling_policy().policy_name("requests").resource_id(SERVICE);
+        let request = request.policy_type(PolicyType::TargetTrackingScaling).service_namespace(ServiceNamespace::Ecs);
+        let request = request.scalable_dimension(ScalableDimension::EcsServiceDesiredCount);
+        let sent = request.target_tracking_scaling_policy_configuration(tracking).send().await;
+        sent.err().and_then(|error| error.code().map(str::to_owned))
+    };
+    let label = Some("app/acme-alb/778d41231b141a0f/targetgroup/acme-api/943f017f100becff");
+    let refused = Some("ValidationException".to_owned());
+    assert_eq!(put(MetricType::AlbRequestCountPerTarget, None).await, refused);
+    assert_eq!(put(MetricType::AlbRequestCountPerTarget, Some("acme-alb")).await, refused);
+    assert_eq!(put(MetricType::EcsServiceAverageMemoryUtilization, label).await, refused);
+    assert_eq!(put(MetricType::AlbRequestCountPerTarget, label).await, None);
 }

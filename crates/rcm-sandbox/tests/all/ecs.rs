@@ -3,11 +3,11 @@
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::create_service::builders::CreateServiceFluentBuilder;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, ClusterField, ClusterSetting, ClusterSettingName, Compatibility,
-    ContainerDefinition, CpuArchitecture, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState,
-    HealthCheck, KeyValuePair, LaunchType, LinuxParameters, LoadBalancer, LogConfiguration, LogDriver,
-    NetworkConfiguration, NetworkMode, OsFamily, PortMapping, PropagateTags, RuntimePlatform, Secret, Service,
-    ServiceField, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus,
+    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ClusterField, ClusterSetting,
+    ClusterSettingName, Compatibility, ContainerDefinition, CpuArchitecture, DeploymentCircuitBreaker,
+    DeploymentConfiguration, DeploymentRolloutState, HealthCheck, KeyValuePair, LaunchType, LinuxParameters,
+    LoadBalancer, LogConfiguration, LogDriver, NetworkConfiguration, NetworkMode, OsFamily, PortMapping, PropagateTags,
+    RuntimePlatform, Secret, Service, ServiceField, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus,
 };
 
 use crate::load_balancing;
@@ -459,4 +459,47 @@ async fn tags_are_changed_by_arn() {
     let tags = ecs.list_tags_for_resource().resource_arn(&arn).send().await.unwrap();
     assert_eq!(tags.tags(), [tag("Environment", "prod")]);
     assert_eq!(ecs.list_services().cluster(CLUSTER).send().await.unwrap().service_arns(), [arn]);
+}
+
+fn share(provider: &str, base: i32, weight: i32) -> CapacityProviderStrategyItem {
+    CapacityProviderStrategyItem::builder().capacity_provider(provider).base(base).weight(weight).build().unwrap()
+}
+
+#[tokio::test]
+async fn tasks_run_on_what_the_cluster_has_and_move_by_a_forced_deployment_alone() {
+    let cloud = Cloud::with_polls(1).await;
+    let ecs = with_cluster(&cloud).await;
+    register(&ecs).await;
+    create(&ecs, 1).send().await.unwrap();
+    let update = || ecs.update_service().cluster(CLUSTER).service(SERVICE);
+    let spot = || update().capacity_provider_strategy(share("FARGATE_SPOT", 0, 1));
+    let (_, message) = refusal(spot().force_new_deployment(true).send().await);
+    assert!(message.contains("'FARGATE_SPOT' was not found"), "{message}");
+
+    let put = |providers: &[&str]| {
+        let providers = providers.iter().map(|provider| (*provider).to_owned()).collect();
+        let request = ecs.put_cluster_capacity_providers().cluster(CLUSTER).set_capacity_providers(Some(providers));
+        request.set_default_capacity_provider_strategy(Some(Vec::new())).send()
+    };
+    put(&["FARGATE", "FARGATE_SPOT"]).await.unwrap();
+    let (_, message) = refusal(spot().send().await);
+    assert!(message.contains("you must force a new deployment"), "{message}");
+    for strategy in
+        [[share("FARGATE", 1, 1), share("FARGATE_SPOT", 1, 1)], [share("FARGATE", 1, 0), share("FARGATE_SPOT", 0, 0)]]
+    {
+        let request = update().set_capacity_provider_strategy(Some(strategy.into())).force_new_deployment(true);
+        assert_eq!(code(request.send().await), "InvalidParameterException");
+    }
+    spot().force_new_deployment(true).send().await.unwrap();
+    let service = describe(&ecs).await;
+    assert_eq!(
+        (service.launch_type(), service.capacity_provider_strategy()),
+        (None, &[share("FARGATE_SPOT", 0, 1)][..])
+    );
+    assert_eq!(service.deployments().len(), 2, "the tasks are others");
+    assert_eq!(code(put(&["FARGATE"]).await), "ResourceInUseException");
+
+    let other = create(&ecs, 1).service_name("other").capacity_provider_strategy(share("FARGATE", 0, 1));
+    let (_, message) = refusal(other.send().await);
+    assert!(message.contains("both a launch type and capacity provider strategy"), "{message}");
 }

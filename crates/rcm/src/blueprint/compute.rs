@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use rcm_aws::resources::{
-    autoscaling_policy::{self, ScalingPolicy},
-    autoscaling_target::{self, ScalableTarget},
+    autoscaling_policy::{self, Metric, ScalingPolicy},
+    autoscaling_scheduled_action::{self, ScheduledAction},
+    autoscaling_target::{self, Bounds, ScalableTarget},
+    ecs_capacity::{FARGATE, FARGATE_SPOT, Share},
     ecs_cluster::{self, Cluster, ContainerInsights},
     ecs_container::Container,
     ecs_service::{self, LoadBalancer, Service},
@@ -24,8 +26,8 @@ pub(super) const CONTAINER_PORT: u16 = 8080;
 const API: &str = "api";
 /// Neither root nor a user of the host.
 const USER: &str = "1000:1000";
-/// At how many percent of CPU tasks are added.
-const SCALE_AT_CPU: u32 = 70;
+/// What a schedule's time zone is where none is given.
+const UTC: &str = "UTC";
 
 /// The layers that this one stands on.
 pub(super) struct Below {
@@ -43,7 +45,11 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below) {
     let role = graph.add::<ServiceLinkedRole>("compute/service-linked-role", role);
     let cluster = graph.add::<Cluster>(
         "compute/cluster",
-        ecs_cluster::Spec { name: plan.name("cluster"), container_insights: ContainerInsights::Enabled },
+        ecs_cluster::Spec {
+            name: plan.name("cluster"),
+            container_insights: ContainerInsights::Enabled,
+            capacity_providers: [FARGATE, FARGATE_SPOT].map(str::to_owned).into(),
+        },
     );
     graph.after(&cluster, &role);
     graph.after(&cluster, &below.storage.insights_logs);
@@ -52,7 +58,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below) {
     graph.after(&service, &below.edge.forwarding);
     below.network.private_routes.iter().for_each(|routes| graph.after(&service, routes));
     below.security.service_rules.iter().for_each(|rule| graph.after(&service, rule));
-    scaling(graph, plan, service);
+    scaling(graph, plan, below, service);
 }
 
 fn task_definition(plan: &Blueprint<'_>, below: &Below) -> ecs_task_definition::Spec {
@@ -110,11 +116,12 @@ fn service(
     cluster: Ref<Cluster>,
     task_definition: Ref<TaskDefinition>,
 ) -> ecs_service::Spec {
-    let wanted = i32::try_from(plan.config.ecs_desired_count).unwrap_or(i32::MAX);
+    let wanted = tasks(plan.config.ecs_desired_count);
     ecs_service::Spec {
         name: plan.name(API),
         cluster,
         task_definition,
+        capacity: capacity(plan),
         desired_count: if plan.config.api_image.is_some() { wanted } else { 0 },
         subnets: below.network.private.iter().cloned().collect(),
         security_groups: [below.security.service.clone()].into(),
@@ -132,23 +139,74 @@ fn service(
     }
 }
 
-fn scaling(graph: &mut Graph, plan: &Blueprint<'_>, service: Ref<Service>) {
-    let tasks = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-    let target = graph.add::<ScalableTarget>(
-        "compute/scalable-target",
-        autoscaling_target::Spec {
-            service,
-            // Without an image there is nothing to run: a minimum would have tasks started that cannot be.
-            min: if plan.config.api_image.is_some() { tasks(plan.config.ecs_min_count) } else { 0 },
-            max: tasks(plan.config.ecs_max_count),
-        },
-    );
-    let policy = autoscaling_policy::Spec {
-        name: plan.name("cpu-scaling"),
-        target,
-        cpu_percent: SCALE_AT_CPU,
+/// Spot above the base, or none of it. No base without a share of its own: AWS allows a weight of 0 beside another weight only.
+fn capacity(plan: &Blueprint<'_>) -> Vec<Share> {
+    let share = |provider: &str, base, weight| Share { provider: provider.into(), base, weight };
+    match (plan.config.ecs_spot, tasks(plan.config.ecs_on_demand_base)) {
+        (false, _) => vec![share(FARGATE, 0, 1)],
+        (true, 0) => vec![share(FARGATE_SPOT, 0, 1)],
+        (true, base) => vec![share(FARGATE, base, 0), share(FARGATE_SPOT, 0, 1)],
+    }
+}
+
+fn tasks(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn scaling(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below, service: Ref<Service>) {
+    let config = plan.config;
+    // Without an image there is nothing to run: a minimum would have tasks started that cannot be.
+    let runs = config.api_image.is_some();
+    let bounds = Bounds { min: if runs { tasks(config.ecs_min_count) } else { 0 }, max: tasks(config.ecs_max_count) };
+    let kept = config.ecs_schedules.is_empty().then_some(bounds);
+    let spec = autoscaling_target::Spec {
+        service,
+        at_first: kept.is_none().then_some(bounds),
+        min: kept.map(|bounds| bounds.min),
+        max: kept.map(|bounds| bounds.max),
+    };
+    let target = graph.add::<ScalableTarget>("compute/scalable-target", spec);
+    policy(graph, plan, &target, "cpu", Metric::Cpu, config.ecs_scale_cpu);
+    if let Some(percent) = config.ecs_scale_memory {
+        policy(graph, plan, &target, "memory", Metric::Memory, percent);
+    }
+    if let Some(requests) = config.ecs_scale_requests {
+        let (load_balancer, target_group) = (below.edge.balancer.clone(), below.edge.target_group.clone());
+        policy(graph, plan, &target, "requests", Metric::RequestsPerTarget { load_balancer, target_group }, requests);
+    }
+    for schedule in config.ecs_schedules.iter().filter(|_| runs) {
+        let zone = schedule.timezone.clone().unwrap_or_else(|| UTC.to_owned());
+        let spec = autoscaling_scheduled_action::Spec {
+            name: plan.name(&schedule.name),
+            target: target.clone(),
+            schedule: schedule.schedule.clone(),
+            timezone: (!schedule.schedule.starts_with("rate(")).then_some(zone),
+            min: tasks(schedule.min),
+            max: tasks(schedule.max),
+        };
+        graph.add::<ScheduledAction>(&format!("compute/scheduled-action/{}", schedule.name), spec);
+    }
+}
+
+fn policy(
+    graph: &mut Graph,
+    plan: &Blueprint<'_>,
+    target: &Ref<ScalableTarget>,
+    what: &str,
+    metric: Metric,
+    value: u32,
+) {
+    let address = match metric {
+        Metric::Cpu => "compute/scaling-policy".to_owned(),
+        _ => format!("compute/scaling-policy/{what}"),
+    };
+    let spec = autoscaling_policy::Spec {
+        name: plan.name(&format!("{what}-scaling")),
+        target: target.clone(),
+        metric,
+        target_value: value,
         scale_out_cooldown_seconds: 60,
         scale_in_cooldown_seconds: 300,
     };
-    graph.add::<ScalingPolicy>("compute/scaling-policy", policy);
+    graph.add::<ScalingPolicy>(&address, spec);
 }

@@ -20,6 +20,7 @@ pub const PROOF: &str = "edge/record/validation";
 
 /// What others need of this layer.
 pub(super) struct Edge {
+    pub(super) balancer: Ref<LoadBalancer>,
     pub(super) target_group: Ref<TargetGroup>,
     /// The listener that forwards to the service. ECS refuses a target group that no listener forwards to.
     pub(super) forwarding: Ref<Listener>,
@@ -48,7 +49,7 @@ pub(super) fn add(
             https
         }
     };
-    Edge { target_group, forwarding }
+    Edge { balancer, target_group, forwarding }
 }
 
 fn certificate(graph: &mut Graph, domain: &str) -> Ref<Certificate> {

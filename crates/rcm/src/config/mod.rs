@@ -6,12 +6,14 @@
 //!
 //! Nothing here calls AWS or reads the environment.
 
+mod draft;
 mod error;
 mod fargate;
 mod names;
 mod nearest;
 mod partner;
 mod read;
+mod schedule;
 mod schema;
 mod settings;
 mod source;
@@ -22,8 +24,10 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use draft::{Question, check, draft, questions};
 pub use error::{ConfigError, Location, Problem};
 pub use partner::PartnerConfig;
+pub use schedule::Schedule;
 pub use schema::{json_schema, reference};
 pub use values::{
     AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier,

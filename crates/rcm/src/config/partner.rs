@@ -11,6 +11,7 @@ use super::error::{ConfigError, Problem};
 use super::names;
 use super::nearest::nearest;
 use super::read::{Document, read};
+use super::schedule::Schedule;
 use super::validate::{Environment, between, named_at_top};
 use super::values::{
     AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier,
@@ -82,6 +83,18 @@ pub struct PartnerConfig {
     pub ecs_min_count: u32,
     /// The most tasks that autoscaling starts.
     pub ecs_max_count: u32,
+    /// The average CPU of the tasks that autoscaling holds, in percent.
+    pub ecs_scale_cpu: u32,
+    /// The average memory of the tasks that autoscaling holds, in percent; `None` where memory does not count.
+    pub ecs_scale_memory: Option<u32>,
+    /// The requests a minute and task that autoscaling holds; `None` where they do not count.
+    pub ecs_scale_requests: Option<u32>,
+    /// When the two counts become others.
+    pub ecs_schedules: Vec<Schedule>,
+    /// Whether tasks run on Fargate Spot.
+    pub ecs_spot: bool,
+    /// How many tasks never run on Spot.
+    pub ecs_on_demand_base: u32,
     /// The application's image; without it the service runs no task.
     pub api_image: Option<ImageRef>,
 }
@@ -92,16 +105,24 @@ impl PartnerConfig {
     /// # Errors
     /// Everything that is wrong with the name, the file or the choice of an environment; of a file, all at once.
     pub fn load(partners_dir: &Path, name: &str, env: Option<&str>) -> Result<PartnerConfig, ConfigError> {
-        if !is_partner_name(name) {
-            return Err(ConfigError::PartnerName { name: name.to_owned() });
-        }
-        let path = partners_dir.join(format!("{name}.toml"));
+        let path = Self::path(partners_dir, name)?;
         match std::fs::read_to_string(&path) {
             Ok(text) => Self::parse(&path, &text, env),
             Err(_) if !partners_dir.is_dir() => Err(ConfigError::NoDirectory { path: partners_dir.to_owned() }),
             Err(source) if source.kind() == io::ErrorKind::NotFound => Err(not_found(partners_dir, name, path)),
             Err(source) => Err(ConfigError::Unreadable { path, source }),
         }
+    }
+
+    /// Where the partner of that name has its file, whether it is there or not.
+    ///
+    /// # Errors
+    /// Where the name is none that a partner can have.
+    pub fn path(partners_dir: &Path, name: &str) -> Result<PathBuf, ConfigError> {
+        if !is_partner_name(name) {
+            return Err(ConfigError::PartnerName { name: name.to_owned() });
+        }
+        Ok(partners_dir.join(format!("{name}.toml")))
     }
 
     /// The configuration in a partner file's text; the file's name gives the partner's, and its path the place of errors.
@@ -195,7 +216,7 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         nat_gateways: values.number("nat_gateways")?,
         db_instance_class: values.text("db_instance_class")?,
         db_engine_version: values.parse("db_engine_version")?,
-        db_multi_az: from.flag("db_multi_az").ok_or_else(|| values.absent("db_multi_az"))?,
+        db_multi_az: values.flag("db_multi_az")?,
         db_allocated_storage: values.number("db_allocated_storage")?,
         db_max_allocated_storage: values.number("db_max_allocated_storage")?,
         db_read_replicas: values.number("db_read_replicas")?,
@@ -205,6 +226,12 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_desired_count: values.number("ecs_desired_count")?,
         ecs_min_count: values.number("ecs_min_count")?,
         ecs_max_count: values.number("ecs_max_count")?,
+        ecs_scale_cpu: values.number("ecs_scale_cpu")?,
+        ecs_scale_memory: from.number("ecs_scale_memory"),
+        ecs_scale_requests: from.number("ecs_scale_requests"),
+        ecs_schedules: from.schedules("ecs_schedules"),
+        ecs_spot: values.flag("ecs_spot")?,
+        ecs_on_demand_base: values.number("ecs_on_demand_base")?,
         api_image: values.parse_if_given("api_image")?,
     })
 }
@@ -223,6 +250,10 @@ impl Values<'_> {
 
     fn number(&self, name: &'static str) -> Result<u32, Problem> {
         self.0.number(name).ok_or_else(|| self.absent(name))
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, Problem> {
+        self.0.flag(name).ok_or_else(|| self.absent(name))
     }
 
     fn parse<T: FromStr<Err = Refusal>>(&self, name: &'static str) -> Result<T, Problem> {

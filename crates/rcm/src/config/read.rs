@@ -77,9 +77,16 @@ fn hide_secrets(source: &mut Source<'_>, table: &DeTable<'_>) {
     for (key, value) in table {
         match value.get_ref() {
             _ if names_a_secret(key.get_ref()) => source.hide(value.span()),
-            DeValue::Table(inner) => hide_secrets(source, inner),
-            _ => {}
+            inner => hide_within(source, inner),
         }
+    }
+}
+
+fn hide_within(source: &mut Source<'_>, value: &DeValue<'_>) {
+    match value {
+        DeValue::Table(table) => hide_secrets(source, table),
+        DeValue::Array(items) => items.iter().for_each(|item| hide_within(source, item.get_ref())),
+        _ => {}
     }
 }
 
@@ -136,8 +143,9 @@ impl Document<'_> {
         layer
     }
 
-    fn read_value(&mut self, setting: &Setting, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+    pub(super) fn read_value(&mut self, setting: &Setting, value: &Spanned<DeValue<'_>>) -> Option<Value> {
         let checked = match (&setting.kind, value.get_ref()) {
+            (Kind::Schedules, DeValue::Array(items)) => return self.read_schedules(items),
             (Kind::Text { check, .. } | Kind::Choice { check, .. }, DeValue::String(text)) => {
                 check(text).map(|()| Value::Text(Cow::Owned(text.to_string())))
             }
@@ -166,7 +174,14 @@ impl Document<'_> {
         }
     }
 
-    fn refuse_type(&mut self, key: &str, span: Range<usize>, wanted: &str, found: &'static str, help: String) {
+    pub(super) fn refuse_type(
+        &mut self,
+        key: &str,
+        span: Range<usize>,
+        wanted: &str,
+        found: &'static str,
+        help: String,
+    ) {
         let message = format!("`{key}` takes {wanted}, not {}", with_article(found));
         self.report(span, key, Refusal::new(message).help(help), None);
     }
@@ -188,7 +203,7 @@ impl Document<'_> {
     }
 
     /// Adds a problem; without a help of its own it says what the setting takes.
-    fn report(&mut self, span: Range<usize>, key: &str, refusal: Refusal, setting: Option<&Setting>) {
+    pub(super) fn report(&mut self, span: Range<usize>, key: &str, refusal: Refusal, setting: Option<&Setting>) {
         let help = refusal.help.or_else(|| setting.map(Setting::usage));
         let problem = self.source.problem(Some(span), Some(key), Refusal { help, ..refusal });
         self.problems.push(problem);
@@ -198,7 +213,7 @@ impl Document<'_> {
 const ONLY_TABLES: &str = "an environment is a table, [environments.NAME], with the settings in which it differs";
 
 fn unknown_key_help(name: &str, value: &DeValue<'_>) -> String {
-    if value.is_table() || value.is_array() {
+    if value.is_table() {
         return format!("settings are flat, one to a line; {ONLY_TABLES}");
     }
     match nearest(name, SETTINGS.iter().map(|setting| setting.name)) {
@@ -233,7 +248,7 @@ fn as_i64(number: &DeInteger<'_>) -> i64 {
     i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(i64::MAX)
 }
 
-fn with_article(type_name: &str) -> &'static str {
+pub(super) fn with_article(type_name: &str) -> &'static str {
     match type_name {
         "string" => "a string",
         "integer" => "an integer",

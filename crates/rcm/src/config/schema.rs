@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::schedule::FIELDS;
 use super::settings::{Kind, Preset, SETTINGS, Setting, Value};
 use super::values::Tier;
 
@@ -50,10 +51,21 @@ fn definition(setting: &Setting) -> Json {
         Kind::NumberOf(numbers) => json!({ "enum": numbers }),
         Kind::OnlyNumber(only, _) => json!({ "const": only }),
         Kind::Flag => json!({}),
+        Kind::Schedules => json!({ "items": schedule() }),
     };
     definition["type"] = json!(setting.kind.toml_type());
     definition["description"] = json!(format!("{} Default: {}.", setting.doc, default(setting)));
     definition
+}
+
+fn schedule() -> Json {
+    let required = FIELDS.iter().filter(|field| matches!(field.default, Preset::Required)).map(|field| field.name);
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": required.collect::<Vec<_>>(),
+        "properties": FIELDS.iter().map(|field| (field.name.to_owned(), definition(field))).collect::<Map<_, _>>(),
+    })
 }
 
 /// The reference of all settings as a Markdown table.

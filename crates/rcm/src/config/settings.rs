@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::fargate;
+use super::schedule::{self, Schedule};
 use super::text;
 use super::values::{
     AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, vpc_cidr,
@@ -38,6 +39,8 @@ pub(super) enum Kind {
     OnlyNumber(u32, &'static str),
     /// `true` or `false`.
     Flag,
+    /// A list of scheduled changes of the number of tasks.
+    Schedules,
 }
 
 /// What a setting is where the file does not say.
@@ -58,6 +61,7 @@ pub(super) enum Value {
     Text(Cow<'static, str>),
     Number(u32),
     Flag(bool),
+    Schedules(Vec<Schedule>),
     /// As many as there are availability zones; a preset only, never read from a file.
     OnePerZone,
 }
@@ -69,6 +73,7 @@ impl fmt::Display for Value {
             Value::Text(text) => write!(f, "{text:?}"),
             Value::Number(number) => number.fmt(f),
             Value::Flag(flag) => flag.fmt(f),
+            Value::Schedules(list) => write!(f, "a list of {}", list.len()),
             Value::OnePerZone => f.write_str("one per zone"),
         }
     }
@@ -87,6 +92,7 @@ impl Kind {
             Kind::NumberOf(numbers) => numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
             Kind::OnlyNumber(only, _) => only.to_string(),
             Kind::Flag => "true or false".to_owned(),
+            Kind::Schedules => schedule::takes(),
         }
     }
 
@@ -96,6 +102,7 @@ impl Kind {
             Kind::Text { .. } | Kind::Choice { .. } => "string",
             Kind::Number { .. } | Kind::NumberOf(_) | Kind::OnlyNumber(..) => "integer",
             Kind::Flag => "boolean",
+            Kind::Schedules => "array",
         }
     }
 }
@@ -107,7 +114,7 @@ impl Setting {
             Kind::Number { min, max } => (min..=max).contains(&n),
             Kind::NumberOf(numbers) => numbers.contains(n),
             Kind::OnlyNumber(only, _) => n == only,
-            Kind::Text { .. } | Kind::Choice { .. } | Kind::Flag => false,
+            Kind::Text { .. } | Kind::Choice { .. } | Kind::Flag | Kind::Schedules => false,
         });
         accepted.ok_or_else(|| match self.kind {
             Kind::OnlyNumber(_, why) => Refusal::new(why),
@@ -384,6 +391,48 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: numbers(2, 10, 20),
         doc: "The most tasks that autoscaling starts.",
         example: "10",
+    },
+    Setting {
+        name: "ecs_scale_cpu",
+        kind: Kind::Number { min: 10, max: 95 },
+        default: Preset::Always(Value::Number(70)),
+        doc: "The average CPU of the tasks that autoscaling holds, in percent.",
+        example: "60",
+    },
+    Setting {
+        name: "ecs_scale_memory",
+        kind: Kind::Number { min: 10, max: 95 },
+        default: Preset::Nothing,
+        doc: "The average memory of the tasks that autoscaling holds, in percent. Without it, memory does not count.",
+        example: "75",
+    },
+    Setting {
+        name: "ecs_scale_requests",
+        kind: Kind::Number { min: 1, max: 1_000_000 },
+        default: Preset::Nothing,
+        doc: "How many requests a minute autoscaling lets the load balancer send to each task. Without it, requests do not count.",
+        example: "1000",
+    },
+    Setting {
+        name: "ecs_schedules",
+        kind: Kind::Schedules,
+        default: Preset::Nothing,
+        doc: "When the two counts become others, see [Scaling](#scaling).",
+        example: r#"[{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]"#,
+    },
+    Setting {
+        name: "ecs_spot",
+        kind: Kind::Flag,
+        default: Preset::PerTier([Value::Flag(true), Value::Flag(false), Value::Flag(false)]),
+        doc: "Whether tasks run on Fargate Spot: up to 70 % cheaper, and AWS may stop them at two minutes' notice.",
+        example: "true",
+    },
+    Setting {
+        name: "ecs_on_demand_base",
+        kind: Kind::Number { min: 0, max: 1000 },
+        default: Preset::Always(Value::Number(1)),
+        doc: "With `ecs_spot`: how many tasks never run on Spot.",
+        example: "2",
     },
     Setting {
         name: "api_image",

@@ -47,6 +47,10 @@ pub(super) fn environment(text: &str) -> Result<(), Refusal> {
     word(text, "an environment name")
 }
 
+pub(super) fn schedule_name(text: &str) -> Result<(), Refusal> {
+    word(text, "a schedule's name")
+}
+
 /// The longest brand name, in characters: generous for a name, far below what an environment variable holds.
 const BRAND_NAME_MAX: usize = 100;
 

@@ -8,6 +8,7 @@ use super::error::Problem;
 use super::fargate;
 use super::names;
 use super::read::{Document, Given, Layer};
+use super::schedule::Schedule;
 use super::settings::{self, Preset, SETTINGS, Value};
 use super::values::{Refusal, RoleArn, Tier, overlap, vpc_cidr};
 
@@ -77,6 +78,13 @@ impl<'a> Environment<'a> {
         match self.value(name)? {
             Value::Flag(flag) => Some(flag),
             _ => None,
+        }
+    }
+
+    pub(super) fn schedules(&self, name: &str) -> Vec<Schedule> {
+        match self.value(name) {
+            Some(Value::Schedules(list)) => list,
+            _ => Vec::new(),
         }
     }
 

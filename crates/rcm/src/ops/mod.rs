@@ -3,6 +3,7 @@
 mod certificate;
 mod dns;
 mod drift;
+mod fixed;
 mod hosted_zone;
 mod import;
 mod outputs;

@@ -14,7 +14,7 @@ use rcm_engine::{
 };
 use tokio::time::Instant;
 
-use super::{Environment, Outputs, hosted_zone, zones};
+use super::{Environment, Outputs, fixed, hosted_zone, zones};
 use crate::{
     Error,
     blueprint::{self, Surroundings},
@@ -145,6 +145,10 @@ impl Environment {
     }
 
     async fn make_plan(&self, state: &State, goal: &Goal) -> Result<Plan, Error> {
+        if !goal.destroy {
+            fixed::check(&self.config, state)?;
+            fixed::check_neighbours(&self.config, &self.settings.state_dir, state)?;
+        }
         let events = &self.settings.events;
         let begun = Instant::now();
         events.run(EventKind::RefreshStarted { resources: state.records().count() });
@@ -172,7 +176,7 @@ impl Environment {
 
     pub(super) fn blueprint(&self, zones: Vec<String>, state: Option<&State>) -> Result<Graph, Error> {
         let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state, &self.config) };
-        blueprint::graph(&self.config, &surroundings).map_err(Error::Graph)
+        blueprint::graph(&fixed::as_it_can_be(&self.config, state), &surroundings).map_err(Error::Graph)
     }
 
     /// Looks for what an earlier `destroy` may have left although this state does not know it, and for anything else with data
@@ -210,6 +214,7 @@ impl Environment {
             .collect();
         if !plan.destroy && !state.resources.is_empty() {
             notes.extend(blueprint::notes(&self.config));
+            notes.extend(fixed::note(&self.config, state));
         }
         let remnants = state.remnants.clone();
         Report { plan, outcome, outputs: Outputs::of(state), retained, remnants, notes }

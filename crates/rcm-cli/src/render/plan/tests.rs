@@ -24,7 +24,7 @@ fn planned(name: &str, kind: &str, action: Action) -> Step {
 }
 
 fn field(name: &str, before: Value, after: Value) -> FieldChange {
-    FieldChange { field: name.into(), before, after, origin: Origin::Config, forces_replacement: false }
+    FieldChange { field: name.into(), before, after, origin: Origin::Config, forces_replacement: false, effect: None }
 }
 
 fn some_plan(forward: Vec<Step>, cleanup: Vec<Step>) -> Plan {

@@ -17,6 +17,14 @@ pub(super) struct Cluster {
     given: Map<String, Value>,
 }
 
+impl Cluster {
+    /// The capacity providers that its services may use.
+    pub(super) fn providers(&self) -> Vec<String> {
+        let names = self.given.get("capacityProviders").and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+    }
+}
+
 impl Ecs {
     /// The active cluster that an operation plays in.
     pub(super) fn cluster(&mut self, input: &Input) -> Result<&mut Cluster, Fault> {
@@ -71,6 +79,22 @@ impl Ecs {
         cluster.given.extend(kept(input, &["cluster"]));
         let name = cluster.name.clone();
         Ok(json!({"cluster": self.shown_cluster(cx, &self.clusters[&name], |_| true)}))
+    }
+
+    pub(super) fn put_capacity_providers(&mut self, cx: &Context, input: &Input) -> Answer {
+        let wanted = input.texts("capacityProviders");
+        let name = self.cluster(input)?.name.clone();
+        let used = self.services.values().filter(|service| service.cluster == name && !service.is_inactive());
+        if used.flat_map(|service| service.providers()).any(|provider| !wanted.contains(&provider)) {
+            let message = "The specified capacity provider is in use and cannot be removed.";
+            return Err(Fault::new("ResourceInUseException", message));
+        }
+        for member in ["capacityProviders", "defaultCapacityProviderStrategy"] {
+            if input.value(member).is_none() {
+                return Err(Fault::new("InvalidParameterException", format!("{member} can not be null.")));
+            }
+        }
+        self.update_cluster(cx, input)
     }
 
     pub(super) fn delete_cluster(&mut self, cx: &Context, input: &Input) -> Answer {

@@ -111,6 +111,7 @@ impl Ecs {
             }
         }
         let task_definition = self.check_task_definition(cx, input.need("taskDefinition")?, input)?;
+        self.check_capacity(input)?;
         let desired = input.number("desiredCount").unwrap_or(0);
         let service = Service {
             arn: format!("arn:aws:ecs:{}:{}:service/{key}", cx.region, cx.account),
@@ -162,6 +163,37 @@ impl Ecs {
         Ok(definition.arn(cx))
     }
 
+    /// A strategy stands instead of a launch type, names providers of the cluster, and gives tasks to one of them.
+    fn check_capacity(&mut self, input: &Input) -> Result<(), Fault> {
+        let strategy = input.objects("capacityProviderStrategy");
+        if strategy.is_empty() {
+            return Ok(());
+        }
+        if input.text("launchType").is_some() {
+            let message = "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.";
+            return Err(Fault::new(INVALID, message));
+        }
+        let of_cluster = self.cluster(input)?.providers();
+        let number = |item: &Value, member: &str| item.get(member).and_then(Value::as_i64).unwrap_or(0);
+        for item in strategy {
+            let name = item.get("capacityProvider").and_then(Value::as_str).unwrap_or_default();
+            if !of_cluster.iter().any(|provider| provider == name) {
+                let message = format!("The specified capacity provider '{name}' was not found.");
+                return Err(Fault::new(INVALID, message));
+            }
+        }
+        if strategy.iter().filter(|item| number(item, "base") > 0).count() > 1 {
+            return Err(Fault::new(INVALID, "Only one capacity provider in a strategy can have a base defined."));
+        }
+        if strategy.iter().all(|item| number(item, "weight") == 0) {
+            return Err(Fault::new(
+                INVALID,
+                "At least one capacity provider in a strategy must have a weight above 0.",
+            ));
+        }
+        Ok(())
+    }
+
     /// The service that an operation names by name or ARN.
     fn service(&mut self, input: &Input) -> Result<&mut Service, Fault> {
         let cluster = self.cluster(input)?.name.clone();
@@ -210,7 +242,15 @@ impl Ecs {
             Some(_) => self.check_task_definition(cx, &named, input)?,
             None => named,
         };
+        self.check_capacity(input)?;
         let service = self.service(input)?;
+        let strategy = input.value("capacityProviderStrategy");
+        if strategy.is_some_and(|wanted| service.given.get("capacityProviderStrategy") != Some(wanted))
+            && !input.flag("forceNewDeployment").unwrap_or(false)
+        {
+            let message = "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.";
+            return Err(Fault::new(INVALID, message));
+        }
         service.update(cx, task_definition, input);
         Ok(json!({"service": service.shown(cx, true)}))
     }
@@ -252,6 +292,13 @@ impl Service {
         self.status == Status::Inactive
     }
 
+    /// The capacity providers of its strategy.
+    pub(super) fn providers(&self) -> Vec<String> {
+        let strategy = self.given.get("capacityProviderStrategy").and_then(Value::as_array);
+        let names = strategy.into_iter().flatten().filter_map(|item| item["capacityProvider"].as_str());
+        names.map(str::to_owned).collect()
+    }
+
     pub(super) fn running(&self) -> i64 {
         self.deployments.iter().map(|deployment| deployment.running).sum()
     }
@@ -267,6 +314,9 @@ impl Service {
     fn update(&mut self, cx: &Context, task_definition: String, input: &Input) {
         let before = self.given.clone();
         fill_changes(&mut self.given, kept(input, &NOT_KEPT));
+        if self.given.contains_key("capacityProviderStrategy") {
+            self.given.remove("launchType");
+        }
         if let Some(desired) = input.number("desiredCount") {
             self.desired = desired;
         }

@@ -68,7 +68,7 @@ fn each_tier_fills_in_what_the_file_leaves_out() {
     let sizes = |name: &str| {
         let config = load(name);
         format!(
-            "{}: {} multi-az={} {}..{} GiB, {}x {}/{} of {}..{}, {} zones, {} nat, postgres {}, {}\n",
+            "{}: {} multi-az={} {}..{} GiB, {}x {}/{} of {}..{}, {} zones, {} nat, postgres {}, {}, spot={} above {}\n",
             config.tier,
             config.db_instance_class,
             config.db_multi_az,
@@ -83,13 +83,15 @@ fn each_tier_fills_in_what_the_file_leaves_out() {
             config.nat_gateways,
             config.db_engine_version,
             config.vpc_cidr,
+            config.ecs_spot,
+            config.ecs_on_demand_base,
         )
     };
     let all = ["example-development", "acme", "example-high-availability"].map(sizes).concat();
     assert_snapshot!(all, @r"
-    development: db.t3.micro multi-az=false 20..100 GiB, 1x 256/512 of 1..2, 2 zones, 1 nat, postgres 17, 10.0.0.0/16
-    production: db.t3.medium multi-az=true 50..500 GiB, 2x 1024/2048 of 2..10, 2 zones, 1 nat, postgres 17, 10.0.0.0/16
-    high-availability: db.t3.large multi-az=true 100..1000 GiB, 4x 1024/2048 of 4..20, 3 zones, 3 nat, postgres 17, 10.20.0.0/16
+    development: db.t3.micro multi-az=false 20..100 GiB, 1x 256/512 of 1..2, 2 zones, 1 nat, postgres 17, 10.0.0.0/16, spot=true above 1
+    production: db.t3.medium multi-az=true 50..500 GiB, 2x 1024/2048 of 2..10, 2 zones, 1 nat, postgres 17, 10.0.0.0/16, spot=false above 1
+    high-availability: db.t3.large multi-az=true 100..1000 GiB, 4x 1024/2048 of 4..20, 3 zones, 3 nat, postgres 17, 10.20.0.0/16, spot=false above 1
     ");
 }
 
@@ -591,4 +593,98 @@ fn a_region_that_is_newer_than_rcm_is_accepted() {
 fn a_terminal_is_safe_from_the_file() {
     let error = error(&[("support_email", r#""\u001b[31mred""#), ("brand_name", "'a\tb'")]);
     assert!(error.chars().all(|c| c == '\n' || !c.is_control()), "{error:?}");
+}
+
+#[test]
+fn a_schedule_is_read_with_its_place_and_every_mistake_in_it() {
+    let schedules = |list: &str| acme_with(&[("ecs_schedules", list)]);
+    let config = parse(&schedules(
+        r#"[
+  { name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 0, max = 2 },
+  { name = "day", schedule = "at(2027-01-31T06:00:00)", min = 2, max = 10 },
+]"#,
+    ));
+    let read = config.unwrap().ecs_schedules;
+    assert_eq!(
+        (read[0].name.as_str(), read[0].min, read[0].timezone.as_deref()),
+        ("night", 0, Some("America/New_York"))
+    );
+    assert_eq!(
+        (read[1].schedule.as_str(), read[1].max, read[1].timezone.as_deref()),
+        ("at(2027-01-31T06:00:00)", 10, None)
+    );
+
+    let text = schedules(
+        r#"[
+  { name = "Night", schedule = "20:00", timezon = "UTC", min = 0, max = 2 },
+  { name = "day", schedule = "rate(1 day)", min = 2, max = 1 },
+  { name = "noon", schedule = "rate(1 day)", min = 2000 },
+  "never",
+  { name = "secret", schedule = "rate(1 day)", min = 1, max = 1, password = "hunter2" },
+]"#,
+    );
+    let said = parse(&text).unwrap_err().to_string();
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_snapshot!(said, @r#"
+    partners/acme.toml has 8 problems
+
+    `Night` is not a schedule's name: `N` is not allowed in it
+     --> partners/acme.toml:9:12
+      |
+    9 |   { name = "Night", schedule = "20:00", timezon = "UTC", min = 0, max = 2 },
+      |            ^^^^^^^
+      = help: only lowercase letters, digits and hyphens are allowed: "night"
+
+    `20:00` is not a schedule
+     --> partners/acme.toml:9:32
+      |
+    9 |   { name = "Night", schedule = "20:00", timezon = "UTC", min = 0, max = 2 },
+      |                                ^^^^^^^
+      = help: schedule takes at(yyyy-mm-ddThh:mm:ss), rate(number unit) or cron(six fields), for example: schedule = "cron(0 20 * * ? *)"
+
+    a schedule has no `timezon`
+     --> partners/acme.toml:9:41
+      |
+    9 |   { name = "Night", schedule = "20:00", timezon = "UTC", min = 0, max = 2 },
+      |                                         ^^^^^^^
+      = help: did you mean `timezone`?
+
+    in the schedule `day`, min = 2 is more than max = 1
+      --> partners/acme.toml:10:3
+       |
+    10 |   { name = "day", schedule = "rate(1 day)", min = 2, max = 1 },
+       |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: min must be at most max
+
+    the schedule has no `max`
+      --> partners/acme.toml:11:3
+       |
+    11 |   { name = "noon", schedule = "rate(1 day)", min = 2000 },
+       |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: max takes a number from 0 to 1000, for example: max = 2
+
+    `min` cannot be 2000
+      --> partners/acme.toml:11:52
+       |
+    11 |   { name = "noon", schedule = "rate(1 day)", min = 2000 },
+       |                                                    ^^^^
+       = help: min takes a number from 0 to 1000, for example: min = 1
+
+    `ecs_schedules` takes a list of tables with name, schedule, min, max and perhaps timezone, not a string
+      --> partners/acme.toml:12:3
+       |
+    12 |   "never",
+       |   ^^^^^^^
+
+    a schedule has no `password`
+      --> partners/acme.toml:13:66
+       |
+    13 |   { name = "secret", schedule = "rate(1 day)", min = 1, max = 1, password = (not shown)
+       |                                                                  ^^^^^^^^
+       = help: a schedule has name, schedule, timezone, min, max
+    "#);
+    let twice = r#"[{ name = "a", schedule = "rate(1 day)", min = 1, max = 1 }, { name = "a", schedule = "rate(2 days)", min = 1, max = 1 }]"#;
+    assert_eq!(refusal("ecs_schedules", twice), "two schedules are called `a` = give each a name of its own");
+    let zone = r#"[{ name = "a", schedule = "rate(1 day)", timezone = "UTC", min = 1, max = 1 }]"#;
+    assert!(refusal("ecs_schedules", zone).starts_with("the schedule `a` is an interval"));
 }
