@@ -186,7 +186,7 @@ fn store(error: &StoreError, next: &Next) -> CommandError {
             "that process may stand still: let it go on, or end it; or give --lock-timeout 1m, which takes the lock over \
              if it still shows no sign of life, and goes on with what it had begun",
         ),
-        StoreError::Lost(Lost::Taken { .. }) => is(Exit::Locked).hint(format!(
+        StoreError::Lost(Lost::Taken { .. } | Lost::Gone { .. }) => is(Exit::Locked).hint(format!(
             "whoever took it goes on with what this run had begun; what is there by now: {}",
             next.command("plan")
         )),

@@ -1,7 +1,8 @@
 //! A disk that is full from one instant of a run on: neither its journal nor its state can be written any more.
 //!
 //! The journal is a file in memory that is sealed at that instant
-//! ([memfd_create](https://man7.org/linux/man-pages/man2/memfd_create.2.html)), and the state's directory is not where it was.
+//! ([memfd_create](https://man7.org/linux/man-pages/man2/memfd_create.2.html)), and in the place of the state is a directory, which no
+//! file can replace.
 
 use std::fs;
 use std::io::Write;
@@ -16,13 +17,13 @@ use rcm_testkit::calls::Moment;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use super::canon::{difference, inventory};
-use super::world::{ACME, Disk, Order, change, each, journal_path, made, run, scratch, told};
+use super::world::{ACME, Disk, Order, change, each, journal_path, made, run, scratch, store, told};
 
-/// The directory of a state whose disk can fill up.
+/// A state and its journal on a disk that can fill up.
 struct Small {
     journal: OwnedFd,
     link: PathBuf,
-    directory: PathBuf,
+    state: PathBuf,
     aside: PathBuf,
 }
 
@@ -33,21 +34,21 @@ impl Small {
         let link = journal_path(dir);
         std::os::unix::fs::symlink(format!("/proc/self/fd/{}", memory.as_raw_fd()), &link).unwrap();
         fs::OpenOptions::new().append(true).open(&link).unwrap().write_all(journal).unwrap();
-        let directory = link.parent().unwrap().to_owned();
-        Self { journal: memory, link, aside: directory.with_extension("aside"), directory }
+        let state = store(dir).state_path();
+        Self { journal: memory, link, aside: state.with_extension("aside"), state }
     }
 
     fn fill(&self) {
         fcntl_add_seals(&self.journal, SealFlags::GROW).unwrap();
-        fs::rename(&self.directory, &self.aside).unwrap();
-        fs::File::create(&self.directory).unwrap();
+        fs::rename(&self.state, &self.aside).unwrap();
+        fs::create_dir(&self.state).unwrap();
     }
 
     /// There is room again, and what was written is there.
     fn empty(&self) {
         if self.aside.exists() {
-            fs::remove_file(&self.directory).unwrap();
-            fs::rename(&self.aside, &self.directory).unwrap();
+            fs::remove_dir(&self.state).unwrap();
+            fs::rename(&self.aside, &self.state).unwrap();
         }
         let written = fs::read(&self.link).unwrap();
         fs::remove_file(&self.link).unwrap();

@@ -37,13 +37,16 @@ pub trait Lease: fmt::Debug + Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum Lost {
     /// Somebody else has it.
-    #[error(
-        "the lock was taken over by {}, because this process had stood still; nothing more is sent or written",
-        .by.as_ref().map_or("somebody".to_owned(), ToString::to_string)
-    )]
+    #[error("the lock was taken over by {by}, because this process had stood still; nothing more is sent or written")]
     Taken {
-        /// Who, if they said so.
-        by: Option<Holder>,
+        /// Who.
+        by: Holder,
+    },
+    /// What it is kept in is gone.
+    #[error("{path}: somebody has removed the lock, and another run may have begun; nothing more is sent or written")]
+    Gone {
+        /// The file.
+        path: PathBuf,
     },
     /// It cannot be seen who has it.
     #[error("{path}: {source}: it cannot be seen who holds the lock, and nothing more is sent or written")]
@@ -59,7 +62,7 @@ impl Lost {
     /// For each of the many things that then cannot be done.
     pub(super) fn brief(&self) -> String {
         match self {
-            Self::Taken { .. } => "the lock is lost".to_owned(),
+            Self::Taken { .. } | Self::Gone { .. } => "the lock is lost".to_owned(),
             Self::Unknown { .. } => self.to_string(),
         }
     }
@@ -96,7 +99,7 @@ impl Heart {
             while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
                 match lease.renew() {
                     Ok(()) => {}
-                    Err(lost @ Lost::Taken { .. }) => return tracing::warn!("{lost}"),
+                    Err(lost @ (Lost::Taken { .. } | Lost::Gone { .. })) => return tracing::warn!("{lost}"),
                     // The next beat may get through; if none does, others see silence.
                     Err(lost @ Lost::Unknown { .. }) => tracing::warn!("{lost}"),
                 }

@@ -166,7 +166,8 @@ impl Lease for FileLease {
     fn check(&self) -> Result<(), Lost> {
         match read(&self.path) {
             Ok(Some(written)) if written.token == self.token => Ok(()),
-            Ok(written) => Err(Lost::Taken { by: written.map(|written| written.holder) }),
+            Ok(Some(Written { holder: by, .. })) => Err(Lost::Taken { by }),
+            Ok(None) => Err(Lost::Gone { path: self.path.clone() }),
             Err(source) => Err(Lost::Unknown { path: self.path.clone(), source }),
         }
     }
@@ -307,7 +308,7 @@ mod tests {
         assert!(heir.lease().token() > paused.token());
         heir.lease().hold().unwrap();
         for lost in [paused.check(), paused.renew(), paused.hold().map(drop), fence.check()] {
-            assert!(matches!(&lost, Err(Lost::Taken { by: Some(by) }) if by.user == "heir"), "{lost:?}");
+            assert!(matches!(&lost, Err(Lost::Taken { by }) if by.user == "heir"), "{lost:?}");
         }
         drop((paused, held));
         fence.check().unwrap();
@@ -332,9 +333,9 @@ mod tests {
         let path = dir.path().join("prod.lock");
         let first = silenced(take(&path, "first", None).unwrap());
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(first.check(), Err(Lost::Taken { by: None })));
+        assert!(matches!(first.check(), Err(Lost::Gone { .. })));
         let second = take(&path, "second", None).unwrap();
         assert!(second.lease().token() > first.token());
-        assert!(matches!(first.check(), Err(Lost::Taken { by: Some(by) }) if by.user == "second"));
+        assert!(matches!(first.check(), Err(Lost::Taken { by }) if by.user == "second"));
     }
 }
