@@ -52,6 +52,11 @@ pub(super) fn inventory(disk: &Disk) -> Vec<String> {
     lines
 }
 
+/// Those lines that tell of what is, and not of what was deleted on the way there.
+pub(super) fn present(lines: &[String]) -> Vec<String> {
+    lines.iter().filter(|line| !line.starts_with("departed: ")).cloned().collect()
+}
+
 /// The inventory without what AWS itself keeps of what was deleted, and without what is the account's and not the partner's:
 /// keys in their waiting period, deregistered revisions, gateways that are only shown for an hour, the service-linked role.
 pub(super) fn standing(disk: &Disk) -> Vec<String> {

@@ -8,9 +8,9 @@ use rcm::engine::run::{Aftermath, OnFailure, Outcome};
 use rcm::{Cloud, Environment, Error, Goal, PartnerConfig, Report, Settings};
 use rcm_testkit::calls::{Breaker, Fault, Moment, Rule, Shared, Stillborn, Trouble, shared};
 
-use super::canon::{difference, inventory, standing};
+use super::canon::{difference, inventory, present, standing};
 use super::stage::{Stage, acme, play, provisioned};
-use super::world::{ACME, Disk, Order, change, made, run, scratch};
+use super::world::{ACME, Disk, Order, change, ground, made, run, scratch};
 
 fn provision(file: &str) -> Order<'_> {
     Order { file, goal: Goal::provision(), polls: 1 }
@@ -42,7 +42,7 @@ fn done(result: Result<Report, Error>) {
 }
 
 fn same(what: &str, expected: &[String], found: &[String]) {
-    let difference = difference(expected, found);
+    let difference = difference(&present(expected), &present(found));
     assert!(difference.is_empty(), "{what}:\n{difference}");
 }
 
@@ -142,12 +142,14 @@ fn a_first_service_whose_tasks_do_not_start_is_undone_or_made_anew() {
     let file = acme();
     let fate = || shared(Breaker::of(1));
     let dir = scratch();
+    ground(&file).write(dir.path());
     let (said, aftermath) = failed(fated(dir.path(), &provision(&file), OnFailure::Rollback, fate()));
     assert!(said.contains("ECS deployment circuit breaker: tasks failed to start."), "{said}");
     assert!(matches!(aftermath, Aftermath::RolledBack), "{aftermath:?}");
-    same("rollback", &standing(&Disk::default()), &standing(&Disk::read(dir.path())));
+    same("rollback", &standing(&ground(&file)), &standing(&Disk::read(dir.path())));
 
     let dir = scratch();
+    ground(&file).write(dir.path());
     let fate = fate();
     let (_, aftermath) = failed(fated(dir.path(), &provision(&file), OnFailure::Keep, fate.clone()));
     assert!(matches!(aftermath, Aftermath::Kept), "{aftermath:?}");
