@@ -35,24 +35,8 @@ impl Intercept for Fenced {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        time::Duration,
-    };
+    use std::time::Duration;
 
-    use aws_smithy_runtime_api::{
-        client::{
-            http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
-            orchestrator::{HttpRequest, HttpResponse},
-            runtime_components::RuntimeComponents,
-        },
-        http::StatusCode,
-        shared::IntoShared,
-    };
-    use aws_smithy_types::body::SdkBody;
     use rcm_engine::{
         model::{Events, FaultKind},
         store::{Fence, Holder, Store},
@@ -61,25 +45,8 @@ mod tests {
     use crate::{
         aws::{Aws, Connect},
         classify::fault,
+        counter::Counter,
     };
-
-    /// Answers everything with an empty success, and counts.
-    #[derive(Debug, Clone, Default)]
-    struct Counter(Arc<AtomicUsize>);
-
-    impl HttpConnector for Counter {
-        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-            self.0.fetch_add(1, Ordering::SeqCst);
-            let status = StatusCode::try_from(200).expect("a status");
-            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from("{}"))))
-        }
-    }
-
-    impl HttpClient for Counter {
-        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-            self.clone().into_shared()
-        }
-    }
 
     #[tokio::test]
     async fn nothing_is_sent_under_a_lock_that_is_lost() {
@@ -87,11 +54,11 @@ mod tests {
         let store = Store::new(dir.path(), "acme", "prod");
         let holder = Holder::this_process("tester", "test");
         let lock = store.lock(&holder, Duration::ZERO, &Events::none()).await.unwrap();
-        let (counter, fence) = (Counter::default(), Fence::default());
-        let in_process = Some(counter.clone().into_shared());
+        let (counter, fence) = (Counter::answering(200, "{}"), Fence::default());
+        let in_process = Some(counter.client());
         let connect = Connect { region: "us-east-1".into(), in_process, fence: fence.clone(), ..Connect::default() };
         let aws = Aws::connect(&connect).await;
-        let sent = || counter.0.swap(0, Ordering::SeqCst);
+        let sent = || counter.sent();
 
         lock.arm(&fence);
         aws.kms.create_key().send().await.unwrap();

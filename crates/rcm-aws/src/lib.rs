@@ -5,6 +5,8 @@
 
 pub mod aws;
 pub mod classify;
+#[cfg(test)]
+mod counter;
 mod fence;
 pub mod identity;
 mod once;

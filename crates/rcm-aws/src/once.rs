@@ -48,49 +48,18 @@ impl Intercept for OnceOnly {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+    use crate::{
+        aws::{Aws, Connect},
+        counter::Counter,
     };
-
     use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
-    use aws_smithy_runtime_api::{
-        client::{
-            http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
-            orchestrator::{HttpRequest, HttpResponse},
-            runtime_components::RuntimeComponents,
-        },
-        http::StatusCode,
-        shared::IntoShared,
-    };
-    use aws_smithy_types::body::SdkBody;
-
-    use crate::aws::{Aws, Connect};
-
-    /// Answers 503 to everything and counts.
-    #[derive(Debug, Clone, Default)]
-    struct Broken(Arc<AtomicUsize>);
-
-    impl HttpConnector for Broken {
-        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-            self.0.fetch_add(1, Ordering::SeqCst);
-            let status = StatusCode::try_from(503).expect("a status");
-            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::empty())))
-        }
-    }
-
-    impl HttpClient for Broken {
-        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-            self.clone().into_shared()
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_create_is_sent_once_and_a_describe_again() {
-        let broken = Broken::default();
-        let in_process = Some(broken.clone().into_shared());
+        let broken = Counter::answering(503, "");
+        let in_process = Some(broken.client());
         let aws = Aws::connect(&Connect { region: "us-east-1".into(), in_process, ..Connect::default() }).await;
-        let calls = || broken.0.swap(0, Ordering::SeqCst);
+        let calls = || broken.sent();
         aws.kms.create_key().send().await.expect_err("503");
         assert_eq!(calls(), 1, "CreateKey");
         aws.ec2.allocate_address().send().await.expect_err("503");

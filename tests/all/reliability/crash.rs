@@ -222,6 +222,26 @@ fn a_destroy_that_is_killed_anywhere_is_finished_by_the_next() {
     everywhere("destroy", &made(ACME), &Order { file: ACME, goal: Goal::destroy(), polls: 1 });
 }
 
+/// A destroy that keeps, killed around the delete of the database, and gone on with as a purge: the final snapshot that nobody has
+/// heard of goes too, before the key that it can be read with.
+#[test]
+fn a_destroy_that_is_killed_at_its_database_can_be_gone_on_with_as_a_purge() {
+    let order = |goal| Order { file: ACME, goal, polls: 1 };
+    let mut forks = tell(&made(ACME), &order(Goal::destroy())).forks;
+    forks.retain(|fork| fork.at.contains("DBInstance"));
+    let purge = order(Goal { purge: true, ..Goal::destroy() });
+    each("purge", &forks, |fork, dir| {
+        fork.disk.write(dir);
+        let outcome = run(dir, &purge, |_, _| {}).result.map_err(|error| error.to_string())?.outcome;
+        let left = standing(&Disk::read(dir));
+        match (outcome, left.as_slice()) {
+            (Outcome::Done, []) => Ok(()),
+            (outcome, left) => Err(format!("crash {}:\n{outcome:?} {left:#?}", fork.at)),
+        }
+    });
+    println!("purge: {} crash points, nothing left", forks.len());
+}
+
 /// A run that fails late and is rolled back, killed at every instant of either.
 #[test]
 fn a_run_that_is_killed_anywhere_can_be_undone_instead() {

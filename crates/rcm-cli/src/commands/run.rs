@@ -105,10 +105,14 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
     };
     let exit = report::exit(&report.outcome);
     let (name, took, awaited) = (session.name(), begun.elapsed(), awaited.all());
-    let certificate = if job.goal.destroy && exit == Exit::Done { certify(&session)? } else { None };
+    // What was done is told also where it cannot be certified.
+    let (certificate, uncertified) = match certify(&session, job, exit) {
+        Ok(certificate) => (certificate, None),
+        Err(error) => (None, Some(error)),
+    };
     let run = report::Run { verb: job.verb, name: &name, took, next: &session.next, awaited: &awaited, certificate };
     tell(globals, &report, &run, exit)?;
-    Ok(exit)
+    uncertified.map_or(Ok(exit), Err)
 }
 
 fn tell(globals: &Globals, report: &Report, run: &report::Run<'_>, exit: Exit) -> Result<(), CommandError> {
@@ -118,8 +122,11 @@ fn tell(globals: &Globals, report: &Report, run: &report::Run<'_>, exit: Exit) -
     }
 }
 
-/// Certifies that everything is gone, and says where.
-fn certify(session: &Session) -> Result<Option<[PathBuf; 2]>, CommandError> {
+/// Certifies that everything is gone, if it is, and says where.
+fn certify(session: &Session, job: &Job, exit: Exit) -> Result<Option<[PathBuf; 2]>, CommandError> {
+    if !job.goal.destroy || exit != Exit::Done {
+        return Ok(None);
+    }
     let environment = &session.environment;
     let filed = environment.certificate().and_then(|found| found.map(|found| environment.file(&found)).transpose());
     filed.map_err(|error| session.error(&error))

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use rcm_engine::{
-    model::{Address, Deployment},
+    model::{Address, Deployment, Fault},
     store::{State, StoreError, write_atomically},
 };
 use serde::Serialize;
@@ -109,7 +109,8 @@ impl Environment {
         let name = format!("destroyed-{}", certificate.at.strftime("%Y%m%dT%H%M%S.%3fZ"));
         let path = |kind: &str| self.store.state_path().with_extension(format!("{name}.{kind}"));
         let paths = [path("json"), path("txt")];
-        let json = serde_json::to_string_pretty(certificate).unwrap_or_default() + "\n";
+        let json = serde_json::to_string_pretty(certificate);
+        let json = json.map_err(|error| Fault::invalid("certificate", error.to_string()))? + "\n";
         for (path, text) in paths.iter().zip([json, certificate.to_string()]) {
             write_new(path, &text)?;
         }

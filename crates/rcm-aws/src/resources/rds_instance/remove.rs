@@ -62,11 +62,8 @@ pub(super) async fn remove(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
     request.send().await.map(drop).map_err(fault("rds", "DeleteDBInstance"))
 }
 
-/// An earlier delete was sent, and nobody may have heard what it leaves.
+/// An earlier delete was sent, and nobody may have heard what it leaves. That one need not have been a purge if this one is.
 async fn already_left(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
-    if cx.purges() {
-        return Ok(());
-    }
     let ours = format!("{id}-{FINAL}-");
     for name in snapshots(cx, id).await?.iter().filter(|name| name.starts_with(&ours)) {
         cx.leaves(FINAL_SNAPSHOT, name);
