@@ -127,7 +127,17 @@ fn a_successor_that_never_comes_up_does_not_take_its_predecessors_place() {
     let listeners = |disk: &Disk| disk.cloud()["elasticloadbalancing"]["listeners"].as_object().unwrap().len();
     assert_eq!(listeners(&Disk::read(dir.path())), listeners(&start));
     done(fated(dir.path(), &provision(&after), OnFailure::Keep, fate));
-    same("change", &end, &inventory(&Disk::read(dir.path())));
+    same("change", &of_any_generation(end), &of_any_generation(inventory(&Disk::read(dir.path()))));
+}
+
+/// A third generation where something stood on the second before that had failed, and the second where nothing did yet: the
+/// order of two calls that go out at once decides.
+fn of_any_generation(mut lines: Vec<String>) -> Vec<String> {
+    for line in &mut lines {
+        *line = line.replace("generation=3", "generation=2").replace("-g3", "-g2");
+    }
+    lines.sort();
+    lines
 }
 
 /// The file of [`acme`] with another image: the change deploys another revision.
