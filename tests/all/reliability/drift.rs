@@ -12,13 +12,13 @@ use rcm::engine::{
 };
 use rcm::{Error, Goal};
 
-use super::stage::{Stage, acme, play, provisioned, scheduled};
+use super::stage::{Stage, acme, everything, play, provisioned};
 use super::tampering::{IMMUTABLE, Row, UNREADABLE, rows};
 use super::world::Disk;
 
 /// Every field of every kind's spec, from the graph of the whole stack.
 async fn fields(stage: &Stage) -> BTreeMap<String, BTreeSet<String>> {
-    let rcm = stage.rcm(&scheduled(), Depth::Full).await;
+    let rcm = stage.rcm(&everything(), Depth::Full).await;
     let mut fields: BTreeMap<String, BTreeSet<String>> =
         rcm.registry().iter().map(|resource| (resource.kind().to_owned(), BTreeSet::new())).collect();
     let graph = rcm.graph().unwrap();

@@ -11,7 +11,7 @@ use super::canon::{difference, inventory, standing};
 use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, scratch, told, zoned};
 
 /// A run, what it begins with and what it leaves when nothing is in its way.
-struct Scene<'a> {
+pub(super) struct Scene<'a> {
     start: Disk,
     order: Order<'a>,
     before: Vec<String>,
@@ -20,7 +20,7 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    fn new(start: Disk, order: Order<'a>) -> Self {
+    pub(super) fn new(start: Disk, order: Order<'a>) -> Self {
         let dir = scratch();
         start.write(dir.path());
         let ran = run(dir.path(), &order, |_, _| {});
@@ -75,7 +75,7 @@ fn denied(_: usize) -> Fault {
 }
 
 /// Whatever fails for good, the cloud is as it was before; but for what fails among the deletes, which the next run goes on with.
-fn rolls_back(what: &str, scene: &Scene<'_>) {
+pub(super) fn rolls_back(what: &str, scene: &Scene<'_>) {
     let points = scene.points(denied);
     each(what, &points, |point, dir| {
         let ran = scene.fail(dir, point, OnFailure::Rollback);
@@ -94,7 +94,7 @@ fn rolls_back(what: &str, scene: &Scene<'_>) {
 }
 
 /// Whatever fails for good, the next run goes on.
-fn goes_on(what: &str, scene: &Scene<'_>) {
+pub(super) fn goes_on(what: &str, scene: &Scene<'_>) {
     let points = scene.points(denied);
     each(what, &points, |point, dir| {
         let ran = scene.fail(dir, point, OnFailure::Keep);
@@ -108,7 +108,7 @@ fn goes_on(what: &str, scene: &Scene<'_>) {
 }
 
 /// Whatever passes by itself, the run succeeds; and no call that must not be executed twice is sent again before AWS was asked.
-fn shrugs_off(what: &str, scene: &Scene<'_>) {
+pub(super) fn shrugs_off(what: &str, scene: &Scene<'_>) {
     let points = scene.points(|nth| match nth % 5 {
         0 => Fault::refuse(400, "ThrottlingException"),
         1 => Fault::refuse(503, "ServiceUnavailable"),

@@ -15,7 +15,7 @@ use rcm_sandbox::Sandbox;
 use rcm_testkit::calls::Wire;
 use tempfile::TempDir;
 
-use super::world::{Disk, ground, scratch, zoned};
+use super::world::{Disk, ground, scratch, with_settings, zoned};
 
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
@@ -27,11 +27,12 @@ pub(super) fn acme() -> String {
     format!("{}\napi_image = \"{image}\"\n", zoned().1)
 }
 
-/// The same with scheduled actions, which no tier has by itself.
-pub(super) fn scheduled() -> String {
-    let night =
-        r#"{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }"#;
-    format!("{}\necs_schedules = [{night}]\n", acme())
+/// The same with everything that it can have at once: a resource of each kind.
+pub(super) fn everything() -> String {
+    let settings = r#"
+        ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
+    "#;
+    with_settings(&acme(), settings)
 }
 
 /// Does `work` on what is on `disk`, in virtual time, and gives what is on it afterwards.

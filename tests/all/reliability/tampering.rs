@@ -27,7 +27,7 @@ use aws_sdk_s3::types::{
 };
 use rcm::engine::plan::Depth;
 
-use super::stage::{At, acme, scheduled};
+use super::stage::{At, acme, everything};
 
 type Change = Box<dyn Fn(At) -> Pin<Box<dyn Future<Output = ()>>>>;
 
@@ -528,7 +528,7 @@ fn compute() -> Vec<Row> {
                 let bounds = ScalableTargetAction::builder().min_capacity(min).max_capacity(max).build();
                 request.scalable_target_action(bounds).send().await.unwrap();
             });
-        row.of(scheduled)
+        row.of(everything)
     };
     let tracked = |field, metric: MetricType, value, out, r#in| {
         row(Quick, "autoscaling/policy", field, "compute/scaling-policy", move |at| {

@@ -317,7 +317,17 @@ pub(super) fn each<P: Sync>(what: &str, points: &[P], attempt: impl Fn(&P, &Path
     assert!(wrong.is_empty(), "{what}: {} of {} went wrong:{first}", wrong.len(), points.len());
 }
 
-pub(super) const ACME: &str = include_str!("../../../partners/acme.toml");
+/// The partner file that comes with rcm, without what is added to a stack in tests of its own.
+pub(super) const ACME: &str = concat!(include_str!("../../../partners/acme.toml"), include_str!("bare.toml"));
+
+/// The same file with other `settings`, one a line, in the place of those that it has.
+pub(super) fn with_settings(file: &str, settings: &str) -> String {
+    let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    let set: Vec<_> = settings.lines().filter_map(key).collect();
+    let kept = file.lines().filter(|line| key(line).is_none_or(|key| !set.contains(&key)));
+    let lines: Vec<&str> = kept.chain(settings.lines()).collect();
+    lines.join("\n") + "\n"
+}
 
 /// A change that updates, replaces and deletes: the file before and after. The domain's records are made by rcm.
 pub(super) fn change() -> (String, String) {

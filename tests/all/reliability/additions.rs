@@ -1,0 +1,73 @@
+//! What a live partner may be given and may lose again, each as a change of its own: crashed and failed at every call of both ways.
+
+use std::sync::LazyLock;
+
+use rcm::Goal;
+
+use super::crash::everywhere;
+use super::fail::{Scene, goes_on, rolls_back, shrugs_off};
+use super::world::{ACME, Disk, Order, made, with_settings};
+
+/// The settings that add it, one a line, to the stack of [`ACME`].
+struct Addition {
+    what: &'static str,
+    settings: &'static str,
+}
+
+const ADDITIONS: &[Addition] = &[Addition {
+    what: "scaling",
+    settings: r#"ecs_scale_memory = 70
+ecs_scale_requests = 1000
+ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max = 2 }]"#,
+}];
+
+impl Addition {
+    fn file(&self) -> String {
+        with_settings(ACME, self.settings)
+    }
+}
+
+/// The stack that everything is added to.
+fn bare() -> Disk {
+    static BARE: LazyLock<Disk> = LazyLock::new(|| made(ACME));
+    BARE.clone()
+}
+
+fn provision(file: &str) -> Order<'_> {
+    Order { file, goal: Goal::provision(), polls: 1 }
+}
+
+#[test]
+fn what_is_added_can_be_killed_anywhere() {
+    for addition in ADDITIONS {
+        everywhere(&format!("adding {}", addition.what), &bare(), &provision(&addition.file()));
+    }
+}
+
+#[test]
+fn what_is_taken_away_again_can_be_killed_anywhere() {
+    for addition in ADDITIONS {
+        everywhere(&format!("without {}", addition.what), &made(&addition.file()), &provision(ACME));
+    }
+}
+
+#[test]
+fn what_is_added_can_fail_anywhere() {
+    for addition in ADDITIONS {
+        let (what, file) = (format!("adding {}", addition.what), addition.file());
+        let scene = Scene::new(bare(), provision(&file));
+        rolls_back(&what, &scene);
+        goes_on(&what, &scene);
+        shrugs_off(&what, &scene);
+    }
+}
+
+#[test]
+fn what_is_taken_away_again_can_fail_anywhere() {
+    for addition in ADDITIONS {
+        let what = format!("without {}", addition.what);
+        let scene = Scene::new(made(&addition.file()), provision(ACME));
+        goes_on(&what, &scene);
+        shrugs_off(&what, &scene);
+    }
+}
