@@ -1,13 +1,39 @@
 //! The built `rcm` with partner files of its own and the sandbox for an AWS.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::Command,
+};
 
-use rcm::engine::store::{State, Store, write_atomically};
+use rcm::{
+    Goal,
+    compliance::{Scope, controls},
+    engine::store::{State, Store, write_atomically},
+};
 use rcm_testkit::{Ran, Rcm, Running};
 use serde_json::Value;
 
 /// The partner file that comes with rcm.
 pub(crate) const ACME: &str = include_str!("../../partners/acme.toml");
+
+/// Every control that production could be refused for, with a reason: for tests about something else.
+pub(crate) fn risks() -> BTreeMap<String, String> {
+    let stack = controls().iter().filter(|control| control.scope == Scope::Stack);
+    stack.map(|control| (control.id.to_owned(), "a test".to_owned())).collect()
+}
+
+/// `goal`, whatever production asks.
+pub(crate) fn at_any_risk(goal: &Goal) -> Goal {
+    Goal { accepted: risks(), ..goal.clone() }
+}
+
+/// The same as options of the command.
+pub(crate) fn at_any_risk_typed() -> String {
+    let controls: String = risks().into_keys().map(|control| format!(" --accept-risk {control}")).collect();
+    format!("--reason test{controls}")
+}
 
 /// Acme's partner file in a directory, and an `rcm` that reads it.
 pub(crate) struct Bench {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
 
 mod bench;
+mod compliance;
 mod dns;
 mod init;
 mod moto;

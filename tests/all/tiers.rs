@@ -8,7 +8,7 @@ use rcm_sandbox::Sandbox;
 use rcm_testkit::Ran;
 use serde_json::{Value, json};
 
-use crate::bench::{ACME, Bench, lines};
+use crate::bench::{ACME, Bench, at_any_risk_typed, lines};
 
 const DATA: [&str; 6] =
     ["rds/instance", "s3/bucket", "secretsmanager/secret", "kms/key", "logs/group", "ecr/repository"];
@@ -25,8 +25,13 @@ fn file(tier: &str, more: &str) -> String {
 fn provisioned(file: &str) -> Bench {
     let bench = Bench::new();
     bench.partner("acme", file);
-    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let _ = provision(&bench, "").expect_code(0);
     bench
+}
+
+/// These are production's files, and not all of them as production should be.
+fn provision(bench: &Bench, more: &str) -> Ran {
+    bench.run(&format!("provision --sandbox --yes {}{more}", at_any_risk_typed()))
 }
 
 fn plan(bench: &Bench) -> Value {
@@ -58,7 +63,7 @@ fn change(bench: &Bench, file: &str) -> String {
         let harmless = ["create", "update"].iter().any(|action| step["action"] == *action);
         assert!(harmless || !DATA.contains(&step["kind"].as_str().unwrap()), "{step}");
     }
-    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let _ = provision(bench, "").expect_code(0);
     assert_eq!(data(bench), before);
     let _ = bench.run("plan --sandbox --refresh full --detailed-exitcode").expect_code(0);
     text
@@ -122,7 +127,7 @@ async fn another_tier_is_an_ordinary_plan_up_and_down_again() {
     let said = change(&bench, &file("development", ""));
     assert!(said.contains("the standby goes"), "{said}");
     assert_eq!(live(&bench).await, ("db.t3.micro".into(), false, 100, 110, 1, spot()));
-    let ran = bench.run("provision --sandbox --yes").expect_code(0);
+    let ran = provision(&bench, "").expect_code(0);
     says(&ran, "the database's disk cannot shrink: it stays at 100 GiB, with a limit of 110 GiB, although");
 }
 
@@ -138,7 +143,7 @@ fn the_effect_of_a_change_is_in_the_plans_json_too() {
     // A saved plan with it is still the plan.
     let saved = bench.file("plan.json");
     let _ = bench.run(&format!("plan --sandbox --out {saved}")).expect_code(0);
-    let _ = bench.run(&format!("provision --sandbox --yes --plan {saved}")).expect_code(0);
+    let _ = provision(&bench, &format!(" --plan {saved}")).expect_code(0);
 }
 
 #[test]
@@ -196,7 +201,7 @@ fn what_cannot_change_is_refused_before_anything_is_sent() {
     // What is gone does not stand in the way, and what cannot become anything can still go.
     bench.partner("acme", &file("production", "vpc_cidr = \"10.50.0.0/16\""));
     let _ = bench.run("destroy --sandbox --yes").expect_code(0);
-    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let _ = provision(&bench, "").expect_code(0);
 }
 
 #[tokio::test]

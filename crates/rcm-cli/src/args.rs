@@ -1,6 +1,7 @@
 //! What can be typed after `rcm`.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -32,6 +33,8 @@ pub(crate) enum Verb {
     Destroy(Destroy),
     /// Show what was changed, deleted or added outside rcm, field by field
     Drift(DriftArgs),
+    /// Judge the environment by HIPAA's controls, with evidence from AWS
+    Compliance(ComplianceArgs),
     /// Show the DNS records that the domain needs, and whether the world sees them
     Dns(DnsArgs),
     /// Take up a resource that exists as one of the partner file's
@@ -140,6 +143,27 @@ pub(crate) struct Provision {
     pub(crate) certificate_timeout: Duration,
     #[command(flatten)]
     pub(crate) losses: Losses,
+    #[command(flatten)]
+    pub(crate) risks: Risks,
+}
+
+/// Which controls need not be met.
+#[derive(Debug, Args)]
+pub(crate) struct Risks {
+    /// This control of `rcm compliance` may be broken in production; can be given several times, and is recorded
+    #[arg(long, value_name = "CONTROL", requires = "reason")]
+    pub(crate) accept_risk: Vec<String>,
+    /// Why; goes to the audit log
+    #[arg(long, value_name = "TEXT", requires = "accept_risk", value_parser = reason)]
+    pub(crate) reason: Option<String>,
+}
+
+impl Risks {
+    /// Each control with the reason.
+    pub(crate) fn accepted(&self) -> BTreeMap<String, String> {
+        let reason = self.reason.clone().unwrap_or_default();
+        self.accept_risk.iter().map(|control| (control.clone(), reason.clone())).collect()
+    }
 }
 
 /// Which data may go.
@@ -186,6 +210,14 @@ pub(crate) struct DriftArgs {
     /// Take for right what the partner file allows; AWS is left alone
     #[arg(long)]
     pub(crate) accept: bool,
+}
+
+/// Options of `compliance`.
+#[derive(Debug, Args)]
+pub(crate) struct ComplianceArgs {
+    /// Write the report to this file too, as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// Options of `dns`.
@@ -358,6 +390,10 @@ fn resolver(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .or_else(|_| address(text))
         .map_err(|_| "an address is written as in 1.1.1.1 or 127.0.0.1:5353".to_owned())
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("say why".to_owned()) } else { Ok(text.trim().to_owned()) }
 }
 
 fn parallelism(text: &str) -> Result<usize, String> {

@@ -4,6 +4,8 @@ use std::{error::Error as StdError, fmt, io};
 
 use rcm::{
     Error,
+    audit::AuditError,
+    compliance::Breach,
     engine::{
         model::{Fault, references},
         plan::{Blocked, FieldChange},
@@ -11,7 +13,10 @@ use rcm::{
     },
 };
 
-use crate::{render::value::short, session::Next};
+use crate::{
+    render::{compliance, value::short},
+    session::Next,
+};
 
 /// How the command ends. `docs/commands.md` has the same table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +141,13 @@ impl CommandError {
             Error::Fixed { setting, before, instead, .. } => Self::from_error(Exit::Refused, error)
                 .hint(format!("nothing was changed; put {setting} = {before} back into the partner file, or {instead}")),
             Error::Blocked(plan) => blocked(&plan.blocked, next),
+            Error::Breaches { breaches, .. } => breached(breaches, next),
+            Error::NoSuchControl { .. } => {
+                Self::from_error(Exit::Usage, error).hint(format!("all of them: {}", next.command("compliance")))
+            }
+            Error::Audit(AuditError::Io { source, .. }) => Self::new(Exit::Failed, error.to_string()).hint(disk(source)),
+            Error::Audit(AuditError::Changed { .. }) => Self::from_error(Exit::Damaged, error)
+                .hint("put back a good copy of it, or move it away if nobody has to account for it any more"),
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),
             Error::NotInState(_) => Self::from_error(Exit::Failed, error)
@@ -287,6 +299,16 @@ fn unlike(error: &Error, fields: &[FieldChange], next: &Next) -> CommandError {
         }
         None => error.hint("change the partner file to what it is, or let rcm make one of its own"),
     }
+}
+
+fn breached(breaches: &[Breach], next: &Next) -> CommandError {
+    let error =
+        CommandError::new(Exit::Refused, "the plan would break what HIPAA asks of production; nothing was changed");
+    let causes = breaches.iter().map(compliance::told).collect();
+    CommandError { causes, ..error }.hint(format!(
+        "change the partner file; or, to do it all the same and have it recorded: {}",
+        compliance::accepting(breaches, next)
+    ))
 }
 
 fn blocked(blocked: &[Blocked], next: &Next) -> CommandError {

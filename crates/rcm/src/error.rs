@@ -8,7 +8,7 @@ use rcm_engine::{
     store::StoreError,
 };
 
-use crate::config::ConfigError;
+use crate::{audit::AuditError, compliance::Breach, config::ConfigError};
 
 /// Why an operation did not run, or not to its end. A run that began and failed is not one of these but a
 /// [`Report`](crate::Report).
@@ -81,6 +81,25 @@ pub enum Error {
     /// The plan would destroy data that nobody has named: see its `blocked`.
     #[error("{}", .0.blocked.iter().map(|blocked| format!("{} {}", blocked.address, blocked.why)).collect::<Vec<_>>().join("; "))]
     Blocked(Box<Plan>),
+    /// The plan would break controls of production that nobody has accepted to be broken.
+    #[error("{}", .breaches.iter().map(|breach| format!("{} would not be met: {}", breach.control, breach.evidence)).collect::<Vec<_>>().join("; "))]
+    Breaches {
+        /// The plan.
+        plan: Box<Plan>,
+        /// What it would break.
+        breaches: Vec<Breach>,
+    },
+    /// There is no control of that name.
+    #[error("there is no control `{name}`{}", .nearest.map(|nearest| format!(", is it `{nearest}`?")).unwrap_or_default())]
+    NoSuchControl {
+        /// What was named.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A saved plan no longer says what would be done.
     #[error("the saved plan is out of date: {0}")]
     Stale(String),

@@ -15,7 +15,9 @@
 //! Data goes down this list once: file → [`config`] → [`blueprint`] → plan → steps → journal → state. Nothing here prints, asks
 //! or reads the environment; what happens is told as [`Events`](rcm_engine::model::Events).
 
+pub mod audit;
 pub mod blueprint;
+pub mod compliance;
 pub mod config;
 mod error;
 mod ops;

@@ -11,6 +11,7 @@ use rcm_testkit::calls::{Breaker, Fault, Moment, Rule, Shared, Stillborn, Troubl
 use super::canon::{difference, inventory, present, standing};
 use super::stage::{Stage, acme, play, provisioned};
 use super::world::{ACME, Disk, Order, change, ground, made, run, scratch};
+use crate::bench::at_any_risk;
 
 fn provision(file: &str) -> Order<'_> {
     Order { file, goal: Goal::provision(), polls: 1 }
@@ -213,7 +214,7 @@ async fn on(stage: &Stage, file: &str, on_failure: OnFailure) -> Result<Report, 
     let config = PartnerConfig::parse("acme.toml", file, None).unwrap();
     let cloud = Cloud::InProcess(stage.wire.http_client());
     let settings = Settings { cloud, on_failure: Some(on_failure), ..Settings::new(stage.state_dir()) };
-    Environment::open(config, settings).await?.run(&Goal::provision(), |_| true).await
+    Environment::open(config, settings).await?.run(&at_any_risk(&Goal::provision()), |_| true).await
 }
 
 /// Provisions, and while the first NAT gateway is on its way somebody takes the internet gateway from the VPC. How that went, and

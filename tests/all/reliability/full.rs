@@ -18,6 +18,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use super::canon::{difference, inventory};
 use super::world::{ACME, Disk, Order, change, each, journal_path, made, run, scratch, store, told};
+use crate::bench::at_any_risk;
 
 /// A state and its journal on a disk that can fill up.
 struct Small {
@@ -106,7 +107,12 @@ fn a_disk_that_fills_up_anywhere_loses_nothing() {
 fn made_nothing() -> Disk {
     let dir = scratch();
     let order = Order { file: ACME, goal: Goal::provision(), polls: 1 };
-    let declined = super::world::with(dir.path(), &order, |_, _| {}, async |rcm| rcm.run(&order.goal, |_| false).await);
+    let declined = super::world::with(
+        dir.path(),
+        &order,
+        |_, _| {},
+        async |rcm| rcm.run(&at_any_risk(&order.goal), |_| false).await,
+    );
     assert!(declined.0.is_err());
     Disk::read(dir.path())
 }

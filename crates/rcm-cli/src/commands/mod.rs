@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod compliance;
 mod destroy;
 mod dns;
 mod drift;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
+        Verb::Compliance(args) => wait_for(compliance::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),

@@ -2,6 +2,7 @@
 
 use rcm::{
     Goal,
+    compliance::Breach,
     engine::{model::Events, plan::Plan, run::Cancel},
 };
 
@@ -9,6 +10,7 @@ use super::{run::plan_text, save};
 use crate::{
     args::{Format, Globals, PlanArgs},
     error::{CommandError, Exit},
+    render::compliance,
     session::{Needs, Session},
     signals::{self, Stake},
     terminal,
@@ -22,7 +24,7 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<Exit, Comm
         destroy: args.destroy,
         purge: args.purge,
         may_lose: args.losses.allow_destroy.iter().cloned().collect(),
-        saved: None,
+        ..Goal::default()
     };
     let plan = session.environment.plan(&goal).await.map_err(|error| session.error(&error))?;
     let json = json(&plan)?;
@@ -31,7 +33,12 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<Exit, Comm
     }
     match globals.output {
         Format::Json => terminal::out(&json)?,
-        Format::Human => terminal::out(&(plan_text(&session, &plan) + &advice(&session, args, &plan)))?,
+        Format::Human => {
+            let breaches = session.environment.breaches(&plan).map_err(|error| session.error(&error))?;
+            let text = plan_text(&session, &plan) + &compliance::breaches(&breaches);
+            let advice = if breaches.is_empty() { advice(&session, args, &plan) } else { refused(&session, &breaches) };
+            terminal::out(&(text + &advice))?;
+        }
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
@@ -40,6 +47,10 @@ fn json(plan: &Plan) -> Result<String, CommandError> {
     let text = serde_json::to_string_pretty(plan);
     let text = text.map_err(|error| CommandError::new(Exit::Failed, format!("the plan cannot be written: {error}")))?;
     Ok(text + "\n")
+}
+
+fn refused(session: &Session, breaches: &[Breach]) -> String {
+    format!("To do it all the same, and have it recorded: {}\n", compliance::accepting(breaches, &session.next))
 }
 
 fn advice(session: &Session, args: &PlanArgs, plan: &Plan) -> String {

@@ -38,7 +38,11 @@ fn job(globals: &Globals, args: &Provision) -> Result<Job, CommandError> {
     let saved = args.plan.as_deref().map(|path| saved::load(path, "provision", &Next::of(globals))).transpose()?;
     let mut may_lose: BTreeSet<Address> = args.losses.allow_destroy.iter().cloned().collect();
     may_lose.extend(saved.iter().flat_map(reviewed));
-    Ok(Job { verb: "provision", goal: Goal { may_lose, saved, ..Goal::provision() }, consent: Consent::Yes })
+    Ok(Job {
+        verb: "provision",
+        goal: Goal { may_lose, saved, accepted: args.risks.accepted(), ..Goal::provision() },
+        consent: Consent::Yes,
+    })
 }
 
 /// What a saved plan replaces and deletes. Whoever runs it has seen it there; it would not have been without

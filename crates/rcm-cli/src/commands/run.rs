@@ -27,7 +27,7 @@ use super::{
 use crate::{
     args::{Format, Globals},
     error::{CommandError, Exit},
-    render::{json, plan, report},
+    render::{compliance, json, plan, report},
     session::{Needs, Session},
     signals::{self, Stake},
     terminal,
@@ -97,8 +97,12 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
         Err(Error::Declined) if asked.nobody() => return Err(nobody_to_ask(&session, job)),
         Err(error) => {
             // What is refused is shown too: a person sees what would go, and why.
-            if let Error::Blocked(plan) = &error {
-                show.plan(plan, &plan_text(&session, plan), true);
+            match &error {
+                Error::Blocked(plan) => show.plan(plan, &plan_text(&session, plan), true),
+                Error::Breaches { plan, breaches } => {
+                    show.plan(plan, &(plan_text(&session, plan) + &compliance::breaches(breaches)), true);
+                }
+                _ => {}
             }
             return Err(refused(&session, job, &error));
         }

@@ -160,6 +160,11 @@ impl Store {
         self.base.with_added_extension("journal.jsonl")
     }
 
+    /// The audit log: what was decided and by whom.
+    pub fn audit_path(&self) -> PathBuf {
+        self.base.with_added_extension("audit.jsonl")
+    }
+
     /// The lock file.
     pub fn lock_path(&self) -> PathBuf {
         self.base.with_added_extension("lock")

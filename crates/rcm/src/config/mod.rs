@@ -10,7 +10,7 @@ mod draft;
 mod error;
 mod fargate;
 mod names;
-mod nearest;
+pub(crate) mod nearest;
 mod partner;
 mod read;
 mod schedule;

@@ -1,7 +1,7 @@
 //! Which known name was probably meant.
 
 /// The candidate nearest to `word`, if one is near enough to be worth suggesting.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
     candidates
         .into_iter()

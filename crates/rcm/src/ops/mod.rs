@@ -1,6 +1,7 @@
 //! The operations on one environment of one partner.
 
 mod certificate;
+mod compliance;
 mod dns;
 mod drift;
 mod fixed;

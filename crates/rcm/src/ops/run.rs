@@ -14,7 +14,7 @@ use rcm_engine::{
 };
 use tokio::time::Instant;
 
-use super::{Environment, Outputs, fixed, hosted_zone, zones};
+use super::{Environment, Outputs, compliance::check_accepted, fixed, hosted_zone, zones};
 use crate::{
     Error,
     blueprint::{self, Surroundings},
@@ -31,6 +31,8 @@ pub struct Goal {
     pub may_lose: BTreeSet<Address>,
     /// A plan that was saved earlier; it is run only if it would still be made the same.
     pub saved: Option<Plan>,
+    /// Controls that the run may break in production, each with the reason.
+    pub accepted: BTreeMap<String, String>,
 }
 
 impl Goal {
@@ -80,6 +82,7 @@ impl Environment {
 
     /// Plans, asks `approve`, and does it. An empty plan is not asked about.
     pub async fn run(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Report, Error> {
+        check_accepted(goal)?;
         let ledger = self.begin().await?;
         let result = self.run_locked(goal, approve, &ledger).await;
         let saved = match end(ledger) {
@@ -116,6 +119,10 @@ impl Environment {
         if !plan.blocked.is_empty() {
             return Err(Error::Blocked(Box::new(plan)));
         }
+        let breaches = self.broken_by(&state, &plan);
+        if breaches.iter().any(|breach| !goal.accepted.contains_key(breach.control)) {
+            return Err(Error::Breaches { plan: Box::new(plan), breaches });
+        }
         if plan.is_empty() {
             // All is as it should be. What led there, in a run that was killed after its last step, is not to be undone any more.
             let nothing_to_undo = ledger.state().undo.is_empty();
@@ -125,6 +132,7 @@ impl Environment {
         if !approve(&plan) {
             return Err(Error::Declined);
         }
+        self.accept_risks(goal, &breaches).await?;
         let outcome = execute(&engine, &plan).await?;
         Ok((plan, outcome))
     }

@@ -1,0 +1,198 @@
+//! How a control is judged: which resources it is about, and what has to be so there.
+
+use serde_json::Value;
+
+use super::{Finding, Subject, Verdict};
+
+/// Which resources a control is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// Every resource of a kind that `about` picks; nothing where there is none.
+    Each {
+        /// The kind.
+        kind: &'static str,
+        /// Which of them.
+        about: fn(&Subject) -> bool,
+        /// What has to be so.
+        test: Test,
+    },
+    /// As [`Each`](Check::Each), and there has to be one.
+    Needs {
+        /// The kind.
+        kind: &'static str,
+        /// Which of them.
+        about: fn(&Subject) -> bool,
+        /// What has to be so.
+        test: Test,
+    },
+    /// As [`Needs`](Check::Needs), of an account that rcm keeps the baseline of; open where it does not.
+    Baseline {
+        /// The kind.
+        kind: &'static str,
+        /// What has to be so.
+        test: Test,
+    },
+    /// Something that rcm does not do, and why.
+    Deviation(&'static str),
+    /// Something that no program can show; what a person has to do.
+    Person(&'static str),
+}
+
+/// What has to be so at a resource. Fields are named as JSON pointers without the first slash.
+#[derive(Debug, Clone, Copy)]
+pub enum Test {
+    /// It is there.
+    Exists,
+    /// A field is `true`.
+    Yes(&'static str),
+    /// A field is `false`.
+    No(&'static str),
+    /// A field has a value.
+    Set(&'static str),
+    /// A field is a number that is not smaller.
+    AtLeast(&'static str, i64),
+    /// A field is a number that is larger than 0 and not larger.
+    AtMost(&'static str, i64),
+    /// A field is one of these texts.
+    OneOf(&'static str, &'static [&'static str]),
+    /// An output is this text.
+    Output(&'static str, &'static str),
+    /// What a function says of a field: what shows that it is so, or what is wrong.
+    Field(&'static str, fn(&Value) -> Result<String, String>),
+}
+
+/// All of a kind.
+pub(super) fn all(_: &Subject) -> bool {
+    true
+}
+
+impl Check {
+    /// What is found among `subjects`.
+    pub(super) fn judge(&self, subjects: &[Subject]) -> Vec<Finding> {
+        match self {
+            Self::Each { kind, about, test } => each(subjects, kind, *about, *test),
+            Self::Needs { kind, about, test } => {
+                let found = each(subjects, kind, *about, *test);
+                if found.is_empty() {
+                    vec![general(Verdict::Fail, format!("there is no {kind} for it"))]
+                } else {
+                    found
+                }
+            }
+            Self::Baseline { kind, test } => {
+                let found = each(subjects, kind, all, *test);
+                let unmanaged =
+                    || general(Verdict::Open, "rcm does not look after the account: account_baseline = false");
+                if found.is_empty() { vec![unmanaged()] } else { found }
+            }
+            Self::Deviation(why) => vec![general(Verdict::Deviates, *why)],
+            Self::Person(what) => vec![general(Verdict::Open, *what)],
+        }
+    }
+
+    /// The kind of resources that it is about.
+    pub fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Each { kind, .. } | Self::Needs { kind, .. } | Self::Baseline { kind, .. } => Some(kind),
+            Self::Deviation(_) | Self::Person(_) => None,
+        }
+    }
+
+    /// What has to be so at each resource.
+    pub fn test(&self) -> Option<Test> {
+        match self {
+            Self::Each { test, .. } | Self::Needs { test, .. } | Self::Baseline { test, .. } => Some(*test),
+            Self::Deviation(_) | Self::Person(_) => None,
+        }
+    }
+}
+
+fn general(verdict: Verdict, evidence: impl Into<String>) -> Finding {
+    Finding { resource: None, verdict, evidence: evidence.into() }
+}
+
+fn each(subjects: &[Subject], kind: &str, about: fn(&Subject) -> bool, test: Test) -> Vec<Finding> {
+    let of_kind = subjects.iter().filter(|subject| subject.kind == kind);
+    let about = of_kind.filter(|subject| subject.fields.is_none() || about(subject));
+    about
+        .map(|subject| {
+            let (verdict, evidence) = test.judge(subject);
+            Finding { resource: Some(subject.address.clone()), verdict, evidence }
+        })
+        .collect()
+}
+
+impl Test {
+    /// The field of the spec that it looks at.
+    pub fn field(&self) -> Option<&'static str> {
+        match *self {
+            Self::Exists | Self::Output(..) => None,
+            Self::Yes(field) | Self::No(field) | Self::Set(field) | Self::AtLeast(field, _) => Some(field),
+            Self::AtMost(field, _) | Self::OneOf(field, _) | Self::Field(field, _) => Some(field),
+        }
+    }
+
+    fn judge(&self, subject: &Subject) -> (Verdict, String) {
+        let Some(fields) = &subject.fields else {
+            return (Verdict::Fail, "it was deleted outside rcm".to_owned());
+        };
+        if let Self::Output(name, wanted) = self {
+            return output(&subject.outputs, name, wanted);
+        }
+        let Some(field) = self.field() else { return (Verdict::Pass, "it is there".to_owned()) };
+        let Some(value) = fields.pointer(&format!("/{field}")) else {
+            return (Verdict::Open, format!("{field} was not seen"));
+        };
+        let judged = match self {
+            Self::Field(_, judge) => judge(value),
+            _ if self.holds(value) => Ok(format!("{field} = {}", short(value))),
+            _ => Err(format!("{field} = {}", short(value))),
+        };
+        match judged {
+            Ok(evidence) => (Verdict::Pass, evidence),
+            Err(evidence) => (Verdict::Fail, evidence),
+        }
+    }
+
+    fn holds(&self, value: &Value) -> bool {
+        match *self {
+            Self::Yes(_) => *value == Value::Bool(true),
+            Self::No(_) => *value == Value::Bool(false),
+            Self::Set(_) => is_set(value),
+            Self::AtLeast(_, least) => value.as_i64().is_some_and(|number| number >= least),
+            Self::AtMost(_, most) => value.as_i64().is_some_and(|number| (1..=most).contains(&number)),
+            Self::OneOf(_, texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
+            Self::Exists | Self::Output(..) | Self::Field(..) => true,
+        }
+    }
+}
+
+fn output(outputs: &Value, name: &str, wanted: &str) -> (Verdict, String) {
+    match outputs.get(name).and_then(Value::as_str) {
+        None => (Verdict::Open, format!("{name} is not known yet")),
+        Some(found) if found == wanted => (Verdict::Pass, format!("{name} = {found}")),
+        Some(found) => (Verdict::Fail, format!("{name} = {found}")),
+    }
+}
+
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// A value for people: the address that a reference names, text without quotes, anything long cut.
+fn short(value: &Value) -> String {
+    const LONGEST: usize = 80;
+    let text = match (value, value.get("$ref").and_then(Value::as_str)) {
+        (_, Some(address)) => address.to_owned(),
+        (Value::String(text), None) => text.clone(),
+        (Value::Null, None) => "none".to_owned(),
+        (other, None) => other.to_string(),
+    };
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain("…".chars()).collect() }
+}

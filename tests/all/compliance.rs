@@ -1,0 +1,117 @@
+//! `rcm compliance`, and the plans that production refuses.
+
+use std::fs;
+
+use rcm::aws::{Aws, Connect};
+use rcm_sandbox::Sandbox;
+use serde_json::{Value, json};
+
+use crate::bench::{ACME, Bench};
+
+fn report(bench: &Bench, code: i32) -> Value {
+    serde_json::from_str(&bench.run("compliance --sandbox --output json").expect_code(code).stdout).unwrap()
+}
+
+fn of<'a>(report: &'a Value, control: &str) -> &'a Value {
+    report["controls"].as_array().unwrap().iter().find(|judged| judged["id"] == control).unwrap()
+}
+
+async fn behind_its_back(bench: &Bench, change: impl AsyncFnOnce(Aws)) {
+    let cloud = bench.rcm.state_dir().join("sandbox/cloud/123456789012-us-east-1");
+    let sandbox = Sandbox::open(&cloud, "123456789012", "us-east-1").await.unwrap();
+    let connect = Connect { region: "us-east-1".into(), in_process: Some(sandbox.http_client()), ..Connect::default() };
+    change(Aws::connect(&connect).await).await;
+}
+
+/// By live reads: what rcm made passes, and what somebody changes behind its back does not.
+#[tokio::test]
+async fn production_passes_every_control_of_its_own_until_somebody_changes_it() {
+    let bench = Bench::new();
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let found = report(&bench, 0);
+    for judged in found["controls"].as_array().unwrap().iter().filter(|judged| judged["scope"] == "stack") {
+        let verdict = judged["verdict"].as_str().unwrap();
+        assert!(["pass", "deviates"].contains(&verdict), "{judged:#}");
+        assert!(!judged["findings"].as_array().unwrap().is_empty(), "{judged:#}");
+    }
+    assert_eq!(of(&found, "rds-multi-az-support")["findings"][0]["evidence"], "multi_az = true");
+
+    behind_its_back(&bench, async |aws| {
+        let request = aws.logs.put_retention_policy().log_group_name("/ecs/acme-rcm-prod").retention_in_days(1);
+        request.send().await.unwrap();
+        aws.s3.delete_bucket_policy().bucket("acme-rcm-prod-logs-123456789012-us-east-1").send().await.unwrap();
+    })
+    .await;
+    let found = report(&bench, 2);
+    let short = of(&found, "cw-loggroup-retention-period-check");
+    assert_eq!(short["verdict"], "fail");
+    let failing: Vec<&Value> =
+        short["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "fail").collect();
+    assert_eq!(failing.len(), 1);
+    assert_eq!(
+        (&failing[0]["resource"], &failing[0]["evidence"]),
+        (&json!("storage/log-group/application"), &json!("retention_days = 1"))
+    );
+    assert_eq!(of(&found, "s3-bucket-ssl-requests-only")["verdict"], "fail");
+
+    let page = bench.file("compliance.html");
+    let ran = bench.run(&format!("compliance --sandbox --html {page}")).expect_code(2);
+    assert!(ran.stdout.contains("storage/log-group/application: retention_days = 1"), "{}", ran.transcript());
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("<title>Compliance of acme/prod</title>") && page.contains("retention_days = 1"));
+    for outside in ["<script", "http://", "https://", "src="] {
+        assert!(!page.contains(outside), "the page needs {outside}");
+    }
+}
+
+/// A plan that would break a control is refused before anything is sent, and goes through, once, when somebody says why.
+#[test]
+fn a_risk_is_accepted_by_name_and_with_a_reason_and_is_written_down() {
+    let bench = Bench::new();
+    bench.partner("acme", &format!("{ACME}\ndb_multi_az = false\n"));
+    let ran = bench.run("provision --sandbox --yes").expect_code(7);
+    assert!(ran.stderr.contains("rds-multi-az-support"), "{}", ran.transcript());
+    assert!(ran.stderr.contains("--accept-risk rds-multi-az-support --reason TEXT"), "{}", ran.transcript());
+    assert!(ran.stdout.contains("Not allowed in production"), "{}", ran.transcript());
+    assert!(!bench.state_file().contains("database/instance"), "nothing was made");
+    let ran = bench.run("plan --sandbox").expect_code(0);
+    assert!(ran.stdout.contains("database/instance: multi_az = false"), "{}", ran.transcript());
+
+    let without = bench.run("provision --sandbox --yes --accept-risk rds-multi-az-support").expect_code(2);
+    assert!(without.stderr.contains("--reason"), "{}", without.transcript());
+    let unknown = bench.run("provision --sandbox --yes --accept-risk rds-multi-az-suport --reason cost").expect_code(2);
+    assert!(unknown.stderr.contains("is it `rds-multi-az-support`?"), "{}", unknown.transcript());
+    let log = bench.state().join("prod.audit.jsonl");
+    assert!(!log.exists());
+
+    let accept = "provision --sandbox --yes --accept-risk rds-multi-az-support --reason budget";
+    let _ = bench.run(accept).expect_code(0);
+    let line: Value = serde_json::from_str(&fs::read_to_string(&log).unwrap()).unwrap();
+    assert_eq!(
+        (&line["entry"], &line["control"], &line["reason"], &line["resources"]),
+        (&json!("accepted-risk"), &json!("rds-multi-az-support"), &json!("budget"), &json!(["database/instance"]))
+    );
+    assert!(line["identity"].as_str().unwrap().starts_with("arn:aws:"));
+    // What is broken already is broken by no plan.
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), 1);
+
+    let found = report(&bench, 0);
+    let judged = of(&found, "rds-multi-az-support");
+    assert_eq!((&judged["verdict"], &judged["accepted"]["reason"]), (&json!("fail"), &json!("budget")));
+    let text = fs::read_to_string(&log).unwrap().replace("budget", "nothing");
+    rcm::engine::store::write_atomically(&log, text.as_bytes()).unwrap();
+    let ran = bench.run("compliance --sandbox").expect_code(9);
+    assert!(ran.stderr.contains("prod.audit.jsonl:1: the audit log was changed"), "{}", ran.transcript());
+}
+
+/// Elsewhere than in production nobody is kept from trying something.
+#[test]
+fn what_is_not_production_is_judged_and_not_refused() {
+    let bench = Bench::new();
+    let staging = ACME.replace("environment = \"prod\"", "environment = \"staging\"");
+    assert_ne!(staging, ACME);
+    bench.partner("acme", &format!("{staging}\ndb_multi_az = false\n"));
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    assert_eq!(of(&report(&bench, 2), "rds-multi-az-support")["verdict"], "fail");
+}
