@@ -47,7 +47,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn of(self, file: fn() -> String) -> Self {
+    pub(super) fn of(self, file: fn() -> String) -> Self {
         Self { file, ..self }
     }
 
@@ -56,7 +56,7 @@ impl Row {
     }
 }
 
-fn row<F: Future<Output = ()> + 'static>(
+pub(super) fn row<F: Future<Output = ()> + 'static>(
     seen: Depth,
     kind: &'static str,
     field: &'static str,
@@ -68,6 +68,7 @@ fn row<F: Future<Output = ()> + 'static>(
 
 /// Fields that nobody can change, each with the reason; `*` for all of a kind that have no row.
 pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
+    ("accessanalyzer/analyzer", "*", "there is no call for it"),
     ("acm/certificate", "*", "nothing about a certificate can be changed"),
     ("autoscaling/policy", "name", "it is in the ARN"),
     ("autoscaling/policy", "target", "it is in the ARN"),
@@ -146,7 +147,7 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    [network(), security(), storage(), database(), edge(), compute()].into_iter().flatten().collect()
+    [network(), security(), storage(), database(), edge(), compute(), super::account::rows()].into_iter().flatten().collect()
 }
 
 fn network() -> Vec<Row> {
