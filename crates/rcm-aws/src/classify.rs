@@ -268,6 +268,14 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // All that is wrong in GuardDuty has one code: a region has one detector, and one that is not there is somebody else's.
     ("guardduty", "CreateDetector", "BadRequestException", "a detector already exists", Exists),
     ("guardduty", "", "BadRequestException", "detectorId is not owned by the current account", NotFound),
+    ("cloudtrail", "", "TrailNotFoundException", "", NotFound),
+    ("cloudtrail", "CreateTrail", "TrailAlreadyExistsException", "", Exists),
+    ("cloudtrail", "CreateTrail", "MaximumNumberOfTrailsExceededException", "", Quota),
+    // The policies of the trail's bucket and key were written a moment ago.
+    ("cloudtrail", "", "InsufficientS3BucketPolicyException", "", Propagating),
+    ("cloudtrail", "", "InsufficientEncryptionPolicyException", "", Propagating),
+    ("cloudtrail", "", "S3BucketDoesNotExistException", "", Propagating),
+    ("cloudtrail", "", "KmsKeyNotFoundException", "", Propagating),
     // A region has one analyzer of the account, and another one of any name is one too many.
     ("access-analyzer", "CreateAnalyzer", "ServiceQuotaExceededException", "", Exists),
     ("access-analyzer", "CreateAnalyzer", "ConflictException", "", Exists),

@@ -1,13 +1,17 @@
 //! What somebody may change about the account baseline behind rcm's back: rows of the table of `tampering`.
 
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
+};
 use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
-use rcm::engine::plan::Depth::Quick;
+use rcm::engine::plan::Depth::{Full, Quick};
 
-use super::stage::everything;
+use super::stage::{At, everything};
 use super::tampering::{Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
-    let rows = [switches(), public_access_block(), password_policy(), watching()];
+    let rows = [switches(), public_access_block(), password_policy(), watching(), key(), bucket(), trail()];
     rows.into_iter().flatten().map(|row| row.of(everything)).collect()
 }
 
@@ -63,4 +67,101 @@ fn watching() -> Vec<Row> {
         let request = at.aws.guardduty.update_detector().detector_id(at.id("baseline/detector"));
         request.enable(false).send().await.unwrap();
     })]
+}
+
+fn trail() -> Vec<Row> {
+    const TRAIL: &str = "baseline/trail";
+    let changed = |field: &'static str| {
+        row(Quick, "cloudtrail/trail", field, TRAIL, move |at| async move {
+            let request = at.aws.cloudtrail.update_trail().name(at.id(TRAIL));
+            let request = match field {
+                "multi_region" => request.is_multi_region_trail(false),
+                _ => request.enable_log_file_validation(false),
+            };
+            request.send().await.unwrap();
+        })
+    };
+    vec![
+        changed("multi_region"),
+        changed("validated"),
+        row(Quick, "cloudtrail/trail", "logging", TRAIL, |at| async move {
+            at.aws.cloudtrail.stop_logging().name(at.id(TRAIL)).send().await.unwrap();
+        }),
+        row(Quick, "cloudtrail/trail", "kms_key", TRAIL, |at| async move {
+            let key = another_key(&at).await;
+            at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).kms_key_id(key).send().await.unwrap();
+        }),
+        row(Quick, "cloudtrail/trail", "bucket", TRAIL, |at| async move {
+            let policy = at.aws.s3.get_bucket_policy().bucket(at.id(BUCKET)).send().await.unwrap().policy.unwrap();
+            at.aws.s3.create_bucket().bucket("by-hand").send().await.unwrap();
+            let policy = policy.replace(&at.id(BUCKET), "by-hand");
+            at.aws.s3.put_bucket_policy().bucket("by-hand").policy(policy).send().await.unwrap();
+            at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).s3_bucket_name("by-hand").send().await.unwrap();
+        }),
+    ]
+}
+
+/// A key that lets the same in, and is not the account baseline's.
+async fn another_key(at: &At) -> String {
+    let policy = at.aws.kms.get_key_policy().key_id(at.id(KEY)).policy_name("default").send().await.unwrap();
+    let made = at.aws.kms.create_key().set_policy(policy.policy).send().await.unwrap();
+    made.key_metadata().unwrap().arn().unwrap().to_owned()
+}
+
+const KEY: &str = "baseline/key";
+const BUCKET: &str = "baseline/bucket";
+
+fn key() -> Vec<Row> {
+    vec![
+        row(Full, "kms/account-key", "alias", KEY, |at| async move {
+            at.aws.kms.delete_alias().alias_name("alias/rcm-account-baseline").send().await.unwrap();
+            let request = at.aws.kms.create_alias().alias_name("alias/by-hand").target_key_id(at.name(KEY));
+            request.send().await.unwrap();
+        }),
+        row(Quick, "kms/account-key", "description", KEY, |at| async move {
+            at.aws.kms.update_key_description().key_id(at.id(KEY)).description("by hand").send().await.unwrap();
+        }),
+        row(Full, "kms/account-key", "rotation_days", KEY, |at| async move {
+            at.aws.kms.disable_key_rotation().key_id(at.id(KEY)).send().await.unwrap();
+        }),
+        row(Full, "kms/account-key", "policy", KEY, |at| async move {
+            let root = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}]}"#;
+            let request = at.aws.kms.put_key_policy().key_id(at.id(KEY)).policy_name("default").policy(root);
+            request.send().await.unwrap();
+        }),
+    ]
+}
+
+fn bucket() -> Vec<Row> {
+    let kind = "s3/account-log-bucket";
+    vec![
+        row(Full, kind, "kms_key", BUCKET, |at| async move {
+            let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
+            let rule = ServerSideEncryptionRule::builder();
+            let rule = rule.apply_server_side_encryption_by_default(default.build().unwrap()).build();
+            let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+            let request = at.aws.s3.put_bucket_encryption().bucket(at.id(BUCKET));
+            request.server_side_encryption_configuration(rules).send().await.unwrap();
+        }),
+        row(Full, kind, "versioned", BUCKET, |at| async move {
+            let off = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
+            let request = at.aws.s3.put_bucket_versioning().bucket(at.id(BUCKET));
+            request.versioning_configuration(off).send().await.unwrap();
+        }),
+        row(Full, kind, "public_access_blocked", BUCKET, |at| async move {
+            at.aws.s3.delete_public_access_block().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+        row(Full, kind, "owner_enforced", BUCKET, |at| async move {
+            let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter);
+            let controls = OwnershipControls::builder().rules(rule.build().unwrap()).build().unwrap();
+            let request = at.aws.s3.put_bucket_ownership_controls().bucket(at.id(BUCKET));
+            request.ownership_controls(controls).send().await.unwrap();
+        }),
+        row(Full, kind, "policy", BUCKET, |at| async move {
+            at.aws.s3.delete_bucket_policy().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+        row(Full, kind, "lifecycle", BUCKET, |at| async move {
+            at.aws.s3.delete_bucket_lifecycle().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+    ]
 }

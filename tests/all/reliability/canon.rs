@@ -74,6 +74,8 @@ pub(super) fn standing(disk: &Disk) -> Vec<String> {
         "s3 account ",
         "access-analyzer ",
         "guardduty ",
+        "cloudtrail ",
+        "rcm-account-baseline",
     ];
     let mut lines = inventory(disk);
     lines.retain(|line| !gone.iter().any(|mark| line.contains(mark)));

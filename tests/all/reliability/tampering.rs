@@ -71,6 +71,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("accessanalyzer/analyzer", "*", "there is no call for it"),
     ("acm/certificate", "*", "nothing about a certificate can be changed"),
     ("autoscaling/policy", "name", "it is in the ARN"),
+    ("cloudtrail/trail", "name", "it is in the ARN"),
     ("autoscaling/policy", "target", "it is in the ARN"),
     ("autoscaling/scheduled-action", "name", "it is in the id"),
     ("autoscaling/scheduled-action", "target", "it is in the id"),
@@ -123,6 +124,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("rds/subnet-group", "name", "it is the id"),
     ("route53/record", "domain", "it is in the id"),
     ("route53/record", "zone", "it is in the id"),
+    ("s3/account-log-bucket", "name", "it is the id"),
     ("s3/bucket", "name", "it is the id"),
     ("secretsmanager/secret", "name", "it is in the ARN"),
 ];

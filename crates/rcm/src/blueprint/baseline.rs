@@ -1,22 +1,45 @@
 //! The account baseline: what HIPAA wants of the account as a whole, on top of what the partner's own stack does.
 //!
 //! None of it is the partner's. All deployments of the account share it, each adopts what is there, and none takes it away: what
-//! that means, kind by kind, stands in [`rcm_aws::resources::baseline`].
+//! that means, kind by kind, stands in [`rcm_aws::resources::baseline`]. So the trail stands on a bucket and a key that are the account's
+//! too, named by account and region: a partner's purge deletes its own.
 
 use rcm_aws::resources::{
     accessanalyzer_analyzer::{self, Analyzer},
     baseline::NAME,
+    cloudtrail_trail::{self, Trail},
     ec2_account_defaults::{self, AccountDefaults},
     guardduty_detector::{self, Detector},
     iam_password_policy::{self, PasswordPolicy},
+    kms_account_key::AccountKey,
+    kms_key::{self, Key},
+    s3_account_log_bucket::AccountLogBucket,
     s3_account_public_access_block::{self, AccountPublicAccessBlock},
+    s3_bucket,
 };
-use rcm_engine::model::Graph;
+use rcm_engine::model::{Graph, Ref};
+use serde_json::{Value, json};
 
-pub(super) fn add(graph: &mut Graph) {
+use super::{
+    Blueprint,
+    storage::{own_arn, seven_years, tls_only},
+};
+
+pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>) {
     settings(graph);
     graph.add::<Analyzer>("baseline/analyzer", accessanalyzer_analyzer::Spec { name: NAME.to_owned() });
     graph.add::<Detector>("baseline/detector", guardduty_detector::Spec { enabled: true });
+    let key = key(graph, plan);
+    let bucket = bucket(graph, plan, &key);
+    let trail = cloudtrail_trail::Spec {
+        name: NAME.to_owned(),
+        bucket,
+        kms_key: key,
+        multi_region: true,
+        validated: true,
+        logging: true,
+    };
+    graph.add::<Trail>("baseline/trail", trail);
 }
 
 fn settings(graph: &mut Graph) {
@@ -25,4 +48,99 @@ fn settings(graph: &mut Graph) {
     let nothing_public = s3_account_public_access_block::Spec::everything();
     graph.add::<AccountPublicAccessBlock>("baseline/public-access-block", nothing_public);
     graph.add::<PasswordPolicy>("baseline/password-policy", iam_password_policy::Spec::cis());
+}
+
+fn key(graph: &mut Graph, plan: &Blueprint<'_>) -> Ref<AccountKey> {
+    let spec = kms_key::Spec {
+        alias: format!("alias/{NAME}"),
+        description: "The logs of the account baseline, shared by all that rcm runs in this account".to_owned(),
+        rotation_days: 365,
+        policy: key_policy(plan).into(),
+    };
+    graph.add::<AccountKey>("baseline/key", spec)
+}
+
+fn bucket(graph: &mut Graph, plan: &Blueprint<'_>, key: &Ref<AccountKey>) -> Ref<AccountLogBucket> {
+    let spec = s3_bucket::Spec {
+        name: format!("{NAME}-{}-{}", plan.account(), plan.region()),
+        kms_key: Some(Ref::<Key>::to(key.address().clone())),
+        versioned: true,
+        public_access_blocked: true,
+        owner_enforced: true,
+        policy: bucket_policy(plan).into(),
+        lifecycle: seven_years(),
+    };
+    graph.add::<AccountLogBucket>("baseline/bucket", spec)
+}
+
+/// The account administers the key, and so may decrypt; CloudTrail encrypts with it for the baseline's trail.
+fn key_policy(plan: &Blueprint<'_>) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AccountAdministers",
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:{}:iam::{}:root", plan.partition(), plan.account())},
+                "Action": "kms:*",
+                "Resource": "*"
+            },
+            {
+                "Sid": "TrailEncrypts",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "kms:GenerateDataKey*",
+                "Resource": "*",
+                "Condition": {
+                    "StringEquals": {"aws:SourceArn": trail_arn(plan)},
+                    "StringLike": {
+                        "kms:EncryptionContext:aws:cloudtrail:arn":
+                            format!("arn:{}:cloudtrail:*:{}:trail/*", plan.partition(), plan.account())
+                    }
+                }
+            },
+            {
+                "Sid": "TrailLooksAtTheKey",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "kms:DescribeKey",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceArn": trail_arn(plan)}}
+            }
+        ]
+    })
+}
+
+fn bucket_policy(plan: &Blueprint<'_>) -> Value {
+    let bucket = own_arn(plan);
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            tls_only(plan),
+            {
+                "Sid": "TrailLooksAtTheBucket",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "s3:GetBucketAcl",
+                "Resource": bucket,
+                "Condition": {"StringEquals": {"aws:SourceArn": trail_arn(plan)}}
+            },
+            {
+                "Sid": "TrailWrites",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": format!("{bucket}/AWSLogs/{}/*", plan.account()),
+                "Condition": {
+                    "StringEquals": {
+                        "aws:SourceArn": trail_arn(plan), "s3:x-amz-acl": "bucket-owner-full-control"
+                    }
+                }
+            }
+        ]
+    })
+}
+
+fn trail_arn(plan: &Blueprint<'_>) -> String {
+    plan.arn("cloudtrail", &format!("trail/{NAME}"))
 }

@@ -34,7 +34,7 @@ pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Grap
     let mut graph = Graph::new();
     let plan = Blueprint { config, prefix: config.prefix(), proven_in: surroundings.proven_in.as_deref() };
     if config.account_baseline {
-        baseline::add(&mut graph);
+        baseline::add(&mut graph, &plan);
     }
     let network = network::add(&mut graph, &plan, &surroundings.zones);
     let security = security::add(&mut graph, &plan, &network);
