@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use aws_sdk_config::types::ConfigurationRecorder;
 use rcm::aws::{Aws, Connect};
 use rcm::engine::{
     plan::{Action, Depth, Plan},
@@ -60,6 +61,18 @@ impl Place {
         self.open(partner, Depth::Full).await.plan(&Goal::provision()).await.unwrap()
     }
 
+    /// Somebody logs all regions already, to a bucket of his own.
+    async fn anothers_trail(&self) {
+        let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},
+            "Action":["s3:GetBucketAcl","s3:PutObject"],"Resource":["arn:aws:s3:::all-of-us","arn:aws:s3:::all-of-us/*"]}]}"#;
+        self.aws.s3.create_bucket().bucket("all-of-us").send().await.unwrap();
+        self.aws.s3.put_bucket_policy().bucket("all-of-us").policy(policy).send().await.unwrap();
+        let request = self.aws.cloudtrail.create_trail().name("all-of-us").s3_bucket_name("all-of-us");
+        let request = request.is_multi_region_trail(true).enable_log_file_validation(true);
+        request.send().await.unwrap();
+        self.aws.cloudtrail.start_logging().name("all-of-us").send().await.unwrap();
+    }
+
     async fn password_policy(&self) -> aws_sdk_iam::types::PasswordPolicy {
         self.aws.iam.get_account_password_policy().send().await.unwrap().password_policy.unwrap()
     }
@@ -94,6 +107,13 @@ async fn two_partners_share_it_and_neither_takes_it_away() {
     let plan = place.plan("globex").await;
     assert!(plan.is_empty(), "what globex shares with acme still stands: {:#?}", plan.forward);
     assert_eq!(place.password_policy().await.minimum_password_length(), Some(14));
+    let status = place.aws.cloudtrail.get_trail_status().name("rcm-account-baseline").send().await.unwrap();
+    assert_eq!(status.is_logging(), Some(true), "and to a bucket and under a key that the purge has left");
+    let trails = place.aws.cloudtrail.describe_trails().send().await.unwrap();
+    let trail = &trails.trail_list()[0];
+    place.aws.s3.head_bucket().bucket(trail.s3_bucket_name().unwrap()).send().await.unwrap();
+    let key = place.aws.kms.describe_key().key_id(trail.kms_key_id().unwrap()).send().await.unwrap();
+    assert_eq!(key.key_metadata().and_then(|key| key.deletion_date()), None);
 }
 
 #[tokio::test]
@@ -125,11 +145,22 @@ async fn what_is_somebody_elses_is_used_and_not_changed_and_what_it_lacks_is_sai
     let place = Place::new().await;
     let made = place.aws.guardduty.create_detector().enable(false).send().await.unwrap();
     let id = made.detector_id().unwrap();
+    place.anothers_trail().await;
+    let recorder = ConfigurationRecorder::builder().name("default").role_arn("arn:aws:iam::123456789012:role/config");
+    let request = place.aws.config.put_configuration_recorder().configuration_recorder(recorder.build());
+    request.send().await.unwrap();
     let report = place.provision("acme").await;
     assert!(steps(&report.plan).contains(&("baseline/detector", "adopt")), "{:?}", steps(&report.plan));
     let said = format!("baseline/detector ({id}) is somebody else's and was not changed, although it is suspended");
     assert!(report.notes.contains(&said), "{:?}", report.notes);
-    assert!(place.wire.calls().of("UpdateDetector").is_empty());
+    assert!(place.wire.calls().of("UpdateDetector").is_empty() && place.wire.calls().of("CreateTrail").is_empty());
+    let trails = place.aws.cloudtrail.describe_trails().send().await.unwrap();
+    assert_eq!(trails.trail_list().iter().filter_map(|trail| trail.name()).collect::<Vec<_>>(), ["all-of-us"]);
+    let lacks = "baseline/recorder (default) is somebody else's and was not changed, although it does not record; it does not \
+                 record every type of resource; it has no delivery channel";
+    assert!(report.notes.iter().any(|note| note == lacks), "{:?}", report.notes);
+    let recorders = place.aws.config.describe_configuration_recorders().send().await.unwrap();
+    assert_eq!(recorders.configuration_recorders().len(), 1);
     assert!(place.plan("acme").await.is_empty(), "what is somebody else's is no drift");
 
     // Its owner turns it on: nothing is said any more.
@@ -151,4 +182,4 @@ async fn it_is_read_with_few_calls() {
 }
 
 /// How many calls more than the stack's own.
-const READS: usize = 7;
+const READS: usize = 15;

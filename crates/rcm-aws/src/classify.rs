@@ -276,6 +276,15 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("cloudtrail", "", "InsufficientEncryptionPolicyException", "", Propagating),
     ("cloudtrail", "", "S3BucketDoesNotExistException", "", Propagating),
     ("cloudtrail", "", "KmsKeyNotFoundException", "", Propagating),
+    ("config", "PutConfigurationRecorder", "MaxNumberOfConfigurationRecordersExceededException", "", Exists),
+    ("config", "", "NoSuchConfigurationRecorderException", "", NotFound),
+    ("config", "", "NoSuchConformancePackException", "", NotFound),
+    // The role, the recorder, the bucket and its policy were made a moment ago.
+    ("config", "PutConfigurationRecorder", "InvalidRoleException", "", Propagating),
+    ("config", "", "NoAvailableConfigurationRecorderException", "", Propagating),
+    ("config", "", "NoAvailableDeliveryChannelException", "", Propagating),
+    ("config", "PutDeliveryChannel", "NoSuchBucketException", "", Propagating),
+    ("config", "PutDeliveryChannel", "InsufficientDeliveryPolicyException", "", Propagating),
     // A region has one analyzer of the account, and another one of any name is one too many.
     ("access-analyzer", "CreateAnalyzer", "ServiceQuotaExceededException", "", Exists),
     ("access-analyzer", "CreateAnalyzer", "ConflictException", "", Exists),

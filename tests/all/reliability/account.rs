@@ -1,5 +1,6 @@
 //! What somebody may change about the account baseline behind rcm's back: rows of the table of `tampering`.
 
+use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel, RecordingGroup};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
@@ -11,7 +12,7 @@ use super::stage::{At, everything};
 use super::tampering::{Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
-    let rows = [switches(), public_access_block(), password_policy(), watching(), key(), bucket(), trail()];
+    let rows = [switches(), public_access_block(), password_policy(), watching(), key(), bucket(), trail(), recorder()];
     rows.into_iter().flatten().map(|row| row.of(everything)).collect()
 }
 
@@ -92,13 +93,56 @@ fn trail() -> Vec<Row> {
             at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).kms_key_id(key).send().await.unwrap();
         }),
         row(Quick, "cloudtrail/trail", "bucket", TRAIL, |at| async move {
-            let policy = at.aws.s3.get_bucket_policy().bucket(at.id(BUCKET)).send().await.unwrap().policy.unwrap();
-            at.aws.s3.create_bucket().bucket("by-hand").send().await.unwrap();
-            let policy = policy.replace(&at.id(BUCKET), "by-hand");
-            at.aws.s3.put_bucket_policy().bucket("by-hand").policy(policy).send().await.unwrap();
-            at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).s3_bucket_name("by-hand").send().await.unwrap();
+            let bucket = another_bucket(&at).await;
+            at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).s3_bucket_name(bucket).send().await.unwrap();
         }),
     ]
+}
+
+fn recorder() -> Vec<Row> {
+    const RECORDER: &str = "baseline/recorder";
+    const NAME: &str = "rcm-account-baseline";
+    let recorded = |field: &'static str| {
+        row(Quick, "config/recorder", field, RECORDER, move |at| async move {
+            let group = RecordingGroup::builder().all_supported(field != "all_types");
+            let group = group.include_global_resource_types(field != "global_types").build();
+            let role = if field == "role" { "identity/task-role" } else { "baseline/recorder-role" };
+            let recorder = ConfigurationRecorder::builder().name(NAME).role_arn(at.id(role)).recording_group(group);
+            let request = at.aws.config.put_configuration_recorder().configuration_recorder(recorder.build());
+            request.send().await.unwrap();
+        })
+    };
+    let delivered = |field: &'static str| {
+        row(Quick, "config/recorder", field, RECORDER, move |at| async move {
+            let (mut bucket, mut key) = (at.id(BUCKET), at.id(KEY));
+            if field == "bucket" {
+                bucket = another_bucket(&at).await;
+            } else {
+                key = another_key(&at).await;
+            }
+            let channel = DeliveryChannel::builder().name(NAME).s3_bucket_name(bucket).s3_kms_key_arn(key).build();
+            at.aws.config.put_delivery_channel().delivery_channel(channel).send().await.unwrap();
+        })
+    };
+    vec![
+        recorded("all_types"),
+        recorded("global_types"),
+        recorded("role"),
+        delivered("bucket"),
+        delivered("kms_key"),
+        row(Quick, "config/recorder", "recording", RECORDER, |at| async move {
+            at.aws.config.stop_configuration_recorder().configuration_recorder_name(NAME).send().await.unwrap();
+        }),
+    ]
+}
+
+/// A bucket that lets the same in, and is not the account baseline's.
+async fn another_bucket(at: &At) -> String {
+    let policy = at.aws.s3.get_bucket_policy().bucket(at.id(BUCKET)).send().await.unwrap().policy.unwrap();
+    at.aws.s3.create_bucket().bucket("by-hand").send().await.unwrap();
+    let policy = policy.replace(&at.id(BUCKET), "by-hand");
+    at.aws.s3.put_bucket_policy().bucket("by-hand").policy(policy).send().await.unwrap();
+    "by-hand".to_owned()
 }
 
 /// A key that lets the same in, and is not the account baseline's.

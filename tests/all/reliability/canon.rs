@@ -75,6 +75,9 @@ pub(super) fn standing(disk: &Disk) -> Vec<String> {
         "access-analyzer ",
         "guardduty ",
         "cloudtrail ",
+        "config recorders ",
+        "config channels ",
+        "config packs ",
         "rcm-account-baseline",
     ];
     let mut lines = inventory(disk);

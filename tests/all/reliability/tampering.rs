@@ -72,6 +72,9 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("acm/certificate", "*", "nothing about a certificate can be changed"),
     ("autoscaling/policy", "name", "it is in the ARN"),
     ("cloudtrail/trail", "name", "it is in the ARN"),
+    ("config/conformance-pack", "name", "it is the id"),
+    ("config/conformance-pack", "recorder", "there is only one"),
+    ("config/recorder", "name", "it is the id"),
     ("autoscaling/policy", "target", "it is in the ARN"),
     ("autoscaling/scheduled-action", "name", "it is in the id"),
     ("autoscaling/scheduled-action", "target", "it is in the id"),
@@ -132,6 +135,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
 /// Fields whose change nobody sees, each with the reason.
 pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
     ("autoscaling/target", "at_first", "where it is wanted, scheduled actions say what the bounds are by now"),
+    ("config/conformance-pack", "rules", "AWS does not tell the template, and nobody can change a rule of a pack but by it"),
     ("ec2/vpc-endpoint", "policy", "no setting wants one, so whatever AWS has is its own business"),
     ("ecs/service", "desired_count", "autoscaling decides how many tasks run"),
     (

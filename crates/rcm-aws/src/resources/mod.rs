@@ -42,6 +42,8 @@ kinds! {
     autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
     cloudtrail_trail::Trail,
+    config_conformance_pack::ConformancePack,
+    config_recorder::Recorder,
     ec2_account_defaults::AccountDefaults,
     ec2_elastic_ip::ElasticIp,
     ec2_internet_gateway::InternetGateway,

@@ -4,6 +4,7 @@ mod access_analyzer;
 mod acm;
 mod application_autoscaling;
 mod cloudtrail;
+mod config;
 mod ec2;
 mod ecr;
 mod ecs;
@@ -32,6 +33,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<acm::Acm>::default()),
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
         Arc::new(Emulator::<cloudtrail::CloudTrail>::default()),
+        Arc::new(Emulator::<config::Config>::default()),
         Arc::new(Emulator::<ec2::Network>::default()),
         Arc::new(Emulator::<ecr::Ecr>::default()),
         Arc::new(Emulator::<ecs::Ecs>::default()),

@@ -8,9 +8,12 @@ use rcm_aws::resources::{
     accessanalyzer_analyzer::{self, Analyzer},
     baseline::NAME,
     cloudtrail_trail::{self, Trail},
+    config_conformance_pack::{self, ConformancePack},
+    config_recorder::{self, Recorder},
     ec2_account_defaults::{self, AccountDefaults},
     guardduty_detector::{self, Detector},
     iam_password_policy::{self, PasswordPolicy},
+    iam_service_linked_role::{self, ServiceLinkedRole},
     kms_account_key::AccountKey,
     kms_key::{self, Key},
     s3_account_log_bucket::AccountLogBucket,
@@ -22,6 +25,7 @@ use serde_json::{Value, json};
 
 use super::{
     Blueprint,
+    hipaa_rules::RULES,
     storage::{own_arn, seven_years, tls_only},
 };
 
@@ -33,13 +37,34 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>) {
     let bucket = bucket(graph, plan, &key);
     let trail = cloudtrail_trail::Spec {
         name: NAME.to_owned(),
-        bucket,
-        kms_key: key,
+        bucket: bucket.clone(),
+        kms_key: key.clone(),
         multi_region: true,
         validated: true,
         logging: true,
     };
     graph.add::<Trail>("baseline/trail", trail);
+    rules(graph, bucket, key);
+}
+
+/// AWS Config: what records, and the rules that what is recorded is held against.
+fn rules(graph: &mut Graph, bucket: Ref<AccountLogBucket>, kms_key: Ref<AccountKey>) {
+    let role = iam_service_linked_role::Spec { service: "config.amazonaws.com".to_owned() };
+    let role = graph.add::<ServiceLinkedRole>("baseline/recorder-role", role);
+    let name = || NAME.to_owned();
+    let recorder = config_recorder::Spec {
+        name: name(),
+        role,
+        bucket,
+        kms_key,
+        all_types: true,
+        global_types: true,
+        recording: true,
+    };
+    let recorder = graph.add::<Recorder>("baseline/recorder", recorder);
+    let purpose = |(rule, safeguard): &(&str, &str)| ((*rule).to_owned(), format!("45 CFR {safeguard}"));
+    let pack = config_conformance_pack::Spec { name: name(), recorder, rules: RULES.iter().map(purpose).collect() };
+    graph.add::<ConformancePack>("baseline/rules", pack);
 }
 
 fn settings(graph: &mut Graph) {
@@ -73,7 +98,7 @@ fn bucket(graph: &mut Graph, plan: &Blueprint<'_>, key: &Ref<AccountKey>) -> Ref
     graph.add::<AccountLogBucket>("baseline/bucket", spec)
 }
 
-/// The account administers the key, and so may decrypt; CloudTrail encrypts with it for the baseline's trail.
+/// The account administers the key, and so may decrypt; CloudTrail encrypts with it for the baseline's trail, Config for its channel.
 fn key_policy(plan: &Blueprint<'_>) -> Value {
     json!({
         "Version": "2012-10-17",
@@ -106,6 +131,14 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
                 "Action": "kms:DescribeKey",
                 "Resource": "*",
                 "Condition": {"StringEquals": {"aws:SourceArn": trail_arn(plan)}}
+            },
+            {
+                "Sid": "RecorderEncrypts",
+                "Effect": "Allow",
+                "Principal": {"Service": "config.amazonaws.com"},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
             }
         ]
     })
@@ -134,6 +167,26 @@ fn bucket_policy(plan: &Blueprint<'_>) -> Value {
                 "Condition": {
                     "StringEquals": {
                         "aws:SourceArn": trail_arn(plan), "s3:x-amz-acl": "bucket-owner-full-control"
+                    }
+                }
+            },
+            {
+                "Sid": "RecorderLooksAtTheBucket",
+                "Effect": "Allow",
+                "Principal": {"Service": "config.amazonaws.com"},
+                "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
+                "Resource": bucket,
+                "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
+            },
+            {
+                "Sid": "RecorderWrites",
+                "Effect": "Allow",
+                "Principal": {"Service": "config.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": format!("{bucket}/AWSLogs/{}/Config/*", plan.account()),
+                "Condition": {
+                    "StringEquals": {
+                        "aws:SourceAccount": plan.account(), "s3:x-amz-acl": "bucket-owner-full-control"
                     }
                 }
             }

@@ -7,6 +7,7 @@ mod baseline;
 mod compute;
 mod database;
 mod edge;
+mod hipaa_rules;
 mod identity;
 mod network;
 mod secrets;
