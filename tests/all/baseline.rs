@@ -27,7 +27,8 @@ struct Place {
 
 /// A partner's file, with the account baseline.
 fn file(partner: &str) -> String {
-    let file = ACME.replace("acme-rcm", &format!("{partner}-rcm")).replace("rcm.acme.com", &format!("rcm.{partner}.com"));
+    let file =
+        ACME.replace("acme-rcm", &format!("{partner}-rcm")).replace("rcm.acme.com", &format!("rcm.{partner}.com"));
     format!("{file}\naccount_baseline = true\n")
 }
 

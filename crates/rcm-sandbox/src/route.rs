@@ -189,7 +189,8 @@ mod tests {
         assert_eq!(uri("https://acme-logs.s3.amazonaws.com/a%2Fb?versionId=1", &[]), canonical);
         assert_eq!(uri("/acme-logs/a%2Fb?versionId=1", &[("host", "127.0.0.1:4566")]), canonical);
         assert_eq!(uri("/a%2Fb?versionId=1", &[("host", "acme-logs.localhost:4566")]), canonical);
-        let control = "https://123456789012.s3-control.us-east-1.amazonaws.com/v20180820/configuration/publicAccessBlock";
+        let control =
+            "https://123456789012.s3-control.us-east-1.amazonaws.com/v20180820/configuration/publicAccessBlock";
         assert_eq!(uri(control, &[]), "https://s3.us-east-1.amazonaws.com/v20180820/configuration/publicAccessBlock");
     }
 

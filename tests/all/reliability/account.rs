@@ -3,7 +3,8 @@
 use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel, RecordingGroup};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
 };
 use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
 use rcm::engine::plan::Depth::{Full, Quick};
@@ -60,7 +61,9 @@ fn password_policy() -> Vec<Row> {
             request.send().await.unwrap();
         })
     };
-    ["minimum_length", "reuse_prevention", "max_age_days", "lowercase", "uppercase", "numbers", "symbols"].map(laxer).into()
+    ["minimum_length", "reuse_prevention", "max_age_days", "lowercase", "uppercase", "numbers", "symbols"]
+        .map(laxer)
+        .into()
 }
 
 fn watching() -> Vec<Row> {

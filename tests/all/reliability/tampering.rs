@@ -135,7 +135,11 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
 /// Fields whose change nobody sees, each with the reason.
 pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
     ("autoscaling/target", "at_first", "where it is wanted, scheduled actions say what the bounds are by now"),
-    ("config/conformance-pack", "rules", "AWS does not tell the template, and nobody can change a rule of a pack but by it"),
+    (
+        "config/conformance-pack",
+        "rules",
+        "AWS does not tell the template, and nobody can change a rule of a pack but by it",
+    ),
     ("ec2/vpc-endpoint", "policy", "no setting wants one, so whatever AWS has is its own business"),
     ("ecs/service", "desired_count", "autoscaling decides how many tasks run"),
     (
@@ -153,7 +157,10 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    [network(), security(), storage(), database(), edge(), compute(), super::account::rows()].into_iter().flatten().collect()
+    [network(), security(), storage(), database(), edge(), compute(), super::account::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn network() -> Vec<Row> {

@@ -104,9 +104,7 @@ impl Config {
                 Ok(json!({}))
             }
             "PutDeliveryChannel" => self.put_channel(input),
-            "DescribeDeliveryChannels" => {
-                Ok(json!({"DeliveryChannels": self.channels.values().collect::<Vec<_>>()}))
-            }
+            "DescribeDeliveryChannels" => Ok(json!({"DeliveryChannels": self.channels.values().collect::<Vec<_>>()})),
             "DeleteDeliveryChannel" => self.delete_channel(input),
             "PutConformancePack" => self.put_pack(cx, input),
             "DescribeConformancePackStatus" => self.pack_status(cx, input),

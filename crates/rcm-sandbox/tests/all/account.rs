@@ -156,7 +156,13 @@ async fn the_block_of_an_account_is_absent_at_first_and_of_that_account_alone() 
     assert_eq!(code(get(ACCOUNT).send().await), "NoSuchPublicAccessBlockConfiguration");
     assert_eq!(code(get("210987654321").send().await), "AccessDenied");
     let block = PublicAccessBlockConfiguration::builder().block_public_acls(true).build();
-    control.put_public_access_block().account_id(ACCOUNT).public_access_block_configuration(block).send().await.unwrap();
+    control
+        .put_public_access_block()
+        .account_id(ACCOUNT)
+        .public_access_block_configuration(block)
+        .send()
+        .await
+        .unwrap();
     let seen = get(ACCOUNT).send().await.unwrap().public_access_block_configuration.unwrap();
     assert_eq!((seen.block_public_acls(), seen.block_public_policy()), (Some(true), Some(false)));
     control.delete_public_access_block().account_id(ACCOUNT).send().await.unwrap();

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::network::{Call, Network};
 use super::invalid;
+use super::network::{Call, Network};
 use crate::countdown::Countdown;
 use crate::wire::{Fault, Xml};
 
