@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
 
+mod baseline;
 mod bench;
 mod compliance;
 mod dns;

@@ -12,8 +12,11 @@ import xml.etree.ElementTree
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.config.responses import ConfigResponse
 from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult
 from moto.ec2.models.vpcs import VPCEndPoint
+from moto.ec2.responses import EC2Response
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.s3.responses import S3Response
 from moto.server import main
@@ -76,6 +79,77 @@ def found_or_not(method):
     return call
 
 
+def kept(attribute, missing):
+    """What moto has no operations for, kept beside what it keeps."""
+
+    def of(backend):
+        if not hasattr(backend, attribute):
+            setattr(backend, attribute, missing())
+        return getattr(backend, attribute)
+
+    return of
+
+
+blocks = kept("blocks_of_public_access", dict)
+packs = kept("conformance_packs", dict)
+
+
+def block(name, parameter, member):
+    """The blocks of public snapshots and images: moto has neither."""
+
+    def enable(response):
+        blocks(response.ec2_backend)[name] = response._get_param(parameter)
+        return ActionResult({member: blocks(response.ec2_backend)[name]})
+
+    def disable(response):
+        blocks(response.ec2_backend).pop(name, None)
+        return ActionResult({member: "unblocked"})
+
+    def state(response):
+        return ActionResult({member: blocks(response.ec2_backend).get(name, "unblocked")})
+
+    return enable, disable, state
+
+
+def put_conformance_pack(response):
+    """moto has the conformance packs of organizations alone."""
+    name = response._get_param("ConformancePackName")
+    if not response.config_backend.recorders:
+        raise JsonRESTError("NoAvailableConfigurationRecorderException", "there is no recorder")
+    resources = json.loads(response._get_param("TemplateBody"))["Resources"]
+    packs(response.config_backend)[name] = resources
+    return json.dumps({"ConformancePackArn": pack_status(response, name)["ConformancePackArn"]})
+
+
+def pack_status(response, name):
+    where = f"{response.region}:{response.current_account}"
+    return {
+        "ConformancePackName": name,
+        "ConformancePackId": f"conformance-pack-{name}",
+        "ConformancePackArn": f"arn:aws:config:{where}:conformance-pack/{name}/1",
+        "ConformancePackState": "CREATE_COMPLETE",
+        "StackArn": f"arn:aws:cloudformation:{where}:stack/awsconfigconforms-{name}/1",
+        "LastUpdateRequestedTime": 1790000000,
+    }
+
+
+def describe_conformance_pack_status(response):
+    names = response._get_param("ConformancePackNames") or list(packs(response.config_backend))
+    if any(name not in packs(response.config_backend) for name in names):
+        raise JsonRESTError("NoSuchConformancePackException", f"there is no pack of {names}")
+    return json.dumps({"ConformancePackStatusDetails": [pack_status(response, name) for name in names]})
+
+
+ConfigResponse.put_conformance_pack = put_conformance_pack
+ConfigResponse.describe_conformance_pack_status = describe_conformance_pack_status
+for name, parameter, member in (
+    ("snapshot", "State", "State"),
+    ("image", "ImageBlockPublicAccessState", "ImageBlockPublicAccessState"),
+):
+    enable, disable, state = block(name, parameter, member)
+    setattr(EC2Response, f"enable_{name}_block_public_access", enable)
+    setattr(EC2Response, f"disable_{name}_block_public_access", disable)
+    setattr(EC2Response, f"get_{name}_block_public_access_state", state)
 for operation in ("deregister_scalable_target", "delete_scaling_policy"):
     setattr(
         ApplicationAutoscalingBackend, operation, found_or_not(getattr(ApplicationAutoscalingBackend, operation))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rcm_engine::{model::Fault, store::Fence};
 
@@ -113,7 +114,7 @@ impl Aws {
             rds: client!(aws_sdk_rds),
             route53: client!(aws_sdk_route53),
             s3: aws_sdk_s3::Client::from_conf(s3),
-            s3control: client!(aws_sdk_s3control),
+            s3control: s3control(sdk, fence),
             secrets: client!(aws_sdk_secretsmanager),
             security_hub: client!(aws_sdk_securityhub),
             sns: client!(aws_sdk_sns),
@@ -175,6 +176,27 @@ impl Aws {
             answer.availability_zones().iter().filter_map(|zone| zone.zone_name()).map(str::to_owned).collect();
         zones.sort();
         Ok(zones)
+    }
+}
+
+/// S3 Control puts the account id in front of the host (`123456789012.127.0.0.1`), which resolves at AWS and nowhere else: an
+/// endpoint that somebody names is used as it is.
+fn s3control(sdk: &SdkConfig, fence: &Fence) -> aws_sdk_s3control::Client {
+    let config = aws_sdk_s3control::config::Builder::from(sdk).interceptor(OnceOnly).interceptor(Fenced(fence.clone()));
+    let config = match sdk.endpoint_url() {
+        Some(url) => config.endpoint_resolver(AsNamed(url.to_owned())),
+        None => config,
+    };
+    aws_sdk_s3control::Client::from_conf(config.build())
+}
+
+/// Sends everything to one URL.
+#[derive(Debug)]
+struct AsNamed(String);
+
+impl ResolveEndpoint for AsNamed {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(Endpoint::builder().url(self.0.clone()).build()))
     }
 }
 

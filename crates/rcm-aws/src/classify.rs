@@ -265,6 +265,29 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // Attached or associated since it was last looked at; the next look knows.
     ("ec2", "AttachInternetGateway", "Resource.AlreadyAssociated", "", Propagating),
     ("ec2", "AssociateRouteTable", "Resource.AlreadyAssociated", "", Propagating),
+    // All that is wrong in GuardDuty has one code: a region has one detector, and one that is not there is somebody else's.
+    ("guardduty", "CreateDetector", "BadRequestException", "a detector already exists", Exists),
+    ("guardduty", "", "BadRequestException", "detectorId is not owned by the current account", NotFound),
+    ("cloudtrail", "", "TrailNotFoundException", "", NotFound),
+    ("cloudtrail", "CreateTrail", "TrailAlreadyExistsException", "", Exists),
+    ("cloudtrail", "CreateTrail", "MaximumNumberOfTrailsExceededException", "", Quota),
+    // The policies of the trail's bucket and key were written a moment ago.
+    ("cloudtrail", "", "InsufficientS3BucketPolicyException", "", Propagating),
+    ("cloudtrail", "", "InsufficientEncryptionPolicyException", "", Propagating),
+    ("cloudtrail", "", "S3BucketDoesNotExistException", "", Propagating),
+    ("cloudtrail", "", "KmsKeyNotFoundException", "", Propagating),
+    ("config", "PutConfigurationRecorder", "MaxNumberOfConfigurationRecordersExceededException", "", Exists),
+    ("config", "", "NoSuchConfigurationRecorderException", "", NotFound),
+    ("config", "", "NoSuchConformancePackException", "", NotFound),
+    // The role, the recorder, the bucket and its policy were made a moment ago.
+    ("config", "PutConfigurationRecorder", "InvalidRoleException", "", Propagating),
+    ("config", "", "NoAvailableConfigurationRecorderException", "", Propagating),
+    ("config", "", "NoAvailableDeliveryChannelException", "", Propagating),
+    ("config", "PutDeliveryChannel", "NoSuchBucketException", "", Propagating),
+    ("config", "PutDeliveryChannel", "InsufficientDeliveryPolicyException", "", Propagating),
+    // A region has one analyzer of the account, and another one of any name is one too many.
+    ("access-analyzer", "CreateAnalyzer", "ServiceQuotaExceededException", "", Exists),
+    ("access-analyzer", "CreateAnalyzer", "ConflictException", "", Exists),
     // All that is wrong with a change of DNS records has one code. Taken by a record of the same type, or of another type that a
     // name cannot have besides.
     ("route53", "", "InvalidChangeBatch", "but it already exists", Exists),

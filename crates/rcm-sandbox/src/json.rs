@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::service::{ApiRequest, ApiResponse, Tags};
-use crate::wire::{self, Fault};
+use crate::wire::{self, Fault, Params};
 
 /// What an operation gives: its output, or the refusal that AWS words so.
 pub(crate) type Answer = Result<Value, Fault>;
@@ -26,6 +26,39 @@ pub(crate) fn reply(answer: Answer) -> ApiResponse {
 pub(crate) fn input<T: DeserializeOwned>(body: Value) -> Result<T, Fault> {
     serde_json::from_value(body)
         .map_err(|error| Fault::new("ValidationException", format!("The input is invalid: {error}.")))
+}
+
+/// A request of a service whose operations are a method and a path, and which speaks JSON.
+pub(crate) struct Rest {
+    /// The parts of the path, decoded.
+    pub(crate) parts: Vec<String>,
+    /// The query.
+    pub(crate) query: Params,
+    /// The members of the body.
+    pub(crate) body: Input,
+}
+
+impl Rest {
+    /// Takes a request apart.
+    pub(crate) fn of(request: &ApiRequest) -> Result<Rest, Fault> {
+        let target = request.uri.split_once(".amazonaws.com/").map_or("", |(_, target)| target);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let decoded = |part: &str| urlencoding::decode(part).map_or(part.to_owned(), |part| part.into_owned());
+        let parts = path.trim_matches('/').split('/').map(decoded).collect();
+        let (_, body) = Input::of(request)?;
+        Ok(Rest { parts, query: Params::parse(query.as_bytes()), body })
+    }
+
+    /// The method and the parts, to tell operations by.
+    pub(crate) fn asked<'a>(&'a self, request: &'a ApiRequest) -> (&'a str, Vec<&'a str>) {
+        (request.method.as_str(), self.parts.iter().map(String::as_str).collect())
+    }
+}
+
+/// A member that is a map of strings: tags, in services of this kind.
+pub(crate) fn string_map(value: Option<&Value>) -> Tags {
+    let pair = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    value.and_then(Value::as_object).map(|map| map.iter().filter_map(pair).collect()).unwrap_or_default()
 }
 
 /// The refusal of an operation that we do not emulate.

@@ -10,7 +10,7 @@ use crate::wire::{self, Fault, Params};
 pub(crate) struct Arrival {
     /// As the credential scope names it: `ec2`, `elasticloadbalancing`, `s3`, …
     pub(crate) service: String,
-    /// `CreateVpc`; for S3 and Route 53 the HTTP method.
+    /// `CreateVpc`; for services whose operations are a method and a path, these two.
     pub(crate) operation: String,
     /// Whether the service's state has to be saved before the answer goes out.
     pub(crate) mutates: bool,
@@ -29,7 +29,10 @@ struct Scope {
 const GLOBAL: [&str; 3] = ["iam", "route53", "sts"];
 
 /// Services whose operations are a method and a path.
-const REST: [&str; 2] = ["route53", "s3"];
+const REST: [&str; 5] = ["access-analyzer", "guardduty", "route53", "s3", "securityhub"];
+
+/// Those of them that speak JSON.
+const REST_JSON: [&str; 3] = ["access-analyzer", "guardduty", "securityhub"];
 
 /// Operations that change nothing begin with one of these, in all services the sandbox plays.
 const READING: [&str; 11] =
@@ -57,7 +60,8 @@ pub(crate) fn arrive(request: ApiRequest, region: &str) -> Result<Arrival, ApiRe
 
 /// An error before any service could answer, in the format that the request speaks.
 pub(crate) fn refuse(request: &ApiRequest, fault: &Fault) -> ApiResponse {
-    if request.headers.contains_key("x-amz-target") {
+    let speaks_json = scope(request).is_some_and(|scope| REST_JSON.contains(&scope.service.as_str()));
+    if request.headers.contains_key("x-amz-target") || speaks_json {
         return fault.json();
     }
     match header(request, "content-type") {
@@ -84,7 +88,8 @@ fn scope(request: &ApiRequest) -> Option<Scope> {
 
 fn operation(service: &str, request: &ApiRequest) -> String {
     if REST.contains(&service) {
-        return request.method.clone();
+        let path = request.uri.split_once(".amazonaws.com").map_or("", |(_, target)| target);
+        return format!("{} {}", request.method, path.split('?').next().unwrap_or_default());
     }
     if let Some(target) = header(request, "x-amz-target") {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
@@ -94,7 +99,7 @@ fn operation(service: &str, request: &ApiRequest) -> String {
 
 fn mutates(service: &str, operation: &str) -> bool {
     match REST.contains(&service) {
-        true => !matches!(operation, "GET" | "HEAD" | "OPTIONS"),
+        true => !["GET ", "HEAD ", "OPTIONS "].iter().any(|method| operation.starts_with(method)),
         false => !READING.iter().any(|verb| operation.starts_with(verb)),
     }
 }
@@ -112,6 +117,10 @@ fn canonical_uri(request: &ApiRequest, service: &str, region: &str) -> Option<St
 /// `acme-logs` in `acme-logs.s3.us-east-1.amazonaws.com` and in `acme-logs.localhost:4566`.
 fn bucket_in(host: &str) -> Option<&str> {
     let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
+    // S3 Control, whose hosts begin with the account.
+    if host.contains(".s3-control.") {
+        return None;
+    }
     let bucket = match host.strip_suffix(".amazonaws.com") {
         Some(aws) => aws
             .find(".s3.")
@@ -180,6 +189,9 @@ mod tests {
         assert_eq!(uri("https://acme-logs.s3.amazonaws.com/a%2Fb?versionId=1", &[]), canonical);
         assert_eq!(uri("/acme-logs/a%2Fb?versionId=1", &[("host", "127.0.0.1:4566")]), canonical);
         assert_eq!(uri("/a%2Fb?versionId=1", &[("host", "acme-logs.localhost:4566")]), canonical);
+        let control =
+            "https://123456789012.s3-control.us-east-1.amazonaws.com/v20180820/configuration/publicAccessBlock";
+        assert_eq!(uri(control, &[]), "https://s3.us-east-1.amazonaws.com/v20180820/configuration/publicAccessBlock");
     }
 
     #[test]
@@ -201,8 +213,8 @@ mod tests {
 
     #[test]
     fn only_changes_are_saved() {
-        assert!(mutates("route53", "POST") && !mutates("route53", "GET"));
-        assert!(mutates("s3", "PUT") && mutates("ec2", "CreateVpc") && mutates("ecr", "BatchDeleteImage"));
-        assert!(!mutates("s3", "HEAD") && !mutates("ec2", "DescribeVpcs") && !mutates("ecr", "BatchGetImage"));
+        assert!(mutates("route53", "POST /2013-04-01/hostedzone") && !mutates("guardduty", "GET /detector"));
+        assert!(mutates("s3", "PUT /logs") && mutates("ec2", "CreateVpc") && mutates("ecr", "BatchDeleteImage"));
+        assert!(!mutates("s3", "HEAD /logs") && !mutates("ec2", "DescribeVpcs") && !mutates("ecr", "BatchGetImage"));
     }
 }

@@ -1,6 +1,7 @@
 //! End to end, over HTTP, against moto. Each test starts a server of its own.
 
 mod acme;
+mod baseline;
 mod disk;
 mod dns;
 mod emulator;

@@ -58,7 +58,8 @@ pub(super) fn present(lines: &[String]) -> Vec<String> {
 }
 
 /// The inventory without what AWS itself keeps of what was deleted, and without what is the account's and not the partner's:
-/// keys in their waiting period, deregistered revisions, gateways that are only shown for an hour, the service-linked role.
+/// keys in their waiting period, deregistered revisions, gateways that are only shown for an hour, the service-linked role, the
+/// account baseline.
 pub(super) fn standing(disk: &Disk) -> Vec<String> {
     let gone = [
         "departed: ",
@@ -68,6 +69,16 @@ pub(super) fn standing(disk: &Disk) -> Vec<String> {
         "iam roles AWSServiceRoleFor",
         "status={status=Inactive}",
         "{active=false ",
+        "ec2 defaults ",
+        "iam password_policy ",
+        "s3 account ",
+        "access-analyzer ",
+        "guardduty ",
+        "cloudtrail ",
+        "config recorders ",
+        "config channels ",
+        "config packs ",
+        "rcm-account-baseline",
     ];
     let mut lines = inventory(disk);
     lines.retain(|line| !gone.iter().any(|mark| line.contains(mark)));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "how many points were tried is a result")]
 
+mod account;
 mod additions;
 mod canon;
 mod crash;

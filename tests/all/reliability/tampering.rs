@@ -47,7 +47,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn of(self, file: fn() -> String) -> Self {
+    pub(super) fn of(self, file: fn() -> String) -> Self {
         Self { file, ..self }
     }
 
@@ -56,7 +56,7 @@ impl Row {
     }
 }
 
-fn row<F: Future<Output = ()> + 'static>(
+pub(super) fn row<F: Future<Output = ()> + 'static>(
     seen: Depth,
     kind: &'static str,
     field: &'static str,
@@ -68,8 +68,13 @@ fn row<F: Future<Output = ()> + 'static>(
 
 /// Fields that nobody can change, each with the reason; `*` for all of a kind that have no row.
 pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
+    ("accessanalyzer/analyzer", "*", "there is no call for it"),
     ("acm/certificate", "*", "nothing about a certificate can be changed"),
     ("autoscaling/policy", "name", "it is in the ARN"),
+    ("cloudtrail/trail", "name", "it is in the ARN"),
+    ("config/conformance-pack", "name", "it is the id"),
+    ("config/conformance-pack", "recorder", "there is only one"),
+    ("config/recorder", "name", "it is the id"),
     ("autoscaling/policy", "target", "it is in the ARN"),
     ("autoscaling/scheduled-action", "name", "it is in the id"),
     ("autoscaling/scheduled-action", "target", "it is in the id"),
@@ -122,6 +127,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("rds/subnet-group", "name", "it is the id"),
     ("route53/record", "domain", "it is in the id"),
     ("route53/record", "zone", "it is in the id"),
+    ("s3/account-log-bucket", "name", "it is the id"),
     ("s3/bucket", "name", "it is the id"),
     ("secretsmanager/secret", "name", "it is in the ARN"),
 ];
@@ -129,6 +135,11 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
 /// Fields whose change nobody sees, each with the reason.
 pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
     ("autoscaling/target", "at_first", "where it is wanted, scheduled actions say what the bounds are by now"),
+    (
+        "config/conformance-pack",
+        "rules",
+        "AWS does not tell the template, and nobody can change a rule of a pack but by it",
+    ),
     ("ec2/vpc-endpoint", "policy", "no setting wants one, so whatever AWS has is its own business"),
     ("ecs/service", "desired_count", "autoscaling decides how many tasks run"),
     (
@@ -146,7 +157,10 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    [network(), security(), storage(), database(), edge(), compute()].into_iter().flatten().collect()
+    [network(), security(), storage(), database(), edge(), compute(), super::account::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn network() -> Vec<Row> {

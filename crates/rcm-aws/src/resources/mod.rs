@@ -7,6 +7,7 @@ use rcm_engine::model::Registry;
 use crate::Aws;
 
 mod autoscaling;
+pub mod baseline;
 mod batch;
 mod ec2;
 mod ec2_holders;
@@ -35,10 +36,15 @@ macro_rules! kinds {
 }
 
 kinds! {
+    accessanalyzer_analyzer::Analyzer,
     acm_certificate::Certificate,
     autoscaling_policy::ScalingPolicy,
     autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
+    cloudtrail_trail::Trail,
+    config_conformance_pack::ConformancePack,
+    config_recorder::Recorder,
+    ec2_account_defaults::AccountDefaults,
     ec2_elastic_ip::ElasticIp,
     ec2_internet_gateway::InternetGateway,
     ec2_nat_gateway::NatGateway,
@@ -55,14 +61,19 @@ kinds! {
     elb_listener::Listener,
     elb_load_balancer::LoadBalancer,
     elb_target_group::TargetGroup,
+    guardduty_detector::Detector,
+    iam_password_policy::PasswordPolicy,
     iam_role::Role,
     iam_service_linked_role::ServiceLinkedRole,
+    kms_account_key::AccountKey,
     kms_key::Key,
     logs_group::LogGroup,
     rds_instance::Instance,
     rds_parameter_group::ParameterGroup,
     rds_subnet_group::SubnetGroup,
     route53_record::DnsRecord,
+    s3_account_log_bucket::AccountLogBucket,
+    s3_account_public_access_block::AccountPublicAccessBlock,
     s3_bucket::Bucket,
     secrets_secret::Secret,
 }

@@ -58,8 +58,8 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 }
 
 /// The layers of the blueprint, in the order in which they stand on each other; others come after these.
-const LAYERS: [&str; 9] =
-    ["security", "network", "identity", "secrets", "storage", "database", "edge", "compute", "watching"];
+const LAYERS: [&str; 10] =
+    ["security", "network", "identity", "secrets", "storage", "database", "edge", "compute", "watching", "baseline"];
 
 /// What layers are sorted by.
 pub(crate) fn layer_rank(layer: &str) -> (usize, &str) {

@@ -337,6 +337,12 @@ impl<C> Cx<'_, C> {
         }
     }
 
+    /// The same work for somebody else: for a resource that several deployments share, and that belongs to none of them.
+    pub fn on_behalf_of<'i>(&'i self, identity: &'i Identity) -> Cx<'i, C> {
+        let Self { cloud, lookup, changed, full, purge, remnants, .. } = *self;
+        Cx { cloud, identity, lookup, changed, full, purge, remnants }
+    }
+
     fn unknown(&self, target: &Address) -> Fault {
         let message = format!("{} needs {target}, which is not there", self.identity.address);
         Fault::ours(FaultKind::Invalid, "reference", "UnknownReference", message)

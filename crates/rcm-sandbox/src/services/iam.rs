@@ -1,4 +1,4 @@
-//! IAM: roles, their inline and attached policies, customer-managed policies, service-linked roles.
+//! IAM: roles, their inline and attached policies, customer-managed policies, service-linked roles, the account's password policy.
 //!
 //! | What | As on AWS |
 //! |---|---|
@@ -17,9 +17,11 @@ use crate::service::{ApiRequest, ApiResponse, Context, Tags};
 use crate::wire::{Fault, Params, Xml, query_reply};
 
 mod document;
+mod password;
 mod policy;
 mod role;
 
+use password::PasswordPolicy;
 use policy::ManagedPolicy;
 use role::Role;
 
@@ -32,6 +34,9 @@ pub(crate) struct Iam {
     roles: BTreeMap<String, Role>,
     /// Customer-managed, by ARN.
     policies: BTreeMap<String, ManagedPolicy>,
+    /// What passwords must be, if anybody has said so.
+    #[serde(default)]
+    password_policy: Option<PasswordPolicy>,
 }
 
 impl Emulated for Iam {
@@ -82,6 +87,9 @@ impl Iam {
             "TagPolicy" => self.tag_policy(params),
             "UntagPolicy" => self.untag_policy(params),
             "ListPolicyTags" => self.list_policy_tags(params),
+            "UpdateAccountPasswordPolicy" => self.update_password_policy(params),
+            "GetAccountPasswordPolicy" => self.get_password_policy(),
+            "DeleteAccountPasswordPolicy" => self.delete_password_policy(),
             "SimulatePrincipalPolicy" => Ok(simulate(params)),
             other => Err(Fault::new("InvalidAction", format!("The sandbox does not play iam:{other}."))),
         }

@@ -1,11 +1,15 @@
 //! The services of the cloud, a file each.
 
+mod access_analyzer;
 mod acm;
 mod application_autoscaling;
+mod cloudtrail;
+mod config;
 mod ec2;
 mod ecr;
 mod ecs;
 mod elbv2;
+mod guardduty;
 mod iam;
 mod kms;
 mod logs;
@@ -25,12 +29,16 @@ pub(crate) use route53::API as ROUTE53_API;
 /// Every service the sandbox plays. A new one is a file in this directory and a line here.
 pub(crate) fn services() -> Vec<Arc<dyn Service>> {
     vec![
+        Arc::new(Emulator::<access_analyzer::AccessAnalyzer>::default()),
         Arc::new(Emulator::<acm::Acm>::default()),
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
+        Arc::new(Emulator::<cloudtrail::CloudTrail>::default()),
+        Arc::new(Emulator::<config::Config>::default()),
         Arc::new(Emulator::<ec2::Network>::default()),
         Arc::new(Emulator::<ecr::Ecr>::default()),
         Arc::new(Emulator::<ecs::Ecs>::default()),
         Arc::new(Emulator::<elbv2::Elbv2>::default()),
+        Arc::new(Emulator::<guardduty::GuardDuty>::default()),
         Arc::new(Emulator::<iam::Iam>::default()),
         Arc::new(Emulator::<kms::Kms>::default()),
         Arc::new(Emulator::<logs::Logs>::default()),

@@ -5,6 +5,7 @@
 //! | new buckets | SSE-S3, all public access blocked, owner enforced |
 //! | settings | `MalformedXML` for what is no such document, `MalformedPolicy` for a policy that speaks of another bucket, `AccessDenied` for a public one |
 //! | objects | versions and delete markers, conditional writes, tags, multipart uploads |
+//! | account | the block of public access of S3 Control, which is answered here: it signs with the same name |
 //! | deletion | `BucketNotEmpty` while there is any version or delete marker |
 //!
 //! Settings are kept as the documents that came. Bodies are kept with the state, so this is no place for large objects.
@@ -19,6 +20,7 @@ use crate::emulator::{Emulated, Emulator};
 use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
+mod account;
 mod bucket;
 mod listing;
 mod multipart;
@@ -32,6 +34,9 @@ use bucket::Bucket;
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct S3 {
     buckets: BTreeMap<String, Bucket>,
+    /// The block of public access for all of them.
+    #[serde(default)]
+    account: account::Block,
 }
 
 type Answer = Result<ApiResponse, Fault>;
@@ -40,6 +45,9 @@ impl Emulated for S3 {
     const NAME: &'static str = "s3";
 
     async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
+        if let Some(path) = account::path(request) {
+            return emulator.lock().account.answer(cx, request, path);
+        }
         let call = Call::of(request);
         let mut response = emulator.lock().operate(cx, &call).unwrap_or_else(|fault| fault.s3());
         if call.method == "HEAD" && response.status >= 400 {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, its helpers included, ends where something fails")]
 
+mod account;
 mod acm;
 mod application_autoscaling;
 mod ec2;

@@ -45,10 +45,14 @@ impl Operation {
             (action.to_owned(), if service == "ec2" { Protocol::Ec2 } else { Protocol::Query })
         } else if let Some((_, operation)) = head.uri.path().split_once("/operation/") {
             (operation.to_owned(), Protocol::Json)
+        } else if service == "s3" && head.uri.path() == ACCOUNT_BLOCK {
+            (format!("{}AccountPublicAccessBlock", verb(&head.method)), Protocol::Query)
         } else if service == "s3" {
             (s3(&head.method, head.uri.path(), query), Protocol::RestXml)
         } else if service == "route53" {
             (route53(&head.method, head.uri.path()), Protocol::Query)
+        } else if let Some(name) = rest_json(&service, &head.method, head.uri.path()) {
+            (name.to_owned(), Protocol::Json)
         } else {
             (format!("{} {}", head.method, head.uri.path()), Protocol::Json)
         };
@@ -102,18 +106,25 @@ const S3_PARTS: &[(&str, &str)] = &[
     ("versioning", "BucketVersioning"),
 ];
 
-/// The operation of a path-style S3 request.
-fn s3(method: &Method, path: &str, query: &str) -> String {
-    let path = path.trim_matches('/');
-    let asked = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
-    let is_object = path.contains('/');
-    let verb = match *method {
+/// S3 Control's one path here: it signs as `s3` does.
+const ACCOUNT_BLOCK: &str = "/v20180820/configuration/publicAccessBlock";
+
+fn verb(method: &Method) -> &'static str {
+    match *method {
         Method::GET => "Get",
         Method::HEAD => "Head",
         Method::PUT => "Put",
         Method::DELETE => "Delete",
         _ => "Post",
-    };
+    }
+}
+
+/// The operation of a path-style S3 request.
+fn s3(method: &Method, path: &str, query: &str) -> String {
+    let path = path.trim_matches('/');
+    let asked = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    let is_object = path.contains('/');
+    let verb = verb(method);
     if let Some((_, part)) = S3_PARTS.iter().find(|(name, _)| asked(name)) {
         return format!("{verb}{}", if is_object { part.replace("Bucket", "Object") } else { (*part).to_owned() });
     }
@@ -145,6 +156,30 @@ fn route53(method: &Method, path: &str) -> String {
         (method, _) => return format!("{method} {path}"),
     };
     name.to_owned()
+}
+
+/// Operations of services that speak JSON by method and path, as far as rcm and its tests send them: the service, the method, the
+/// path with `*` for what is named in it, and what the operation is called.
+const REST_JSON: &[(&str, &str, &str, &str)] = &[
+    ("access-analyzer", "PUT", "/analyzer", "CreateAnalyzer"),
+    ("access-analyzer", "GET", "/analyzer", "ListAnalyzers"),
+    ("access-analyzer", "GET", "/analyzer/*", "GetAnalyzer"),
+    ("access-analyzer", "DELETE", "/analyzer/*", "DeleteAnalyzer"),
+    ("guardduty", "POST", "/detector", "CreateDetector"),
+    ("guardduty", "GET", "/detector", "ListDetectors"),
+    ("guardduty", "GET", "/detector/*", "GetDetector"),
+    ("guardduty", "POST", "/detector/*", "UpdateDetector"),
+    ("guardduty", "DELETE", "/detector/*", "DeleteDetector"),
+];
+
+fn rest_json(service: &str, method: &Method, path: &str) -> Option<&'static str> {
+    let asked: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let fits = |pattern: &str| {
+        let parts: Vec<&str> = pattern.trim_matches('/').split('/').collect();
+        parts.len() == asked.len() && parts.iter().zip(&asked).all(|(part, asked)| *part == "*" || part == asked)
+    };
+    let is_it = |row: &&(&str, &str, &str, &str)| row.0 == service && row.1 == method.as_str() && fits(row.2);
+    REST_JSON.iter().find(is_it).map(|row| row.3)
 }
 
 #[cfg(test)]
@@ -208,6 +243,16 @@ mod tests {
         assert_is(&route53("POST", "/2013-04-01/hostedzone/Z1/rrset"), "route53:ChangeResourceRecordSets", true);
         assert_is(&route53("GET", "/2013-04-01/hostedzone/Z1/rrset?name=a"), "route53:ListResourceRecordSets", false);
         assert_is(&route53("GET", "/2013-04-01/change/C1"), "route53:GetChange", false);
+    }
+
+    #[test]
+    fn a_rest_json_operation_is_named_by_method_and_path() {
+        let guardduty = |method, uri| operation(method, uri, "guardduty", &[], "");
+        assert_is(&guardduty("POST", "/detector"), "guardduty:CreateDetector", true);
+        assert_is(&guardduty("GET", "/detector/12abc34d"), "guardduty:GetDetector", false);
+        let account = |method| operation(method, "/v20180820/configuration/publicAccessBlock", "s3", &[], "");
+        assert_is(&account("PUT"), "s3:PutAccountPublicAccessBlock", true);
+        assert_is(&account("GET"), "s3:GetAccountPublicAccessBlock", false);
     }
 
     #[test]

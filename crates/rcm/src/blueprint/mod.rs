@@ -3,9 +3,11 @@
 //! One file a layer. Each layer's `add` gives out the references that the layers after it need, so what a layer stands on is
 //! in its signature. Names are those of the setup that rcm replaces, and binding.
 
+mod baseline;
 mod compute;
 mod database;
 mod edge;
+mod hipaa_rules;
 mod identity;
 mod network;
 mod secrets;
@@ -32,6 +34,9 @@ pub struct Surroundings {
 pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Graph, Vec<GraphError>> {
     let mut graph = Graph::new();
     let plan = Blueprint { config, prefix: config.prefix(), proven_in: surroundings.proven_in.as_deref() };
+    if config.account_baseline {
+        baseline::add(&mut graph, &plan);
+    }
     let network = network::add(&mut graph, &plan, &surroundings.zones);
     let security = security::add(&mut graph, &plan, &network);
     let storage = storage::add(&mut graph, &plan, &security);

@@ -78,22 +78,27 @@ fn bucket(
         public_access_blocked: true,
         owner_enforced: true,
         policy: json!({"Version": "2012-10-17", "Statement": statements}).into(),
-        lifecycle: Lifecycle {
-            infrequent_access_after_days: Some(90),
-            glacier_after_days: Some(365),
-            expire_after_days: Some(SEVEN_YEARS),
-            expire_noncurrent_after_days: Some(SEVEN_YEARS),
-            abort_uploads_after_days: 7,
-        },
+        lifecycle: seven_years(),
     };
     graph.add::<Bucket>(address, spec)
 }
 
-fn own_arn(plan: &Blueprint<'_>) -> String {
+/// Logs are kept as long as HIPAA wants, and cost less with every year.
+pub(super) fn seven_years() -> Lifecycle {
+    Lifecycle {
+        infrequent_access_after_days: Some(90),
+        glacier_after_days: Some(365),
+        expire_after_days: Some(SEVEN_YEARS),
+        expire_noncurrent_after_days: Some(SEVEN_YEARS),
+        abort_uploads_after_days: 7,
+    }
+}
+
+pub(super) fn own_arn(plan: &Blueprint<'_>) -> String {
     format!("arn:{}:s3:::{}", plan.partition(), s3_bucket::OWN_NAME)
 }
 
-fn tls_only(plan: &Blueprint<'_>) -> Value {
+pub(super) fn tls_only(plan: &Blueprint<'_>) -> Value {
     let bucket = own_arn(plan);
     json!({
         "Sid": "TlsOnly",

@@ -95,6 +95,8 @@ pub struct PartnerConfig {
     pub ecs_spot: bool,
     /// How many tasks never run on Spot.
     pub ecs_on_demand_base: u32,
+    /// Whether the account as a whole is watched and guarded too.
+    pub account_baseline: bool,
     /// The application's image; without it the service runs no task.
     pub api_image: Option<ImageRef>,
 }
@@ -232,6 +234,7 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_schedules: from.schedules("ecs_schedules"),
         ecs_spot: values.flag("ecs_spot")?,
         ecs_on_demand_base: values.number("ecs_on_demand_base")?,
+        account_baseline: values.flag("account_baseline")?,
         api_image: values.parse_if_given("api_image")?,
     })
 }

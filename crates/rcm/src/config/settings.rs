@@ -435,6 +435,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         example: "2",
     },
     Setting {
+        name: "account_baseline",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(false)),
+        doc: "Whether rcm also turns on, for the whole account, what HIPAA wants of it, see [the account baseline](baseline.md).",
+        example: "true",
+    },
+    Setting {
         name: "api_image",
         kind: Kind::Text {
             takes: "a container image pinned by digest",

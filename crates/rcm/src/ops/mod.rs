@@ -1,5 +1,6 @@
 //! The operations on one environment of one partner.
 
+mod account;
 mod certificate;
 mod compliance;
 mod dns;

@@ -8,13 +8,13 @@ use std::{
 use futures::future::try_join_all;
 use rcm_engine::{
     model::{Address, Deployment, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Remnant, Target},
-    plan::{Action, Plan, Wanted, make, refresh},
+    plan::{Action, Live, Plan, Wanted, make, refresh},
     run::{Engine, OnFailure, Options, Outcome, execute, recover},
     store::{Facts, Ledger, State, StoreError},
 };
 use tokio::time::Instant;
 
-use super::{Environment, Outputs, compliance::check_accepted, fixed, hosted_zone, zones};
+use super::{Environment, Outputs, account, compliance::check_accepted, fixed, hosted_zone, zones};
 use crate::{
     Error,
     blueprint::{self, Surroundings},
@@ -77,7 +77,7 @@ impl Environment {
         let state = self.load()?.unwrap_or_else(|| State::new(self.deployment.clone()));
         self.check_state(&state.deployment)?;
         self.check_account().await?;
-        self.make_plan(&state, goal).await
+        Ok(self.make_plan(&state, goal).await?.0)
     }
 
     /// Plans, asks `approve`, and does it. An empty plan is not asked about.
@@ -90,8 +90,8 @@ impl Environment {
             Err(lost @ Error::Store(StoreError::Lost(_))) => return Err(lost),
             saved => saved,
         };
-        let (plan, outcome) = result?;
-        Ok(self.report(plan, outcome, &saved?))
+        let (plan, live, outcome) = result?;
+        Ok(self.report(plan, &live, outcome, &saved?))
     }
 
     /// Takes the lock and opens the state, if it and the credentials are of the partner file's account.
@@ -109,12 +109,12 @@ impl Environment {
         goal: &Goal,
         approve: impl FnOnce(&Plan) -> bool,
         ledger: &Arc<Ledger>,
-    ) -> Result<(Plan, Outcome), Error> {
+    ) -> Result<(Plan, Live, Outcome), Error> {
         let first = ledger.is_first();
         let engine = self.engine(self.options(goal, first), ledger);
         recover(&engine).await?;
         let state = ledger.state().clone();
-        let plan = self.make_plan(&state, goal).await?;
+        let (plan, live) = self.make_plan(&state, goal).await?;
         check_saved(goal.saved.as_ref(), &plan)?;
         if !plan.blocked.is_empty() {
             return Err(Error::Blocked(Box::new(plan)));
@@ -127,14 +127,14 @@ impl Environment {
             // All is as it should be. What led there, in a run that was killed after its last step, is not to be undone any more.
             let nothing_to_undo = ledger.state().undo.is_empty();
             let outcome = if nothing_to_undo { Outcome::Done } else { execute(&engine, &plan).await? };
-            return Ok((plan, outcome));
+            return Ok((plan, live, outcome));
         }
         if !approve(&plan) {
             return Err(Error::Declined);
         }
         self.accept_risks(goal, &breaches).await?;
         let outcome = execute(&engine, &plan).await?;
-        Ok((plan, outcome))
+        Ok((plan, live, outcome))
     }
 
     pub(super) fn engine(&self, options: Options, ledger: &Arc<Ledger>) -> Engine {
@@ -152,7 +152,8 @@ impl Environment {
         }
     }
 
-    async fn make_plan(&self, state: &State, goal: &Goal) -> Result<Plan, Error> {
+    /// The plan, and what was seen for it.
+    async fn make_plan(&self, state: &State, goal: &Goal) -> Result<(Plan, Live), Error> {
         if !goal.destroy {
             fixed::check(&self.config, state)?;
             fixed::check_neighbours(&self.config, &self.settings.state_dir, state)?;
@@ -168,7 +169,8 @@ impl Environment {
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         events.run(EventKind::RefreshDone { elapsed_ms });
         let wanted = Wanted { graph, may_lose: goal.may_lose.clone(), destroy: goal.destroy, purge: goal.purge, found };
-        Ok(make(&self.registry, state, &live, &wanted)?)
+        let plan = make(&self.registry, state, &live, &wanted)?;
+        Ok((plan, live))
     }
 
     pub(super) async fn wanted_graph(&self, state: &State, goal: &Goal) -> Result<Graph, Error> {
@@ -187,13 +189,14 @@ impl Environment {
         blueprint::graph(&fixed::as_it_can_be(&self.config, state), &surroundings).map_err(Error::Graph)
     }
 
-    /// Looks for what an earlier `destroy` may have left although this state does not know it, and for anything else with data
-    /// (a secret in its recovery window): it is taken up and never mistaken for something that this run has made.
+    /// Looks for what an earlier `destroy` may have left although this state does not know it, for anything else with data (a
+    /// secret in its recovery window), and for what is the account's: it is taken up and never mistaken for something that this
+    /// run has made.
     async fn find_kept(&self, state: &State, graph: &Graph) -> Result<BTreeMap<Address, Id>, Error> {
         let unknown = graph.nodes().filter(|node| !state.resources.contains_key(&node.address));
         let looks = unknown.filter_map(|node| {
             let resource = self.registry.get(node.kind).ok()?;
-            (resource.on_destroy() == OnDestroy::Retain || resource.holds_data()).then_some((node, resource))
+            (resource.on_destroy() != OnDestroy::Delete || resource.holds_data()).then_some((node, resource))
         });
         let found = try_join_all(looks.map(|(node, resource)| async move {
             let identity = Identity {
@@ -213,16 +216,19 @@ impl Environment {
         Ok(found.into_iter().flatten().collect())
     }
 
-    fn report(&self, plan: Plan, outcome: Outcome, state: &State) -> Report {
+    fn report(&self, plan: Plan, live: &Live, outcome: Outcome, state: &State) -> Report {
         let retained = state.resources.values().filter(|record| record.retained);
         let retained = retained.map(|record| record.address.clone()).collect();
         let adopted = plan.forward.iter().filter(|step| matches!(step.action, Action::Adopt { .. }));
+        let leaves = |kind: &str| self.registry.get(kind).is_ok_and(|kind| kind.on_destroy() == OnDestroy::Leave);
         let mut notes: Vec<String> = adopted
+            .filter(|step| !leaves(&step.kind))
             .map(|step| format!("{} was kept by an earlier destroy and is in use again", step.address))
             .collect();
         if !plan.destroy && !state.resources.is_empty() {
             notes.extend(blueprint::notes(&self.config));
             notes.extend(fixed::note(&self.config, state));
+            notes.extend(account::notes(state, live));
         }
         let remnants = state.remnants.clone();
         Report { plan, outcome, outputs: Outputs::of(state), retained, remnants, notes }

@@ -9,12 +9,14 @@
 //! | routes | `blackhole` once the target is gone |
 //! | rules | with ids and descriptions, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
 //! | endpoints | a gateway endpoint shows as a route in its tables |
+//! | account | encryption of new disks, and the blocks of public snapshots and images; the last one takes some polls |
 //! | tags | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
 //!
 //! Not played: pages (a Describe gives everything), IPv6 addresses, network ACLs, instances and their interfaces.
 //!
 //! API: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>
 
+mod account;
 mod address;
 mod endpoint;
 mod filter;
@@ -54,6 +56,7 @@ impl Emulated for Network {
     fn arrive(&mut self) {
         self.nat_gateways.iter_mut().for_each(NatGateway::arrive);
         self.endpoints.iter_mut().for_each(Endpoint::arrive);
+        self.defaults.arrive();
         forget_gone::<Endpoint>(self);
     }
 }
@@ -129,6 +132,15 @@ fn act(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
         "DescribeVpcEndpoints" => describe::<endpoint::Endpoint>(net, call),
         "ModifyVpcEndpoint" => endpoint::modify(net, call),
         "DeleteVpcEndpoints" => endpoint::delete(net, call),
+        "EnableEbsEncryptionByDefault" => account::set_encryption(net, true),
+        "DisableEbsEncryptionByDefault" => account::set_encryption(net, false),
+        "GetEbsEncryptionByDefault" => account::encryption(net),
+        "EnableSnapshotBlockPublicAccess" => account::block_snapshots(net, call.require("State")?),
+        "DisableSnapshotBlockPublicAccess" => account::block_snapshots(net, account::UNBLOCKED),
+        "GetSnapshotBlockPublicAccessState" => account::snapshots(net),
+        "EnableImageBlockPublicAccess" => account::block_images(net, call),
+        "DisableImageBlockPublicAccess" => account::unblock_images(net),
+        "GetImageBlockPublicAccessState" => account::images(net),
         "CreateTags" => tag::create(net, call),
         "DeleteTags" => tag::delete(net, call),
         "DescribeTags" => tag::describe(net, call),

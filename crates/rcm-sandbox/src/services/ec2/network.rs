@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::account::Defaults;
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::filter::Filters;
@@ -35,6 +36,9 @@ pub(crate) struct Network {
     pub(super) tags: BTreeMap<String, Tags>,
     /// How many public addresses were ever given out.
     pub(super) addresses_given: u32,
+    /// What counts for the whole account.
+    #[serde(default)]
+    pub(super) defaults: Defaults,
 }
 
 /// One request, and what it may need to know.

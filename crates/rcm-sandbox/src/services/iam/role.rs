@@ -315,6 +315,7 @@ fn session_seconds(params: &Params) -> Result<Option<u32>, Fault> {
 /// The names that AWS gives to the roles of its services.
 fn service_linked_name(service: &str) -> Option<String> {
     let name = match service {
+        "config.amazonaws.com" => "Config",
         "ecs.amazonaws.com" => "ECS",
         "ecs.application-autoscaling.amazonaws.com" => "ApplicationAutoScaling_ECSService",
         "elasticloadbalancing.amazonaws.com" => "ElasticLoadBalancing",

@@ -1,0 +1,186 @@
+//! What an account or a region has once: detector, analyzer, trail, recorder, and the settings of EC2, S3 and IAM.
+
+use aws_sdk_accessanalyzer::types::{AnalyzerStatus, Type};
+use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel};
+use aws_sdk_ec2::types::{ImageBlockPublicAccessEnabledState, SnapshotBlockPublicAccessState};
+use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
+
+use crate::support::{ACCOUNT, Cloud, code, refusal};
+
+#[tokio::test]
+async fn a_region_has_one_detector() {
+    let cloud = Cloud::new().await;
+    let guardduty = aws_sdk_guardduty::Client::new(&cloud.sdk());
+    let made = guardduty.create_detector().enable(true).tags("a", "b").send().await.unwrap();
+    let (kind, message) = refusal(guardduty.create_detector().enable(true).send().await);
+    assert!(kind == "BadRequestException" && message.contains("a detector already exists"), "{message}");
+    let id = made.detector_id().unwrap();
+    guardduty.update_detector().detector_id(id).enable(false).send().await.unwrap();
+    let cloud = cloud.reopen().await;
+    let guardduty = aws_sdk_guardduty::Client::new(&cloud.sdk());
+    let seen = guardduty.get_detector().detector_id(id).send().await.unwrap();
+    assert_eq!((seen.status().unwrap().as_str(), &*seen.tags().unwrap()["a"]), ("DISABLED", "b"));
+    guardduty.delete_detector().detector_id(id).send().await.unwrap();
+    let (_, message) = refusal(guardduty.get_detector().detector_id(id).send().await);
+    assert!(message.contains("not owned by the current account"), "{message}");
+}
+
+#[tokio::test]
+async fn a_region_has_one_analyzer_of_the_account() {
+    let cloud = Cloud::with_polls(1).await;
+    let analyzers = aws_sdk_accessanalyzer::Client::new(&cloud.sdk());
+    let create = |name: &str| analyzers.create_analyzer().analyzer_name(name).r#type(Type::Account);
+    create("one").send().await.unwrap();
+    assert_eq!(code(create("one").send().await), "ConflictException");
+    assert_eq!(code(create("two").send().await), "ServiceQuotaExceededException");
+    let status = async || {
+        let seen = analyzers.get_analyzer().analyzer_name("one").send().await.unwrap();
+        seen.analyzer.unwrap().status
+    };
+    assert_eq!((status().await, status().await), (AnalyzerStatus::Creating, AnalyzerStatus::Active));
+    assert_eq!(analyzers.list_analyzers().send().await.unwrap().analyzers().len(), 1);
+    analyzers.delete_analyzer().analyzer_name("one").send().await.unwrap();
+    let gone = analyzers.get_analyzer().analyzer_name("one").send().await;
+    assert_eq!(code(gone), "ResourceNotFoundException");
+}
+
+/// A bucket that lets `service` write into it.
+async fn bucket_for(cloud: &Cloud, name: &str, service: &str) {
+    let s3 = aws_sdk_s3::Client::new(&cloud.sdk());
+    s3.create_bucket().bucket(name).send().await.unwrap();
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"{service}"}},
+            "Action":["s3:GetBucketAcl","s3:PutObject"],"Resource":["arn:aws:s3:::{name}","arn:aws:s3:::{name}/*"]}}]}}"#
+    );
+    s3.put_bucket_policy().bucket(name).policy(policy).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trail_needs_a_bucket_that_lets_it_write_and_logs_when_it_is_told_to() {
+    let cloud = Cloud::new().await;
+    let trails = aws_sdk_cloudtrail::Client::new(&cloud.sdk());
+    let create = |bucket: &str| trails.create_trail().name("all").s3_bucket_name(bucket).is_multi_region_trail(true);
+    assert_eq!(code(create("nowhere").send().await), "S3BucketDoesNotExistException");
+    aws_sdk_s3::Client::new(&cloud.sdk()).create_bucket().bucket("closed").send().await.unwrap();
+    assert_eq!(code(create("closed").send().await), "InsufficientS3BucketPolicyException");
+    bucket_for(&cloud, "logs", "cloudtrail.amazonaws.com").await;
+    let key = aws_sdk_kms::Client::new(&cloud.sdk()).create_key().send().await.unwrap().key_metadata.unwrap();
+    let under_it = create("logs").kms_key_id(key.arn().unwrap()).send().await;
+    assert_eq!(code(under_it), "InsufficientEncryptionPolicyException");
+    let narrow = create("logs").include_global_service_events(false).send().await;
+    assert_eq!(code(narrow), "InvalidParameterCombinationException");
+    let arn = create("logs").send().await.unwrap().trail_arn.unwrap();
+    assert_eq!(code(create("logs").send().await), "TrailAlreadyExistsException");
+
+    let logs = async || trails.get_trail_status().name(&arn).send().await.unwrap().is_logging();
+    assert_eq!(logs().await, Some(false));
+    trails.start_logging().name("all").send().await.unwrap();
+    assert_eq!(logs().await, Some(true));
+    trails.update_trail().name("all").enable_log_file_validation(true).send().await.unwrap();
+    let seen = trails.describe_trails().trail_name_list(&arn).send().await.unwrap();
+    let seen = &seen.trail_list()[0];
+    assert_eq!((seen.log_file_validation_enabled(), seen.is_multi_region_trail()), (Some(true), Some(true)));
+    trails.delete_trail().name("all").send().await.unwrap();
+    assert_eq!(code(trails.get_trail_status().name("all").send().await), "TrailNotFoundException");
+}
+
+#[tokio::test]
+async fn a_recorder_starts_with_a_channel_and_a_region_has_one_of_each() {
+    let cloud = Cloud::with_polls(1).await;
+    let config = aws_sdk_config::Client::new(&cloud.sdk());
+    let recorder = |name: &str| {
+        let recorder = ConfigurationRecorder::builder().name(name).role_arn("arn:aws:iam::123456789012:role/config");
+        config.put_configuration_recorder().configuration_recorder(recorder.build())
+    };
+    let channel = |name: &str, bucket: &str| {
+        let channel = DeliveryChannel::builder().name(name).s3_bucket_name(bucket).build();
+        config.put_delivery_channel().delivery_channel(channel)
+    };
+    let pack = || config.put_conformance_pack().conformance_pack_name("rules").template_body(r#"{"Resources":{}}"#);
+    bucket_for(&cloud, "logs", "config.amazonaws.com").await;
+    let early = channel("one", "logs").send().await;
+    assert_eq!(code(early), "NoAvailableConfigurationRecorderException");
+    assert_eq!(code(pack().send().await), "NoAvailableConfigurationRecorderException");
+    recorder("one").send().await.unwrap();
+    let second = recorder("two").send().await;
+    assert_eq!(code(second), "MaxNumberOfConfigurationRecordersExceededException");
+    let start = || config.start_configuration_recorder().configuration_recorder_name("one");
+    assert_eq!(code(start().send().await), "NoAvailableDeliveryChannelException");
+    bucket_for(&cloud, "others", "cloudtrail.amazonaws.com").await;
+    assert_eq!(code(channel("one", "others").send().await), "InsufficientDeliveryPolicyException");
+    channel("one", "logs").send().await.unwrap();
+    assert_eq!(code(channel("two", "logs").send().await), "MaxNumberOfDeliveryChannelsExceededException");
+    start().send().await.unwrap();
+    let status = config.describe_configuration_recorder_status().send().await.unwrap();
+    assert!(status.configuration_recorders_status()[0].recording());
+    let delete = config.delete_delivery_channel().delivery_channel_name("one").send().await;
+    assert_eq!(code(delete), "LastDeliveryChannelDeleteFailedException");
+
+    pack().send().await.unwrap();
+    let state = async || {
+        let seen = config.describe_conformance_pack_status().conformance_pack_names("rules").send().await.unwrap();
+        seen.conformance_pack_status_details()[0].conformance_pack_state().as_str().to_owned()
+    };
+    assert_eq!((state().await, state().await), ("CREATE_IN_PROGRESS".to_owned(), "CREATE_COMPLETE".to_owned()));
+    let other = config.describe_conformance_pack_status().conformance_pack_names("none").send().await;
+    assert_eq!(code(other), "NoSuchConformancePackException");
+}
+
+#[tokio::test]
+async fn the_switches_of_ec2_are_off_and_the_one_of_images_takes_its_time() {
+    let cloud = Cloud::with_polls(1).await;
+    let ec2 = aws_sdk_ec2::Client::new(&cloud.sdk());
+    let encrypted = async || ec2.get_ebs_encryption_by_default().send().await.unwrap().ebs_encryption_by_default();
+    assert_eq!(encrypted().await, Some(false));
+    ec2.enable_ebs_encryption_by_default().send().await.unwrap();
+    assert_eq!(encrypted().await, Some(true));
+    let request = ec2.enable_snapshot_block_public_access().state(SnapshotBlockPublicAccessState::BlockAllSharing);
+    request.send().await.unwrap();
+    let snapshots = ec2.get_snapshot_block_public_access_state().send().await.unwrap();
+    assert_eq!(snapshots.state(), Some(&SnapshotBlockPublicAccessState::BlockAllSharing));
+    let request = ec2.enable_image_block_public_access();
+    let request = request.image_block_public_access_state(ImageBlockPublicAccessEnabledState::BlockNewSharing);
+    request.send().await.unwrap();
+    let images = async || {
+        let seen = ec2.get_image_block_public_access_state().send().await.unwrap();
+        seen.image_block_public_access_state.unwrap()
+    };
+    assert_eq!((images().await, images().await), ("unblocked".to_owned(), "block-new-sharing".to_owned()));
+}
+
+#[tokio::test]
+async fn the_block_of_an_account_is_absent_at_first_and_of_that_account_alone() {
+    let cloud = Cloud::new().await;
+    let control = aws_sdk_s3control::Client::new(&cloud.sdk());
+    let get = |account: &str| control.get_public_access_block().account_id(account);
+    assert_eq!(code(get(ACCOUNT).send().await), "NoSuchPublicAccessBlockConfiguration");
+    assert_eq!(code(get("210987654321").send().await), "AccessDenied");
+    let block = PublicAccessBlockConfiguration::builder().block_public_acls(true).build();
+    control
+        .put_public_access_block()
+        .account_id(ACCOUNT)
+        .public_access_block_configuration(block)
+        .send()
+        .await
+        .unwrap();
+    let seen = get(ACCOUNT).send().await.unwrap().public_access_block_configuration.unwrap();
+    assert_eq!((seen.block_public_acls(), seen.block_public_policy()), (Some(true), Some(false)));
+    control.delete_public_access_block().account_id(ACCOUNT).send().await.unwrap();
+    assert_eq!(code(get(ACCOUNT).send().await), "NoSuchPublicAccessBlockConfiguration");
+}
+
+#[tokio::test]
+async fn an_update_of_the_password_policy_sets_all_of_it() {
+    let cloud = Cloud::new().await;
+    let iam = aws_sdk_iam::Client::new(&cloud.sdk());
+    assert_eq!(code(iam.get_account_password_policy().send().await), "NoSuchEntity");
+    let short = iam.update_account_password_policy().minimum_password_length(5).send().await;
+    assert_eq!(code(short), "ValidationError");
+    iam.update_account_password_policy().minimum_password_length(20).require_symbols(true).send().await.unwrap();
+    iam.update_account_password_policy().max_password_age(30).send().await.unwrap();
+    let seen = iam.get_account_password_policy().send().await.unwrap().password_policy.unwrap();
+    assert_eq!((seen.minimum_password_length(), seen.require_symbols()), (Some(6), false));
+    assert_eq!((seen.max_password_age(), seen.expire_passwords()), (Some(30), true));
+    iam.delete_account_password_policy().send().await.unwrap();
+    assert_eq!(code(iam.get_account_password_policy().send().await), "NoSuchEntity");
+}

@@ -1,0 +1,199 @@
+//! The account baseline: what HIPAA wants of the account as a whole, on top of what the partner's own stack does.
+//!
+//! None of it is the partner's. All deployments of the account share it, each adopts what is there, and none takes it away: what
+//! that means, kind by kind, stands in [`rcm_aws::resources::baseline`]. So the trail stands on a bucket and a key that are the account's
+//! too, named by account and region: a partner's purge deletes its own.
+
+use rcm_aws::resources::{
+    accessanalyzer_analyzer::{self, Analyzer},
+    baseline::NAME,
+    cloudtrail_trail::{self, Trail},
+    config_conformance_pack::{self, ConformancePack},
+    config_recorder::{self, Recorder},
+    ec2_account_defaults::{self, AccountDefaults},
+    guardduty_detector::{self, Detector},
+    iam_password_policy::{self, PasswordPolicy},
+    iam_service_linked_role::{self, ServiceLinkedRole},
+    kms_account_key::AccountKey,
+    kms_key::{self, Key},
+    s3_account_log_bucket::AccountLogBucket,
+    s3_account_public_access_block::{self, AccountPublicAccessBlock},
+    s3_bucket,
+};
+use rcm_engine::model::{Graph, Ref};
+use serde_json::{Value, json};
+
+use super::{
+    Blueprint,
+    hipaa_rules::RULES,
+    storage::{own_arn, seven_years, tls_only},
+};
+
+pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>) {
+    settings(graph);
+    graph.add::<Analyzer>("baseline/analyzer", accessanalyzer_analyzer::Spec { name: NAME.to_owned() });
+    graph.add::<Detector>("baseline/detector", guardduty_detector::Spec { enabled: true });
+    let key = key(graph, plan);
+    let bucket = bucket(graph, plan, &key);
+    let trail = cloudtrail_trail::Spec {
+        name: NAME.to_owned(),
+        bucket: bucket.clone(),
+        kms_key: key.clone(),
+        multi_region: true,
+        validated: true,
+        logging: true,
+    };
+    graph.add::<Trail>("baseline/trail", trail);
+    rules(graph, bucket, key);
+}
+
+/// AWS Config: what records, and the rules that what is recorded is held against.
+fn rules(graph: &mut Graph, bucket: Ref<AccountLogBucket>, kms_key: Ref<AccountKey>) {
+    let role = iam_service_linked_role::Spec { service: "config.amazonaws.com".to_owned() };
+    let role = graph.add::<ServiceLinkedRole>("baseline/recorder-role", role);
+    let name = || NAME.to_owned();
+    let recorder = config_recorder::Spec {
+        name: name(),
+        role,
+        bucket,
+        kms_key,
+        all_types: true,
+        global_types: true,
+        recording: true,
+    };
+    let recorder = graph.add::<Recorder>("baseline/recorder", recorder);
+    let purpose = |(rule, safeguard): &(&str, &str)| ((*rule).to_owned(), format!("45 CFR {safeguard}"));
+    let pack = config_conformance_pack::Spec { name: name(), recorder, rules: RULES.iter().map(purpose).collect() };
+    graph.add::<ConformancePack>("baseline/rules", pack);
+}
+
+fn settings(graph: &mut Graph) {
+    let disks = ec2_account_defaults::Spec { ebs_encryption: true, snapshots_private: true, images_private: true };
+    graph.add::<AccountDefaults>("baseline/ec2-defaults", disks);
+    let nothing_public = s3_account_public_access_block::Spec::everything();
+    graph.add::<AccountPublicAccessBlock>("baseline/public-access-block", nothing_public);
+    graph.add::<PasswordPolicy>("baseline/password-policy", iam_password_policy::Spec::cis());
+}
+
+fn key(graph: &mut Graph, plan: &Blueprint<'_>) -> Ref<AccountKey> {
+    let spec = kms_key::Spec {
+        alias: format!("alias/{NAME}"),
+        description: "The logs of the account baseline, shared by all that rcm runs in this account".to_owned(),
+        rotation_days: 365,
+        policy: key_policy(plan).into(),
+    };
+    graph.add::<AccountKey>("baseline/key", spec)
+}
+
+fn bucket(graph: &mut Graph, plan: &Blueprint<'_>, key: &Ref<AccountKey>) -> Ref<AccountLogBucket> {
+    let spec = s3_bucket::Spec {
+        name: format!("{NAME}-{}-{}", plan.account(), plan.region()),
+        kms_key: Some(Ref::<Key>::to(key.address().clone())),
+        versioned: true,
+        public_access_blocked: true,
+        owner_enforced: true,
+        policy: bucket_policy(plan).into(),
+        lifecycle: seven_years(),
+    };
+    graph.add::<AccountLogBucket>("baseline/bucket", spec)
+}
+
+/// The account administers the key, and so may decrypt; CloudTrail encrypts with it for the baseline's trail, Config for its channel.
+fn key_policy(plan: &Blueprint<'_>) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AccountAdministers",
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:{}:iam::{}:root", plan.partition(), plan.account())},
+                "Action": "kms:*",
+                "Resource": "*"
+            },
+            {
+                "Sid": "TrailEncrypts",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "kms:GenerateDataKey*",
+                "Resource": "*",
+                "Condition": {
+                    "StringEquals": {"aws:SourceArn": trail_arn(plan)},
+                    "StringLike": {
+                        "kms:EncryptionContext:aws:cloudtrail:arn":
+                            format!("arn:{}:cloudtrail:*:{}:trail/*", plan.partition(), plan.account())
+                    }
+                }
+            },
+            {
+                "Sid": "TrailLooksAtTheKey",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "kms:DescribeKey",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceArn": trail_arn(plan)}}
+            },
+            {
+                "Sid": "RecorderEncrypts",
+                "Effect": "Allow",
+                "Principal": {"Service": "config.amazonaws.com"},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
+            }
+        ]
+    })
+}
+
+fn bucket_policy(plan: &Blueprint<'_>) -> Value {
+    let bucket = own_arn(plan);
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            tls_only(plan),
+            {
+                "Sid": "TrailLooksAtTheBucket",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "s3:GetBucketAcl",
+                "Resource": bucket,
+                "Condition": {"StringEquals": {"aws:SourceArn": trail_arn(plan)}}
+            },
+            {
+                "Sid": "TrailWrites",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": format!("{bucket}/AWSLogs/{}/*", plan.account()),
+                "Condition": {
+                    "StringEquals": {
+                        "aws:SourceArn": trail_arn(plan), "s3:x-amz-acl": "bucket-owner-full-control"
+                    }
+                }
+            },
+            {
+                "Sid": "RecorderLooksAtTheBucket",
+                "Effect": "Allow",
+                "Principal": {"Service": "config.amazonaws.com"},
+                "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
+                "Resource": bucket,
+                "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
+            },
+            {
+                "Sid": "RecorderWrites",
+                "Effect": "Allow",
+                "Principal": {"Service": "config.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": format!("{bucket}/AWSLogs/{}/Config/*", plan.account()),
+                "Condition": {
+                    "StringEquals": {
+                        "aws:SourceAccount": plan.account(), "s3:x-amz-acl": "bucket-owner-full-control"
+                    }
+                }
+            }
+        ]
+    })
+}
+
+fn trail_arn(plan: &Blueprint<'_>) -> String {
+    plan.arn("cloudtrail", &format!("trail/{NAME}"))
+}

@@ -1,0 +1,214 @@
+//! What somebody may change about the account baseline behind rcm's back: rows of the table of `tampering`.
+
+use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel, RecordingGroup};
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
+};
+use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
+use rcm::engine::plan::Depth::{Full, Quick};
+
+use super::stage::{At, everything};
+use super::tampering::{Row, row};
+
+pub(super) fn rows() -> Vec<Row> {
+    let rows = [switches(), public_access_block(), password_policy(), watching(), key(), bucket(), trail(), recorder()];
+    rows.into_iter().flatten().map(|row| row.of(everything)).collect()
+}
+
+fn switches() -> Vec<Row> {
+    const SWITCHES: &str = "baseline/ec2-defaults";
+    vec![
+        row(Quick, "ec2/account-defaults", "ebs_encryption", SWITCHES, |at| async move {
+            at.aws.ec2.disable_ebs_encryption_by_default().send().await.unwrap();
+        }),
+        row(Quick, "ec2/account-defaults", "snapshots_private", SWITCHES, |at| async move {
+            at.aws.ec2.disable_snapshot_block_public_access().send().await.unwrap();
+        }),
+        row(Quick, "ec2/account-defaults", "images_private", SWITCHES, |at| async move {
+            at.aws.ec2.disable_image_block_public_access().send().await.unwrap();
+        }),
+    ]
+}
+
+fn public_access_block() -> Vec<Row> {
+    let off = |field, off: usize| {
+        row(Quick, "s3/account-public-access-block", field, "baseline/public-access-block", move |at| async move {
+            let switches = PublicAccessBlockConfiguration::builder();
+            let switches = switches.block_public_acls(off != 0).ignore_public_acls(off != 1);
+            let switches = switches.block_public_policy(off != 2).restrict_public_buckets(off != 3);
+            let request = at.aws.s3control.put_public_access_block().account_id(at.id("baseline/public-access-block"));
+            request.public_access_block_configuration(switches.build()).send().await.unwrap();
+        })
+    };
+    let fields = ["block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets"];
+    (0..).zip(fields).map(|(place, field)| off(field, place)).collect()
+}
+
+fn password_policy() -> Vec<Row> {
+    // Each of them with one value that is laxer, and the others as they are or stricter.
+    let laxer = |field: &'static str| {
+        row(Quick, "iam/password-policy", field, "baseline/password-policy", move |at| async move {
+            let or = |name: &str, lax: i32, strict: i32| if field == name { lax } else { strict };
+            let request = at.aws.iam.update_account_password_policy();
+            let request = request.minimum_password_length(or("minimum_length", 8, 20));
+            let request = request.password_reuse_prevention(or("reuse_prevention", 5, 24));
+            let request = request.max_password_age(or("max_age_days", 365, 60));
+            let request = request.require_lowercase_characters(field != "lowercase");
+            let request = request.require_uppercase_characters(field != "uppercase");
+            let request = request.require_numbers(field != "numbers").require_symbols(field != "symbols");
+            request.send().await.unwrap();
+        })
+    };
+    ["minimum_length", "reuse_prevention", "max_age_days", "lowercase", "uppercase", "numbers", "symbols"]
+        .map(laxer)
+        .into()
+}
+
+fn watching() -> Vec<Row> {
+    vec![row(Quick, "guardduty/detector", "enabled", "baseline/detector", |at| async move {
+        let request = at.aws.guardduty.update_detector().detector_id(at.id("baseline/detector"));
+        request.enable(false).send().await.unwrap();
+    })]
+}
+
+fn trail() -> Vec<Row> {
+    const TRAIL: &str = "baseline/trail";
+    let changed = |field: &'static str| {
+        row(Quick, "cloudtrail/trail", field, TRAIL, move |at| async move {
+            let request = at.aws.cloudtrail.update_trail().name(at.id(TRAIL));
+            let request = match field {
+                "multi_region" => request.is_multi_region_trail(false),
+                _ => request.enable_log_file_validation(false),
+            };
+            request.send().await.unwrap();
+        })
+    };
+    vec![
+        changed("multi_region"),
+        changed("validated"),
+        row(Quick, "cloudtrail/trail", "logging", TRAIL, |at| async move {
+            at.aws.cloudtrail.stop_logging().name(at.id(TRAIL)).send().await.unwrap();
+        }),
+        row(Quick, "cloudtrail/trail", "kms_key", TRAIL, |at| async move {
+            let key = another_key(&at).await;
+            at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).kms_key_id(key).send().await.unwrap();
+        }),
+        row(Quick, "cloudtrail/trail", "bucket", TRAIL, |at| async move {
+            let bucket = another_bucket(&at).await;
+            at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).s3_bucket_name(bucket).send().await.unwrap();
+        }),
+    ]
+}
+
+fn recorder() -> Vec<Row> {
+    const RECORDER: &str = "baseline/recorder";
+    const NAME: &str = "rcm-account-baseline";
+    let recorded = |field: &'static str| {
+        row(Quick, "config/recorder", field, RECORDER, move |at| async move {
+            let group = RecordingGroup::builder().all_supported(field != "all_types");
+            let group = group.include_global_resource_types(field != "global_types").build();
+            let role = if field == "role" { "identity/task-role" } else { "baseline/recorder-role" };
+            let recorder = ConfigurationRecorder::builder().name(NAME).role_arn(at.id(role)).recording_group(group);
+            let request = at.aws.config.put_configuration_recorder().configuration_recorder(recorder.build());
+            request.send().await.unwrap();
+        })
+    };
+    let delivered = |field: &'static str| {
+        row(Quick, "config/recorder", field, RECORDER, move |at| async move {
+            let (mut bucket, mut key) = (at.id(BUCKET), at.id(KEY));
+            if field == "bucket" {
+                bucket = another_bucket(&at).await;
+            } else {
+                key = another_key(&at).await;
+            }
+            let channel = DeliveryChannel::builder().name(NAME).s3_bucket_name(bucket).s3_kms_key_arn(key).build();
+            at.aws.config.put_delivery_channel().delivery_channel(channel).send().await.unwrap();
+        })
+    };
+    vec![
+        recorded("all_types"),
+        recorded("global_types"),
+        recorded("role"),
+        delivered("bucket"),
+        delivered("kms_key"),
+        row(Quick, "config/recorder", "recording", RECORDER, |at| async move {
+            at.aws.config.stop_configuration_recorder().configuration_recorder_name(NAME).send().await.unwrap();
+        }),
+    ]
+}
+
+/// A bucket that lets the same in, and is not the account baseline's.
+async fn another_bucket(at: &At) -> String {
+    let policy = at.aws.s3.get_bucket_policy().bucket(at.id(BUCKET)).send().await.unwrap().policy.unwrap();
+    at.aws.s3.create_bucket().bucket("by-hand").send().await.unwrap();
+    let policy = policy.replace(&at.id(BUCKET), "by-hand");
+    at.aws.s3.put_bucket_policy().bucket("by-hand").policy(policy).send().await.unwrap();
+    "by-hand".to_owned()
+}
+
+/// A key that lets the same in, and is not the account baseline's.
+async fn another_key(at: &At) -> String {
+    let policy = at.aws.kms.get_key_policy().key_id(at.id(KEY)).policy_name("default").send().await.unwrap();
+    let made = at.aws.kms.create_key().set_policy(policy.policy).send().await.unwrap();
+    made.key_metadata().unwrap().arn().unwrap().to_owned()
+}
+
+const KEY: &str = "baseline/key";
+const BUCKET: &str = "baseline/bucket";
+
+fn key() -> Vec<Row> {
+    vec![
+        row(Full, "kms/account-key", "alias", KEY, |at| async move {
+            at.aws.kms.delete_alias().alias_name("alias/rcm-account-baseline").send().await.unwrap();
+            let request = at.aws.kms.create_alias().alias_name("alias/by-hand").target_key_id(at.name(KEY));
+            request.send().await.unwrap();
+        }),
+        row(Quick, "kms/account-key", "description", KEY, |at| async move {
+            at.aws.kms.update_key_description().key_id(at.id(KEY)).description("by hand").send().await.unwrap();
+        }),
+        row(Full, "kms/account-key", "rotation_days", KEY, |at| async move {
+            at.aws.kms.disable_key_rotation().key_id(at.id(KEY)).send().await.unwrap();
+        }),
+        row(Full, "kms/account-key", "policy", KEY, |at| async move {
+            let root = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"}]}"#;
+            let request = at.aws.kms.put_key_policy().key_id(at.id(KEY)).policy_name("default").policy(root);
+            request.send().await.unwrap();
+        }),
+    ]
+}
+
+fn bucket() -> Vec<Row> {
+    let kind = "s3/account-log-bucket";
+    vec![
+        row(Full, kind, "kms_key", BUCKET, |at| async move {
+            let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
+            let rule = ServerSideEncryptionRule::builder();
+            let rule = rule.apply_server_side_encryption_by_default(default.build().unwrap()).build();
+            let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+            let request = at.aws.s3.put_bucket_encryption().bucket(at.id(BUCKET));
+            request.server_side_encryption_configuration(rules).send().await.unwrap();
+        }),
+        row(Full, kind, "versioned", BUCKET, |at| async move {
+            let off = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
+            let request = at.aws.s3.put_bucket_versioning().bucket(at.id(BUCKET));
+            request.versioning_configuration(off).send().await.unwrap();
+        }),
+        row(Full, kind, "public_access_blocked", BUCKET, |at| async move {
+            at.aws.s3.delete_public_access_block().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+        row(Full, kind, "owner_enforced", BUCKET, |at| async move {
+            let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter);
+            let controls = OwnershipControls::builder().rules(rule.build().unwrap()).build().unwrap();
+            let request = at.aws.s3.put_bucket_ownership_controls().bucket(at.id(BUCKET));
+            request.ownership_controls(controls).send().await.unwrap();
+        }),
+        row(Full, kind, "policy", BUCKET, |at| async move {
+            at.aws.s3.delete_bucket_policy().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+        row(Full, kind, "lifecycle", BUCKET, |at| async move {
+            at.aws.s3.delete_bucket_lifecycle().bucket(at.id(BUCKET)).send().await.unwrap();
+        }),
+    ]
+}
