@@ -8,6 +8,7 @@ mod database;
 mod edge;
 mod identity;
 mod network;
+mod network_acl;
 mod secrets;
 mod security;
 mod storage;
