@@ -16,7 +16,10 @@ use rcm_testkit::{Ran, Rcm, Running};
 use serde_json::Value;
 
 /// The partner file that comes with rcm.
-pub(crate) const ACME: &str = include_str!("../../partners/acme.toml");
+pub(crate) const SHIPPED: &str = include_str!("../../partners/acme.toml");
+
+/// The same, without what is added to a stack in tests of its own.
+pub(crate) const ACME: &str = concat!(include_str!("../../partners/acme.toml"), include_str!("reliability/bare.toml"));
 
 /// Every control that production could be refused for, with a reason: for tests about something else.
 pub(crate) fn risks() -> BTreeMap<String, String> {

@@ -27,7 +27,7 @@ async fn run(dir: &Path, file: &str, goal: &Goal, depth: Depth) -> Report {
 async fn acme_comes_stays_goes_and_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let made = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 52)]);
+    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 56)]);
     assert!(made.outputs.get("alb_dns_name").is_some() && made.outputs.get("database_endpoint").is_some());
     for depth in [Depth::Quick, Depth::Full] {
         let again = run(dir.path(), ACME, &Goal::provision(), depth).await;
@@ -50,7 +50,7 @@ async fn acme_comes_stays_goes_and_comes_again() {
     );
 
     let back = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 11), ("create", 41)]);
+    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 11), ("create", 45)]);
     assert_eq!(back.outputs.get("kms_key_arn"), made.outputs.get("kms_key_arn"));
 
     run(dir.path(), ACME, &Goal { purge: true, ..Goal::destroy() }, Depth::Quick).await;

@@ -8,7 +8,7 @@ use rcm_sandbox::Sandbox;
 use rcm_testkit::Ran;
 use serde_json::{Value, json};
 
-use crate::bench::{ACME, Bench, at_any_risk_typed, lines};
+use crate::bench::{Bench, SHIPPED, at_any_risk_typed, lines};
 
 const DATA: [&str; 6] =
     ["rds/instance", "s3/bucket", "secretsmanager/secret", "kms/key", "logs/group", "ecr/repository"];
@@ -19,7 +19,7 @@ fn image() -> String {
 
 /// Acme's file with a tier, an image, and these lines more.
 fn file(tier: &str, more: &str) -> String {
-    format!("{}\n{}\n{more}\n", ACME.replace("tier = \"production\"", &format!("tier = {tier:?}")), image())
+    format!("{}\n{}\n{more}\n", SHIPPED.replace("tier = \"production\"", &format!("tier = {tier:?}")), image())
 }
 
 fn provisioned(file: &str) -> Bench {

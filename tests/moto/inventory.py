@@ -108,6 +108,7 @@ def ec2(cloud):
         "nat_gateways": [
             entry(n) for n in cloud.all("ec2", "describe_nat_gateways", "NatGateways") if n["State"] != "deleted"
         ],
+        "network_acls": [entry(a) for a in inside("describe_network_acls", "NetworkAcls") if not a["IsDefault"]],
         "route_tables": [entry(t) for t in inside("describe_route_tables", "RouteTables") if not main_table(t)],
         "security_groups": [entry(g) for g in groups if g["GroupName"] != "default"],
         "default_security_groups": [entry(g) for g in groups if g["GroupName"] == "default"],

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import types
 import xml.etree.ElementTree
 
 from moto.applicationautoscaling.exceptions import AWSValidationException
@@ -15,9 +16,13 @@ from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.config.responses import ConfigResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
+from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.responses import EC2Response
+from moto.ec2.responses.network_acls import NetworkACLs
 from moto.ecs.models import EC2ContainerServiceBackend
+from moto.rds.models import DBInstance
+from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 from moto.server import main
 
@@ -35,6 +40,43 @@ def endpoint_filter(endpoint, filter_name, *rest):
     if filter_name == "vpc-endpoint-id":
         return endpoint.id
     return filter_value(endpoint, filter_name, *rest)
+
+
+def may_write_logs(target_bucket, target_prefix):
+    """A statement about everybody is a statement like any other; moto answers 500."""
+    policy = json.loads(target_bucket.policy or b'{"Statement": []}')
+    policy["Statement"] = [one for one in policy["Statement"] if isinstance(one["Principal"], dict)]
+    target = types.SimpleNamespace(
+        policy=json.dumps(policy).encode(), name=target_bucket.name, partition=target_bucket.partition
+    )
+    return log_permissions(target_bucket=target, target_prefix=target_prefix)
+
+
+def notifications(response):
+    """That a bucket tells EventBridge is in AWS's answer; moto leaves it out."""
+    configuration = response.backend.get_bucket_notification_configuration(response.bucket_name)
+    inner = "<EventBridgeConfiguration/>" if configuration and configuration.event_bridge is not None else ""
+    namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+    return 200, {}, f'<NotificationConfiguration xmlns="{namespace}">{inner}</NotificationConfiguration>'
+
+
+def database_with_insights(database, *arguments, **named):
+    """Performance Insights is part of a database's description; moto throws it away."""
+    make_database(database, *arguments, **named)
+    database.performance_insights_enabled = named.get("enable_performance_insights", False)
+    database.performance_insights_kms_key_id = named.get("performance_insights_kms_key_id")
+
+
+def acl_filter(acl, filter_name, *rest):
+    """AWS filters network ACLs by their id too; moto answers 500."""
+    if filter_name == "network-acl-id":
+        return acl.id
+    return acl_filter_value(acl, filter_name, *rest)
+
+
+def acl_parameter(response, name, *rest):
+    """The type and code of an ICMP entry; moto looks for them under another name than it reads them by."""
+    return parameter(response, name.replace("Icmp.", "IcmpTypeCode."), *rest)
 
 
 def bucket_with_tags(response, request, bucket_name, *rest):
@@ -160,9 +202,18 @@ update_service = EC2ContainerServiceBackend.update_service
 EC2ContainerServiceBackend.update_service = service_with_deployment
 put_bucket = S3Response._bucket_response_put
 S3Response._bucket_response_put = bucket_with_tags
+make_database = DBInstance.__init__
+DBInstance.__init__ = database_with_insights
 filter_value = VPCEndPoint.get_filter_value
 VPCEndPoint.get_filter_value = endpoint_filter
+parameter = NetworkACLs._get_param
+NetworkACLs._get_param = acl_parameter
+acl_filter_value = NetworkAcl.get_filter_value
+NetworkAcl.get_filter_value = acl_filter
 S3Response.get_bucket_versioning = bucket_versioning
+S3Response.get_bucket_notification = notifications
+log_permissions = FakeBucket._log_permissions_enabled_policy
+FakeBucket._log_permissions_enabled_policy = staticmethod(may_write_logs)
 
 
 def leave_with_parent():

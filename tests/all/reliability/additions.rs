@@ -22,6 +22,13 @@ ecs_scale_requests = 1000
 ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max = 2 }]"#,
     },
     Addition { what: "the account baseline", settings: "account_baseline = true" },
+    Addition { what: "network ACLs", settings: "network_acls = true" },
+    Addition { what: "policies of secrets", settings: "secret_policies = true" },
+    Addition { what: "what watches the buckets", settings: "s3_access_logs = true\ns3_event_notifications = true" },
+    Addition {
+        what: "what watches the database",
+        settings: "db_iam_authentication = true\ndb_performance_insights = true\ndb_enhanced_monitoring = 60",
+    },
 ];
 
 impl Addition {

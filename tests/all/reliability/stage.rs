@@ -33,6 +33,12 @@ pub(super) fn everything() -> String {
     let settings = r#"
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
         account_baseline = true
+        network_acls = true
+        secret_policies = true
+        s3_access_logs = true
+        s3_event_notifications = true
+        db_performance_insights = true
+        db_enhanced_monitoring = 60
     "#;
     with_settings(&acme(), settings)
 }

@@ -7,7 +7,8 @@ use aws_sdk_applicationautoscaling::types::{
     TargetTrackingScalingPolicyConfiguration,
 };
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, Filter, IpPermission, IpRange, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
+    AttributeBooleanValue, Filter, IpPermission, IpRange, PortRange, RuleAction, SecurityGroupRuleRequest,
+    SecurityGroupRuleUpdate,
 };
 use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability};
 use aws_sdk_ecs::types::{
@@ -21,9 +22,9 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use aws_sdk_rds::types::{ApplyMethod, CloudwatchLogsExportConfiguration, Parameter};
 use aws_sdk_route53::types::{Change as DnsChange, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet};
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
+    BucketLoggingStatus, BucketVersioningStatus, NotificationConfiguration, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
 };
 use rcm::engine::plan::Depth;
 
@@ -85,11 +86,14 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
         "AWS detaches no gateway while public addresses are mapped behind it, and here some always are",
     ),
     ("ec2/nat-gateway", "*", "a gateway stays in its subnet, and its primary address with it"),
+    ("ec2/network-acl", "vpc", "there is no call for it"),
     ("ec2/route-table", "vpc", "there is no call for it"),
     ("ec2/security-group", "*", "there is no call for it"),
     ("ec2/security-group-rule", "direction", "there is no call for it"),
     ("ec2/security-group-rule", "group", "there is no call for it"),
-    ("ec2/subnet", "*", "there is no call for it"),
+    ("ec2/subnet", "cidr", "there is no call for it"),
+    ("ec2/subnet", "vpc", "there is no call for it"),
+    ("ec2/subnet", "zone", "there is no call for it"),
     ("ec2/vpc", "cidr", "further blocks can be added, the first one stays"),
     ("ec2/vpc-endpoint", "service", "there is no call for it"),
     ("ec2/vpc-endpoint", "vpc", "there is no call for it"),
@@ -151,7 +155,6 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
     ("rds/instance", "ca_certificate", "no setting wants one: AWS chooses"),
     ("rds/instance", "maintenance_window", "no setting wants one: AWS chooses"),
     ("rds/instance", "master_password", "AWS does not tell it"),
-    ("rds/instance", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
     ("secretsmanager/secret", "value", "it is a secret: rcm never compares it"),
 ];
 
@@ -195,6 +198,28 @@ fn network() -> Vec<Row> {
             let link = tables.route_tables()[0].associations()[0].route_table_association_id().unwrap();
             at.aws.ec2.disassociate_route_table().association_id(link).send().await.unwrap();
         }),
+        row(Quick, "ec2/subnet", "map_public_ip_on_launch", "network/subnet/private-a", |at| async move {
+            let on = AttributeBooleanValue::builder().value(true).build();
+            let request = at.aws.ec2.modify_subnet_attribute().subnet_id(at.id("network/subnet/private-a"));
+            request.map_public_ip_on_launch(on).send().await.unwrap();
+        }),
+        row(Quick, "ec2/network-acl", "entries", "network/acl/database", |at| async move {
+            let ports = PortRange::builder().from(22).to(22).build();
+            let request = at.aws.ec2.create_network_acl_entry().network_acl_id(at.id("network/acl/database"));
+            let request = request.rule_number(1).egress(false).rule_action(RuleAction::Allow).protocol("tcp");
+            request.port_range(ports).cidr_block("0.0.0.0/0").send().await.unwrap();
+        })
+        .of(everything),
+        row(Quick, "ec2/network-acl", "subnets", "network/acl/database", |at| async move {
+            let acls = at.aws.ec2.describe_network_acls().send().await.unwrap().network_acls.unwrap();
+            let id = at.id("network/acl/database");
+            let default = acls.iter().find(|acl| acl.is_default() == Some(true)).unwrap();
+            let ours = acls.iter().find(|acl| acl.network_acl_id() == Some(&id)).unwrap();
+            let link = ours.associations()[0].network_acl_association_id().unwrap();
+            let request = at.aws.ec2.replace_network_acl_association().association_id(link);
+            request.set_network_acl_id(default.network_acl_id.clone()).send().await.unwrap();
+        })
+        .of(everything),
         row(Quick, "ec2/vpc-endpoint", "route_tables", "network/endpoint/s3", |at| async move {
             let request = at.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(at.id("network/endpoint/s3"));
             request.remove_route_table_ids(at.id("network/route-table/database")).send().await.unwrap();
@@ -246,6 +271,11 @@ fn security() -> Vec<Row> {
             let request = at.aws.secrets.update_secret().secret_id(at.id("secrets/jwt-secret"));
             request.kms_key_id(key).send().await.unwrap();
         }),
+        row(Full, "secretsmanager/secret", "policy", "secrets/jwt-secret", |at| async move {
+            let request = at.aws.secrets.delete_resource_policy().secret_id(at.id("secrets/jwt-secret"));
+            request.send().await.unwrap();
+        })
+        .of(everything),
         row(Quick, "iam/role", "description", "identity/task-role", |at| async move {
             let request = at.aws.iam.update_role().role_name(at.name("identity/task-role"));
             request.description("by hand").send().await.unwrap();
@@ -334,6 +364,18 @@ fn storage() -> Vec<Row> {
         row(Full, "s3/bucket", "lifecycle", BUCKET, |at| async move {
             at.aws.s3.delete_bucket_lifecycle().bucket(at.id(BUCKET)).send().await.unwrap();
         }),
+        row(Full, "s3/bucket", "access_logs", BUCKET, |at| async move {
+            let nowhere = BucketLoggingStatus::builder().build();
+            let request = at.aws.s3.put_bucket_logging().bucket(at.id(BUCKET)).bucket_logging_status(nowhere);
+            request.send().await.unwrap();
+        })
+        .of(everything),
+        row(Full, "s3/bucket", "event_bridge", BUCKET, |at| async move {
+            let nobody = NotificationConfiguration::builder().build();
+            let request = at.aws.s3.put_bucket_notification_configuration().bucket(at.id(BUCKET));
+            request.notification_configuration(nobody).send().await.unwrap();
+        })
+        .of(everything),
         row(Quick, "ecr/repository", "immutable_tags", REPOSITORY, |at| async move {
             let request = at.aws.ecr.put_image_tag_mutability().repository_name(at.id(REPOSITORY));
             request.image_tag_mutability(ImageTagMutability::Mutable).send().await.unwrap();
@@ -386,6 +428,8 @@ fn database() -> Vec<Row> {
                 CloudwatchLogsExportConfiguration::builder().disable_log_types("upgrade").build()
             )
         ),
+        modified!("performance_insights_key", enable_performance_insights(false)).of(everything),
+        modified!("monitoring", monitoring_interval(0)).of(everything),
         row(Quick, "rds/instance", "security_groups", DATABASE, |at| async move {
             let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id(DATABASE));
             let request = request.vpc_security_group_ids(at.id("security/group/service"));

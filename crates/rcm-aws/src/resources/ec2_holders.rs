@@ -85,7 +85,7 @@ fn interface(interface: &NetworkInterface) -> String {
 /// What else is in a VPC that keeps it from going.
 async fn inhabitants(aws: &Aws, vpc: &Id) -> Result<Vec<String>, Fault> {
     let of = |name: &str| filter(name, [vpc.to_string()]);
-    let (subnets, groups, tables, gateways, endpoints) = tokio::try_join!(
+    let (subnets, groups, tables, acls, gateways, endpoints) = tokio::try_join!(
         async {
             aws.ec2.describe_subnets().filters(of("vpc-id")).send().await.map_err(fault("ec2", "DescribeSubnets"))
         },
@@ -96,6 +96,10 @@ async fn inhabitants(aws: &Aws, vpc: &Id) -> Result<Vec<String>, Fault> {
         async {
             let request = aws.ec2.describe_route_tables().filters(of("vpc-id"));
             request.send().await.map_err(fault("ec2", "DescribeRouteTables"))
+        },
+        async {
+            let request = aws.ec2.describe_network_acls().filters(of("vpc-id"));
+            request.send().await.map_err(fault("ec2", "DescribeNetworkAcls"))
         },
         async {
             let request = aws.ec2.describe_internet_gateways().filters(of("attachment.vpc-id"));
@@ -112,11 +116,13 @@ async fn inhabitants(aws: &Aws, vpc: &Id) -> Result<Vec<String>, Fault> {
     let made =
         tables.route_tables().iter().filter(|table| table.associations().iter().all(|one| one.main() != Some(true)));
     let tables = made.filter_map(|one| Some(known_as(one.route_table_id()?, one.tags())));
+    let acls = acls.network_acls().iter().filter(|acl| acl.is_default() != Some(true));
+    let acls = acls.filter_map(|one| Some(known_as(one.network_acl_id()?, one.tags())));
     let gateways =
         gateways.internet_gateways().iter().filter_map(|one| Some(known_as(one.internet_gateway_id()?, one.tags())));
     let endpoints =
         endpoints.vpc_endpoints().iter().filter_map(|one| Some(known_as(one.vpc_endpoint_id()?, one.tags())));
-    Ok(subnets.chain(groups).chain(tables).chain(gateways).chain(endpoints).collect())
+    Ok(subnets.chain(groups).chain(tables).chain(acls).chain(gateways).chain(endpoints).collect())
 }
 
 /// The id, and what people call it.

@@ -1,11 +1,13 @@
 //! A subnet: one range of the VPC's addresses in one availability zone.
 //!
-//! API: [CreateSubnet](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html).
+//! API: [CreateSubnet](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSubnet.html),
+//! [ModifySubnetAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySubnetAttribute.html).
 //!
 //! Surprises: no client token, so a lost answer is looked up by tags. Deleting one answers `DependencyViolation` for
-//! minutes after the last load balancer or task in it is gone, until AWS has released its network interfaces.
+//! minutes after the last load balancer or task in it is gone, until AWS has released its network interfaces. A new one hands
+//! out no public addresses, unless it is the default one of its zone, which is never ours.
 
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
 use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,9 @@ pub struct Spec {
     pub cidr: String,
     /// The availability zone (`us-east-1a`).
     pub zone: String,
+    /// Whether what starts in it gets a public address without asking.
+    #[serde(default)]
+    pub map_public_ip_on_launch: bool,
 }
 
 /// What AWS gave.
@@ -59,6 +64,15 @@ impl Resource for Subnet {
         let answer = request.send().await.map_err(fault("ec2", "CreateSubnet"))?;
         let id = answer.subnet().and_then(|subnet| subnet.subnet_id());
         id.map(Id::from).ok_or_else(|| missing("ec2", "CreateSubnet", "SubnetId"))
+    }
+
+    async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
+        if !cx.changes("map_public_ip_on_launch") || (cx.creating() && !spec.map_public_ip_on_launch) {
+            return Ok(());
+        }
+        let value = AttributeBooleanValue::builder().value(spec.map_public_ip_on_launch).build();
+        let request = cx.cloud.ec2.modify_subnet_attribute().subnet_id(id.as_str()).map_public_ip_on_launch(value);
+        request.send().await.map(drop).map_err(fault("ec2", "ModifySubnetAttribute"))
     }
 
     async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
@@ -95,7 +109,7 @@ impl Resource for Subnet {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateSubnet", "ec2:CreateTags", "ec2:DescribeTags"],
+            write: &["ec2:CreateSubnet", "ec2:CreateTags", "ec2:DescribeTags", "ec2:ModifySubnetAttribute"],
             read: &["ec2:DescribeSubnets"],
             delete: &["ec2:DeleteSubnet", "ec2:DescribeNetworkInterfaces"],
         }
@@ -112,5 +126,6 @@ async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>
             .see("vpc", subnet.vpc_id())
             .see("cidr", subnet.cidr_block())
             .see("zone", subnet.availability_zone())
+            .see("map_public_ip_on_launch", subnet.map_public_ip_on_launch().unwrap_or(false))
     }))
 }

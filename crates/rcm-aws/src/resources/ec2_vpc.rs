@@ -128,6 +128,7 @@ impl Resource for Vpc {
             delete: &[
                 "ec2:DeleteVpc",
                 "ec2:DescribeInternetGateways",
+                "ec2:DescribeNetworkAcls",
                 "ec2:DescribeNetworkInterfaces",
                 "ec2:DescribeRouteTables",
                 "ec2:DescribeSecurityGroups",

@@ -11,6 +11,7 @@ pub mod baseline;
 mod batch;
 mod ec2;
 mod ec2_holders;
+mod ec2_network_acl_entry;
 mod ec2_route;
 mod ecs;
 pub mod ecs_capacity;
@@ -22,6 +23,7 @@ pub mod policy;
 mod rds;
 mod s3_content;
 mod s3_lifecycle;
+mod s3_watching;
 
 /// Declares the modules of the kinds and the registry of them all.
 macro_rules! kinds {
@@ -48,6 +50,7 @@ kinds! {
     ec2_elastic_ip::ElasticIp,
     ec2_internet_gateway::InternetGateway,
     ec2_nat_gateway::NatGateway,
+    ec2_network_acl::NetworkAcl,
     ec2_route_table::RouteTable,
     ec2_security_group::SecurityGroup,
     ec2_security_group_rule::SecurityGroupRule,

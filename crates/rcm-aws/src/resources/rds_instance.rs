@@ -26,6 +26,7 @@ use serde_json::Value;
 use super::{
     batch::in_order,
     ec2_security_group::SecurityGroup,
+    iam_role::Role,
     kms_key::Key,
     secrets_secret::{self, Secret},
     rds::{claim, filter, listed, ours, tagged},
@@ -99,8 +100,22 @@ pub struct Spec {
     pub performance_insights_key: Option<Ref<Key>>,
     /// Whether IAM identities may log in.
     pub iam_authentication: bool,
+    /// How the server's operating system is measured; not at all if `None`.
+    #[serde(default)]
+    pub monitoring: Option<Monitoring>,
     /// The certificate authority of the server's certificate (`rds-ca-rsa2048-g1`); AWS chooses if `None`.
     pub ca_certificate: Option<String>,
+}
+
+/// [Enhanced Monitoring](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.html): RDS writes to the log group
+/// `RDSOSMetrics`, which it makes itself and which all databases of the account share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitoring {
+    /// Every how many seconds: 1, 5, 10, 15, 30 or 60.
+    pub seconds: i32,
+    /// Who RDS writes as.
+    pub role: Ref<Role>,
 }
 
 /// What AWS gave.
@@ -216,6 +231,8 @@ impl Resource for Instance {
                 "rds:AddTagsToResource",
                 "rds:ModifyDBInstance",
                 "secretsmanager:GetSecretValue",
+                // The role of its monitoring.
+                "iam:PassRole",
                 // RDS uses the key on the caller's behalf.
                 "kms:CreateGrant",
                 "kms:Decrypt",
@@ -269,7 +286,10 @@ fn changed_later(
     request: CreateDBInstanceFluentBuilder,
 ) -> Result<CreateDBInstanceFluentBuilder, Fault> {
     let insights = spec.performance_insights_key.as_ref().map(|key| cx.id(key)).transpose()?;
+    let role = spec.monitoring.as_ref().map(|monitoring| cx.id(&monitoring.role)).transpose()?;
     Ok(request
+        .set_monitoring_interval(spec.monitoring.as_ref().map(|monitoring| monitoring.seconds))
+        .set_monitoring_role_arn(role.map(|role| role.to_string()))
         .engine_version(&spec.major_version)
         .db_instance_class(&spec.instance_class)
         .allocated_storage(spec.allocated_storage)
@@ -338,6 +358,7 @@ mod tests {
             log_exports: vec!["postgresql".into(), "upgrade".into()],
             performance_insights_key: None,
             iam_authentication: false,
+            monitoring: None,
             ca_certificate: None,
         }
     }

@@ -19,12 +19,13 @@ use futures::{future::try_join_all, try_join};
 use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, OnDestroy, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
 
-pub use super::s3_lifecycle::Lifecycle;
+pub use super::{s3_lifecycle::Lifecycle, s3_watching::AccessLogs};
 use super::{
     batch::{each, in_order, stems},
     kms_key::Key,
     policy::Policy,
     s3_content,
+    s3_watching::{access_logs, event_bridge, set_access_logs, set_event_bridge},
 };
 use crate::{
     Aws,
@@ -57,6 +58,12 @@ pub struct Spec {
     pub policy: Policy,
     /// When objects move and when they go.
     pub lifecycle: Lifecycle,
+    /// Where S3 writes down who asked for what; nowhere if it is `None`.
+    #[serde(default)]
+    pub access_logs: Option<AccessLogs>,
+    /// Whether EventBridge is told of every new, changed and deleted object.
+    #[serde(default)]
+    pub event_bridge: bool,
 }
 
 /// What AWS gave.
@@ -111,6 +118,13 @@ impl Resource for Bucket {
         if cx.changes("policy") {
             set_policy(cx, id, &spec.policy).await?;
         }
+        // What a new bucket has not is not worth a call to take away.
+        if cx.changes("access_logs") && (spec.access_logs.is_some() || !cx.creating()) {
+            set_access_logs(cx, id, spec.access_logs.as_ref()).await?;
+        }
+        if cx.changes("event_bridge") && (spec.event_bridge || !cx.creating()) {
+            set_event_bridge(cx, id, spec.event_bridge).await?;
+        }
         Ok(())
     }
 
@@ -122,12 +136,15 @@ impl Resource for Bucket {
         }
         let (kms_key, public, owner) = try_join!(encryption(cx, id), public_access(cx, id), ownership(cx, id))?;
         let (policy, lifecycle) = try_join!(policy(cx, id), lifecycle(cx, id))?;
+        let (access_logs, event_bridge) = try_join!(access_logs(cx, id), event_bridge(cx, id))?;
         Ok(Some(
             seen.see("kms_key", kms_key)
                 .see("public_access_blocked", public)
                 .see("owner_enforced", owner)
                 .see("policy", policy)
-                .see("lifecycle", lifecycle),
+                .see("lifecycle", lifecycle)
+                .see("access_logs", access_logs)
+                .see("event_bridge", event_bridge),
         ))
     }
 
@@ -199,6 +216,9 @@ impl Resource for Bucket {
         Actions {
             write: &[
                 "s3:CreateBucket",
+                "s3:GetBucketNotification",
+                "s3:PutBucketLogging",
+                "s3:PutBucketNotification",
                 "s3:PutBucketOwnershipControls",
                 "s3:PutBucketPolicy",
                 "s3:PutBucketPublicAccessBlock",
@@ -209,6 +229,8 @@ impl Resource for Bucket {
                 "s3:TagResource",
             ],
             read: &[
+                "s3:GetBucketLogging",
+                "s3:GetBucketNotification",
                 "s3:GetBucketOwnershipControls",
                 "s3:GetBucketPolicy",
                 "s3:GetBucketPublicAccessBlock",
@@ -230,7 +252,7 @@ impl Resource for Bucket {
     }
 }
 
-fn account<'a>(cx: &'a Cx<'_>) -> &'a str {
+pub(super) fn account<'a>(cx: &'a Cx<'_>) -> &'a str {
     &cx.identity.deployment.account
 }
 

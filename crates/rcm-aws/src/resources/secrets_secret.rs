@@ -1,7 +1,8 @@
 //! A secret: text that only Secrets Manager keeps.
 //!
 //! API: [CreateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html),
-//! [DeleteSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
+//! [DeleteSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html),
+//! [PutResourcePolicy](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html).
 //!
 //! Surprises: a deleted secret keeps its name until its recovery window ends, so `create` answers that it exists; `find` then
 //! returns ours, deleted or not, and `configure` restores it with the value that it had. ListSecrets may lack what changed
@@ -20,8 +21,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    batch::{in_order, stems},
+    batch::{each, in_order, stems},
     kms_key::Key,
+    policy::Policy,
 };
 use crate::{
     Aws,
@@ -50,6 +52,9 @@ pub struct Spec {
     pub kms_key: Ref<Key>,
     /// Where the value comes from.
     pub value: Source,
+    /// Who may do what with it, over what IAM allows; nobody says if `None`.
+    #[serde(default)]
+    pub policy: Option<Policy>,
 }
 
 /// Where the value of a secret comes from. Never the value itself.
@@ -120,6 +125,9 @@ impl Resource for Secret {
             let request = request.description(&spec.description).kms_key_id(key.as_str());
             request.send().await.map_err(fault("secretsmanager", "UpdateSecret"))?;
         }
+        if cx.changes("policy") {
+            set_policy(cx, id, spec.policy.as_ref()).await?;
+        }
         match spec.value {
             Source::Generated { .. } if live.version_id.is_some() => Ok(()),
             Source::DatabaseUrl { .. } if !cx.changes("value") => Ok(()),
@@ -129,11 +137,17 @@ impl Resource for Secret {
 
     async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
         let live = absent(describe(cx.cloud, id.as_str()).await)?.map(Live::from);
-        Ok(live.filter(|live| !live.deleted).map(|live| live.observed()))
+        match live.filter(|live| !live.deleted) {
+            Some(live) if cx.reads_everything() => Ok(Some(live.observed().see("policy", policy(cx, id).await?))),
+            live => Ok(live.map(|live| live.observed())),
+        }
     }
 
     async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
         let Some(Known { cx, .. }) = known.first() else { return Ok(Vec::new()) };
+        if cx.reads_everything() {
+            return each::<Self>(known).await;
+        }
         let stems = stems(known.iter().map(|known| name_in(known.id)), &cx.identity.deployment.project);
         let live = try_join_all(stems.into_iter().map(|stem| list(cx.cloud, stem))).await?;
         let live: Vec<_> = live.into_iter().flatten().map(Live::from).filter(|live| !live.deleted).collect();
@@ -189,14 +203,20 @@ impl Resource for Secret {
                 "kms:Decrypt",
                 "kms:GenerateDataKey",
                 "secretsmanager:CreateSecret",
+                "secretsmanager:DeleteResourcePolicy",
                 "secretsmanager:DescribeSecret",
                 "secretsmanager:GetSecretValue",
+                "secretsmanager:PutResourcePolicy",
                 "secretsmanager:PutSecretValue",
                 "secretsmanager:RestoreSecret",
                 "secretsmanager:TagResource",
                 "secretsmanager:UpdateSecret",
             ],
-            read: &["secretsmanager:DescribeSecret", "secretsmanager:ListSecrets"],
+            read: &[
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetResourcePolicy",
+                "secretsmanager:ListSecrets",
+            ],
             delete: &["secretsmanager:DeleteSecret"],
         }
     }
@@ -282,6 +302,26 @@ async fn list(aws: &Aws, stem: &str) -> Result<Vec<SecretListEntry>, Fault> {
     let pages = aws.secrets.list_secrets().filters(filter).max_results(100).into_paginator().send();
     let pages = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("secretsmanager", "ListSecrets"))?;
     Ok(pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default()).collect())
+}
+
+/// A new secret has no policy, so there is nothing to take away from it.
+async fn set_policy(cx: &Cx<'_>, id: &Id, policy: Option<&Policy>) -> Result<(), Fault> {
+    let Some(policy) = policy else {
+        if cx.creating() {
+            return Ok(());
+        }
+        let request = cx.cloud.secrets.delete_resource_policy().secret_id(id.as_str());
+        return request.send().await.map(drop).map_err(fault("secretsmanager", "DeleteResourcePolicy"));
+    };
+    let request = cx.cloud.secrets.put_resource_policy().secret_id(id.as_str()).resource_policy(policy.text(cx)?);
+    let request = request.block_public_policy(true);
+    request.send().await.map(drop).map_err(fault("secretsmanager", "PutResourcePolicy"))
+}
+
+async fn policy(cx: &Cx<'_>, id: &Id) -> Result<Option<Policy>, Fault> {
+    let request = cx.cloud.secrets.get_resource_policy().secret_id(id.as_str());
+    let answer = request.send().await.map_err(fault("secretsmanager", "GetResourcePolicy"))?;
+    Ok(answer.resource_policy().map(Policy::parse))
 }
 
 /// The value that `source` stands for now.

@@ -3,6 +3,7 @@
 mod endpoints;
 mod lifecycle;
 mod nat_gateways;
+mod network_acls;
 mod refusals;
 mod rules;
 mod tags;

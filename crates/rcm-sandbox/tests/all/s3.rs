@@ -81,6 +81,10 @@ async fn every_setting_of_a_bucket_is_given_back() {
     s3.put_bucket_ownership_controls().bucket(LOGS).ownership_controls(ownership.clone()).send().await.unwrap();
     s3.put_bucket_tagging().bucket(LOGS).tagging(tags.clone().build().unwrap()).send().await.unwrap();
     s3.put_bucket_logging().bucket(LOGS).bucket_logging_status(logging).send().await.unwrap();
+    let nowhere = LoggingEnabled::builder().target_bucket("not-there").target_prefix("").build().unwrap();
+    let nowhere = BucketLoggingStatus::builder().logging_enabled(nowhere).build();
+    let refused = s3.put_bucket_logging().bucket(LOGS).bucket_logging_status(nowhere).send().await;
+    assert_eq!(code(refused), "InvalidTargetBucketForLogging");
     drop(s3);
 
     let cloud = cloud.reopen().await;

@@ -91,6 +91,13 @@ type Effect = (&'static str, &'static [&'static str], &'static str, &'static str
 const AFTEREFFECTS: &[Effect] = &[
     ("CreateRole", &["RegisterTaskDefinition"], "ClientException", "Role is not valid", 8),
     (
+        "CreateRole",
+        &["CreateDBInstance", "ModifyDBInstance"],
+        "InvalidParameterValue",
+        "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING",
+        8,
+    ),
+    (
         "CreateServiceLinkedRole",
         &["CreateCluster"],
         "InvalidParameterException",

@@ -97,6 +97,7 @@ const S3_PARTS: &[(&str, &str)] = &[
     ("lifecycle", "BucketLifecycleConfiguration"),
     ("location", "BucketLocation"),
     ("logging", "BucketLogging"),
+    ("notification", "BucketNotificationConfiguration"),
     ("object-lock", "ObjectLockConfiguration"),
     ("ownershipControls", "BucketOwnershipControls"),
     ("policy", "BucketPolicy"),

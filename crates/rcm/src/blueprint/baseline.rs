@@ -94,6 +94,8 @@ fn bucket(graph: &mut Graph, plan: &Blueprint<'_>, key: &Ref<AccountKey>) -> Ref
         owner_enforced: true,
         policy: bucket_policy(plan).into(),
         lifecycle: seven_years(),
+        access_logs: None,
+        event_bridge: false,
     };
     graph.add::<AccountLogBucket>("baseline/bucket", spec)
 }

@@ -1,17 +1,19 @@
 //! The database, and the secret that says how to reach it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rcm_aws::resources::{
-    rds_instance::{self, Instance},
+    iam_role::{self, Role},
+    rds_instance::{self, Instance, Monitoring},
     rds_parameter_group::{self, ParameterGroup},
     rds_subnet_group::{self, SubnetGroup},
     secrets_secret::{self, Secret, Source},
 };
 use rcm_engine::model::{Graph, Ref};
+use serde_json::json;
 
 use super::{Blueprint, network::Network, secrets::Secrets, security::Security, storage::Storage};
 
-/// PostgreSQL's own.
-pub(super) const PORT: u16 = 5432;
 const DATABASE: &str = "rcm";
 const USER: &str = "rcm_admin";
 
@@ -45,7 +47,8 @@ pub(super) fn add(
             force_ssl: true,
         },
     );
-    let spec = instance(plan, security, secrets, subnet_group, parameter_group);
+    let monitoring = monitoring(graph, plan);
+    let spec = instance(plan, security, secrets, subnet_group, parameter_group, monitoring);
     let instance = graph.add::<Instance>("database/instance", spec);
     for group in &storage.database_logs {
         graph.after(&instance, group);
@@ -60,6 +63,7 @@ fn instance(
     secrets: &Secrets,
     subnet_group: Ref<SubnetGroup>,
     parameter_group: Ref<ParameterGroup>,
+    monitoring: Option<Monitoring>,
 ) -> rds_instance::Spec {
     let config = plan.config;
     let gib = |gib: u32| i32::try_from(gib).unwrap_or(i32::MAX);
@@ -79,7 +83,7 @@ fn instance(
         subnet_group,
         security_groups: vec![security.database.clone()],
         parameter_group,
-        port: PORT,
+        port: config.db_port,
         backup_retention_days: 35,
         backup_window: None,
         maintenance_window: None,
@@ -88,10 +92,42 @@ fn instance(
         copy_tags_to_snapshot: true,
         auto_minor_version_upgrade: true,
         log_exports: vec!["postgresql".into(), "upgrade".into()],
-        performance_insights_key: None,
-        iam_authentication: false,
+        performance_insights_key: config.db_performance_insights.then(|| security.key.clone()),
+        iam_authentication: config.db_iam_authentication,
+        monitoring,
         ca_certificate: None,
     }
+}
+
+/// Measuring the server's operating system, and the role by which RDS writes what it measures to CloudWatch Logs.
+///
+/// The conditions are those of [RDS](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html): the role
+/// serves this database alone, so that RDS cannot be used as a deputy for others.
+fn monitoring(graph: &mut Graph, plan: &Blueprint<'_>) -> Option<Monitoring> {
+    let seconds = i32::try_from(plan.config.db_enhanced_monitoring).ok().filter(|seconds| *seconds > 0)?;
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "monitoring.rds.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": plan.account()},
+                "ArnLike": {"aws:SourceArn": plan.arn("rds", &format!("db:{}*", plan.name("db")))}
+            }
+        }]
+    });
+    let policy = format!("arn:{}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole", plan.partition());
+    let spec = iam_role::Spec {
+        name: plan.name("rds-monitoring"),
+        description: "RDS writes what it measures of the database's operating system to CloudWatch Logs".to_owned(),
+        assume_role_policy: trust.into(),
+        max_session_seconds: 3600,
+        managed_policies: BTreeSet::from([policy]),
+        inline_policies: BTreeMap::new(),
+    };
+    let role = graph.add::<Role>("database/monitoring-role", spec);
+    Some(Monitoring { seconds, role })
 }
 
 fn url(plan: &Blueprint<'_>, security: &Security, secrets: &Secrets, instance: &Ref<Instance>) -> secrets_secret::Spec {
@@ -106,5 +142,6 @@ fn url(plan: &Blueprint<'_>, security: &Security, secrets: &Secrets, instance: &
             database: DATABASE.into(),
             password: secrets.database_password.clone(),
         },
+        policy: super::secrets::policy(plan),
     }
 }

@@ -12,9 +12,6 @@ use rcm_engine::model::{Graph, Ref};
 use super::{Blueprint, compute::CONTAINER_PORT, network::Network, security::Security, storage::Storage};
 use crate::config::HostedZoneId;
 
-/// TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers alone.
-const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06";
-
 /// The address of the record that proves the domain to Certificate Manager.
 pub const PROOF: &str = "edge/record/validation";
 
@@ -39,12 +36,12 @@ pub(super) fn add(
     let target_group = graph.add::<TargetGroup>("edge/target-group", target_group(plan, network));
     let forward = Action::Forward(target_group.clone());
     let forwarding = match &plan.config.domain_name {
-        None => listener(graph, "http", &balancer, None, forward),
+        None => listener(graph, plan, "http", &balancer, None, forward),
         Some(domain) => {
             let certificate = certificate(graph, domain);
             proof(graph, plan, domain, &certificate);
-            listener(graph, "http", &balancer, None, Action::RedirectToHttps);
-            let https = listener(graph, "https", &balancer, Some(certificate), forward);
+            listener(graph, plan, "http", &balancer, None, Action::RedirectToHttps);
+            let https = listener(graph, plan, "https", &balancer, Some(certificate), forward);
             alias(graph, plan, domain, &balancer, &https);
             https
         }
@@ -122,6 +119,7 @@ fn target_group(plan: &Blueprint<'_>, network: &Network) -> elb_target_group::Sp
 
 fn listener(
     graph: &mut Graph,
+    plan: &Blueprint<'_>,
     name: &str,
     balancer: &Ref<LoadBalancer>,
     certificate: Option<Ref<Certificate>>,
@@ -132,7 +130,7 @@ fn listener(
         load_balancer: balancer.early(),
         port: if tls { 443 } else { 80 },
         protocol: if tls { "HTTPS" } else { "HTTP" }.into(),
-        ssl_policy: tls.then(|| TLS_POLICY.into()),
+        ssl_policy: tls.then(|| plan.config.tls_policy.as_str().to_owned()),
         certificate,
         action,
     };

@@ -10,6 +10,7 @@ mod edge;
 mod hipaa_rules;
 mod identity;
 mod network;
+mod network_acl;
 mod secrets;
 mod security;
 mod storage;

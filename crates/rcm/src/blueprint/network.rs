@@ -11,7 +11,7 @@ use rcm_aws::resources::{
 };
 use rcm_engine::model::{Graph, Ref};
 
-use super::Blueprint;
+use super::{Blueprint, network_acl};
 
 /// What others need of the network.
 pub(super) struct Network {
@@ -26,14 +26,14 @@ pub(super) struct Network {
 
 /// A tier of subnets, and which of the VPC's sixteen blocks its zones begin at.
 #[derive(Clone, Copy)]
-enum Tier {
+pub(super) enum Tier {
     Public,
     Private,
     Database,
 }
 
 impl Tier {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::Private => "private",
@@ -42,7 +42,7 @@ impl Tier {
     }
 
     /// Four blocks a tier: room for a zone more than rcm offers, and four blocks left for what comes.
-    fn first_block(self) -> usize {
+    pub(super) fn first_block(self) -> usize {
         match self {
             Self::Public => 0,
             Self::Private => 4,
@@ -63,6 +63,8 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, zones: &[String]) -> 
     );
     let mut tier = |tier| subnets(graph, plan, &vpc, zones, tier);
     let (public, private, database) = (tier(Tier::Public), tier(Tier::Private), tier(Tier::Database));
+    let tiers = [(Tier::Public, &*public), (Tier::Private, &*private), (Tier::Database, &*database)];
+    network_acl::add(graph, plan, &vpc, tiers);
     let gateway =
         graph.add::<InternetGateway>("network/internet-gateway", ec2_internet_gateway::Spec { vpc: vpc.clone() });
     let internet = table(graph, "public", &vpc, Some(Target::Gateway(gateway.clone())), &public);
@@ -85,7 +87,8 @@ fn subnets(graph: &mut Graph, plan: &Blueprint<'_>, vpc: &Ref<Vpc>, zones: &[Str
     let pairs = zones.iter().zip(blocks).enumerate();
     pairs
         .map(|(index, (zone, block))| {
-            let spec = ec2_subnet::Spec { vpc: vpc.clone(), cidr: block.to_string(), zone: zone.clone() };
+            let (vpc, cidr, zone) = (vpc.clone(), block.to_string(), zone.clone());
+            let spec = ec2_subnet::Spec { vpc, cidr, zone, map_public_ip_on_launch: false };
             graph.add::<Subnet>(&subnet(tier.name(), index), spec)
         })
         .collect()

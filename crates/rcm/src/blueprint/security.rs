@@ -8,7 +8,7 @@ use rcm_aws::resources::{
 use rcm_engine::model::{Graph, Ref};
 use serde_json::{Value, json};
 
-use super::{Blueprint, compute::CONTAINER_PORT, database::PORT as DATABASE_PORT, network::Network};
+use super::{Blueprint, compute::CONTAINER_PORT, network::Network};
 
 /// What others need of this layer.
 pub(super) struct Security {
@@ -63,12 +63,13 @@ fn rules(
         graph.add::<SecurityGroupRule>(&format!("security/rule/{name}"), spec)
     };
     let (ingress, egress) = (Direction::Ingress, Direction::Egress);
+    let database_port = plan.config.db_port;
     rule("load-balancer-http", balancer, ingress, 80, anywhere(), "HTTP from anywhere");
     if plan.config.domain_name.is_some() {
         rule("load-balancer-https", balancer, ingress, 443, anywhere(), "HTTPS from anywhere");
     }
     rule("load-balancer-to-service", balancer, egress, CONTAINER_PORT, members(service), "To the service");
-    rule("database-from-service", database, ingress, DATABASE_PORT, members(service), "PostgreSQL from the service");
+    rule("database-from-service", database, ingress, database_port, members(service), "PostgreSQL from the service");
     vec![
         rule(
             "service-from-load-balancer",
@@ -78,7 +79,7 @@ fn rules(
             members(balancer),
             "From the load balancer",
         ),
-        rule("service-to-database", service, egress, DATABASE_PORT, members(database), "PostgreSQL"),
+        rule("service-to-database", service, egress, database_port, members(database), "PostgreSQL"),
         rule("service-to-aws", service, egress, 443, anywhere(), "ECR, Secrets Manager, CloudWatch Logs, S3"),
     ]
 }

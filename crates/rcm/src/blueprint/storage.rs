@@ -3,12 +3,15 @@
 use rcm_aws::resources::{
     ecr_repository::{self, Repository},
     logs_group::{self, LogGroup},
-    s3_bucket::{self, Bucket, Lifecycle},
+    s3_bucket::{self, AccessLogs, Bucket, Lifecycle},
 };
 use rcm_engine::model::{Graph, Ref};
 use serde_json::{Value, json};
 
 use super::{Blueprint, SEVEN_YEARS, security::Security};
+
+/// What the names of the access logs begin with.
+const ACCESS_LOGS: &str = "s3-access/";
 
 /// What others need of this layer.
 pub(super) struct Storage {
@@ -22,16 +25,7 @@ pub(super) struct Storage {
 }
 
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> Storage {
-    bucket(graph, plan, "storage/bucket/logs", &plan.bucket("logs"), Some(security), vec![]);
-    let balancer_logs = bucket(
-        graph,
-        plan,
-        "storage/bucket/load-balancer-logs",
-        &plan.bucket("alb-logs"),
-        // ALB can write its access logs only to a bucket without a customer's key.
-        None,
-        vec![log_delivery(plan)],
-    );
+    let balancer_logs = buckets(graph, plan, security);
     let api = repository(graph, plan, "api", security);
     repository(graph, plan, "web", security);
     let mut group = |address: &str, name: String| {
@@ -62,25 +56,33 @@ impl Blueprint<'_> {
     }
 }
 
-fn bucket(
-    graph: &mut Graph,
-    plan: &Blueprint<'_>,
-    address: &str,
-    name: &str,
-    keyed: Option<&Security>,
-    more: Vec<Value>,
-) -> Ref<Bucket> {
+/// The bucket of everything that is kept under the partner's key, and the one of logs that AWS writes only where there is none: those of the
+/// load balancer, and of who reads the first bucket. The second is watched by nobody but CloudTrail: its own access logs would beget more.
+fn buckets(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> Ref<Bucket> {
+    let logged = plan.config.s3_access_logs;
+    let deliveries = std::iter::once(log_delivery(plan)).chain(logged.then(|| access_log_delivery(plan))).collect();
+    let unkeyed = bucket(plan, "alb-logs", None, deliveries);
+    let balancer_logs = graph.add::<Bucket>("storage/bucket/load-balancer-logs", unkeyed);
+    let access_logs = AccessLogs { bucket: balancer_logs.clone(), prefix: ACCESS_LOGS.into() };
+    let keyed =
+        s3_bucket::Spec { access_logs: logged.then_some(access_logs), ..bucket(plan, "logs", Some(security), vec![]) };
+    graph.add::<Bucket>("storage/bucket/logs", keyed);
+    balancer_logs
+}
+
+fn bucket(plan: &Blueprint<'_>, name: &str, keyed: Option<&Security>, more: Vec<Value>) -> s3_bucket::Spec {
     let statements: Vec<Value> = std::iter::once(tls_only(plan)).chain(more).collect();
-    let spec = s3_bucket::Spec {
-        name: name.to_owned(),
+    s3_bucket::Spec {
+        name: plan.bucket(name),
         kms_key: keyed.map(|security| security.key.clone()),
         versioned: true,
         public_access_blocked: true,
         owner_enforced: true,
         policy: json!({"Version": "2012-10-17", "Statement": statements}).into(),
         lifecycle: seven_years(),
-    };
-    graph.add::<Bucket>(address, spec)
+        access_logs: None,
+        event_bridge: plan.config.s3_event_notifications,
+    }
 }
 
 /// Logs are kept as long as HIPAA wants, and cost less with every year.
@@ -119,6 +121,23 @@ fn log_delivery(plan: &Blueprint<'_>) -> Value {
         "Action": "s3:PutObject",
         "Resource": format!("{}/AWSLogs/{}/*", own_arn(plan), plan.account()),
         "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
+    })
+}
+
+/// [What S3 needs to deliver access logs](https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html), for
+/// the other bucket alone.
+fn access_log_delivery(plan: &Blueprint<'_>) -> Value {
+    json!({
+        "Sid": "AccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": format!("{}/{ACCESS_LOGS}*", own_arn(plan)),
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": plan.account()},
+            // A successor's name has its generation at the end.
+            "ArnLike": {"aws:SourceArn": format!("arn:{}:s3:::{}*", plan.partition(), plan.bucket("logs"))}
+        }
     })
 }
 

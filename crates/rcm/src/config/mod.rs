@@ -30,5 +30,5 @@ pub use partner::PartnerConfig;
 pub use schedule::Schedule;
 pub use schema::{json_schema, reference};
 pub use values::{
-    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier,
+    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
 };

@@ -14,7 +14,7 @@ use super::read::{Document, read};
 use super::schedule::Schedule;
 use super::validate::{Environment, between, named_at_top};
 use super::values::{
-    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier,
+    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
 };
 
 /// One environment of a partner, every setting decided: what the file leaves out is the tier's preset.
@@ -59,12 +59,30 @@ pub struct PartnerConfig {
     pub availability_zones: u32,
     /// 1, or as many as there are zones.
     pub nat_gateways: u32,
+    /// Whether each tier of subnets has a network ACL.
+    pub network_acls: bool,
+    /// The load balancer's security policy.
+    pub tls_policy: TlsPolicy,
+    /// Whether requests to the bucket of logs are logged.
+    pub s3_access_logs: bool,
+    /// Whether the buckets tell EventBridge what happens in them.
+    pub s3_event_notifications: bool,
+    /// Whether each secret has a policy of its own.
+    pub secret_policies: bool,
     /// The RDS instance class.
     pub db_instance_class: String,
     /// PostgreSQL's major version.
     pub db_engine_version: PostgresVersion,
     /// Whether the database has a standby in another zone.
     pub db_multi_az: bool,
+    /// The port of the database.
+    pub db_port: u16,
+    /// Whether IAM identities may log in to the database.
+    pub db_iam_authentication: bool,
+    /// Whether Performance Insights is on.
+    pub db_performance_insights: bool,
+    /// Every how many seconds the database server's operating system is measured; not at all if 0.
+    pub db_enhanced_monitoring: u32,
     /// The database's disk at first, in GiB.
     pub db_allocated_storage: u32,
     /// How far the disk may grow, in GiB.
@@ -216,9 +234,18 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         vpc_cidr: values.parse_with("vpc_cidr", super::values::vpc_cidr)?,
         availability_zones: values.number("availability_zones")?,
         nat_gateways: values.number("nat_gateways")?,
+        network_acls: values.flag("network_acls")?,
+        tls_policy: values.parse("tls_policy")?,
+        s3_access_logs: values.flag("s3_access_logs")?,
+        s3_event_notifications: values.flag("s3_event_notifications")?,
+        secret_policies: values.flag("secret_policies")?,
         db_instance_class: values.text("db_instance_class")?,
         db_engine_version: values.parse("db_engine_version")?,
         db_multi_az: values.flag("db_multi_az")?,
+        db_port: values.port("db_port")?,
+        db_iam_authentication: values.flag("db_iam_authentication")?,
+        db_performance_insights: values.flag("db_performance_insights")?,
+        db_enhanced_monitoring: values.number("db_enhanced_monitoring")?,
         db_allocated_storage: values.number("db_allocated_storage")?,
         db_max_allocated_storage: values.number("db_max_allocated_storage")?,
         db_read_replicas: values.number("db_read_replicas")?,
@@ -253,6 +280,10 @@ impl Values<'_> {
 
     fn number(&self, name: &'static str) -> Result<u32, Problem> {
         self.0.number(name).ok_or_else(|| self.absent(name))
+    }
+
+    fn port(&self, name: &'static str) -> Result<u16, Problem> {
+        u16::try_from(self.number(name)?).map_err(|_| self.absent(name))
     }
 
     fn flag(&self, name: &'static str) -> Result<bool, Problem> {

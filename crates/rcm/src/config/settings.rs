@@ -8,7 +8,8 @@ use super::fargate;
 use super::schedule::{self, Schedule};
 use super::text;
 use super::values::{
-    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, vpc_cidr,
+    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
+    vpc_cidr,
 };
 
 /// One setting of the partner file.
@@ -305,6 +306,41 @@ pub(super) static SETTINGS: &[Setting] = &[
         example: "1",
     },
     Setting {
+        name: "network_acls",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(true)),
+        doc: "Whether each tier of subnets has a network ACL behind its security groups, see [Network](#network). Costs nothing.",
+        example: "true",
+    },
+    Setting {
+        name: "tls_policy",
+        kind: Kind::Choice { allowed: TlsPolicy::NAMES, check: is::<TlsPolicy> },
+        default: Preset::Always(text("ELBSecurityPolicy-TLS13-1-2-Res-2021-06")),
+        doc: "Which TLS versions and ciphers the load balancer speaks, see [TLS](#tls). Costs nothing.",
+        example: r#""ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09""#,
+    },
+    Setting {
+        name: "s3_access_logs",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(true)),
+        doc: "Whether S3 writes down every request to the bucket of logs, beside the load balancer's logs, see [Buckets](#buckets). Costs their storage alone: cents.",
+        example: "true",
+    },
+    Setting {
+        name: "s3_event_notifications",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(true)),
+        doc: "Whether EventBridge is told of every new and deleted object in the buckets, for rules of the partner's. About $1 for a million.",
+        example: "true",
+    },
+    Setting {
+        name: "secret_policies",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(true)),
+        doc: "Whether each secret has a policy that denies it to every other account and to plain HTTP. Nothing is denied to this account's own, so it keeps nobody from leaving. Costs nothing.",
+        example: "true",
+    },
+    Setting {
         name: "db_instance_class",
         kind: Kind::Text {
             takes: "an RDS instance class",
@@ -328,6 +364,34 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: Preset::PerTier([Value::Flag(false), Value::Flag(true), Value::Flag(true)]),
         doc: "Whether a standby in another zone takes over when the database server fails.",
         example: "true",
+    },
+    Setting {
+        name: "db_port",
+        kind: Kind::Number { min: 1150, max: 65_535 },
+        default: Preset::Always(Value::Number(5432)),
+        doc: "The port of the database. AWS's best practice (RDS.23) asks for another than PostgreSQL's own; see [Database](#database).",
+        example: "5433",
+    },
+    Setting {
+        name: "db_iam_authentication",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(true)),
+        doc: "Whether IAM identities may log in, see [Database](#database). Costs nothing.",
+        example: "true",
+    },
+    Setting {
+        name: "db_performance_insights",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(true)),
+        doc: "Whether RDS keeps seven days of what the database waits for, under the partner's key. Costs nothing.",
+        example: "true",
+    },
+    Setting {
+        name: "db_enhanced_monitoring",
+        kind: Kind::NumberOf(&[0, 15, 30, 60]),
+        default: numbers(0, 60, 60),
+        doc: "Every how many seconds the database server's operating system is measured; not at all if 0. About $1 a month at 60, four times that at 15, see [Database](#database).",
+        example: "60",
     },
     Setting {
         name: "db_allocated_storage",

@@ -143,6 +143,34 @@ impl FromStr for Compute {
     }
 }
 
+/// A [security policy](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html) of an
+/// Application Load Balancer. All of them speak TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TlsPolicy(&'static str);
+
+impl TlsPolicy {
+    pub(super) const NAMES: &'static [&'static str] = &[
+        "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
+        "ELBSecurityPolicy-TLS13-1-2-Res-FIPS-2023-04",
+        "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+        "ELBSecurityPolicy-TLS13-1-2-Res-FIPS-PQ-2025-09",
+    ];
+
+    /// As AWS calls it.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl FromStr for TlsPolicy {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let known = Self::NAMES.iter().find(|name| **name == text);
+        known.map(|name| TlsPolicy(name)).ok_or_else(|| one_of("TLS policy", text, Self::NAMES))
+    }
+}
+
 /// A major version of PostgreSQL. Minor versions are RDS's to choose and to upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PostgresVersion(u8);

@@ -135,7 +135,18 @@ impl Change<'_> {
         let on = self.of("performance_insights_key", key.is_some());
         let key = self.of("performance_insights_key", key.map(|key| key.to_string())).flatten();
         let request = request.set_cloudwatch_logs_export_configuration(logs);
+        let request = self.monitoring(request)?;
         Ok(request.set_enable_performance_insights(on).set_performance_insights_kms_key_id(key))
+    }
+}
+
+impl Change<'_> {
+    fn monitoring(&self, request: Request) -> Result<Request, Fault> {
+        let wanted = self.spec.monitoring.as_ref();
+        let role = wanted.map(|monitoring| self.cx.id(&monitoring.role)).transpose()?;
+        let seconds = self.of("monitoring", wanted.map_or(0, |monitoring| monitoring.seconds));
+        let role = self.of("monitoring", role.map(|role| role.to_string())).flatten();
+        Ok(request.set_monitoring_interval(seconds).set_monitoring_role_arn(role))
     }
 }
 

@@ -80,10 +80,19 @@ fn current(instance: &DbInstance) -> Vec<(&'static str, Value)> {
         ("performance_insights_key", json!(instance.performance_insights_kms_key_id().filter(|_| insights))),
         ("iam_authentication", json!(instance.iam_database_authentication_enabled().unwrap_or(false))),
         ("ca_certificate", json!(instance.ca_certificate_identifier())),
+        ("monitoring", monitoring(instance)),
     ];
     fields.extend(storage(instance));
     fields.extend(network(instance));
     fields
+}
+
+/// As a spec says it; `null` where nothing is measured.
+fn monitoring(instance: &DbInstance) -> Value {
+    match instance.monitoring_interval() {
+        Some(seconds) if seconds > 0 => json!({"seconds": seconds, "role": instance.monitoring_role_arn()}),
+        _ => Value::Null,
+    }
 }
 
 fn storage(instance: &DbInstance) -> Vec<(&'static str, Value)> {

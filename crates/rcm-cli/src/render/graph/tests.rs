@@ -11,7 +11,12 @@ pub(in crate::render) fn network() -> Graph {
     let spec =
         ec2_vpc::Spec { cidr: "10.0.0.0/16".into(), dns_support: true, dns_hostnames: true, default_group_empty: true };
     let vpc = graph.add::<ec2_vpc::Vpc>("network/vpc", spec);
-    let subnet = |vpc, cidr: &str| ec2_subnet::Spec { vpc, cidr: cidr.into(), zone: "us-east-1a".into() };
+    let subnet = |vpc, cidr: &str| ec2_subnet::Spec {
+        vpc,
+        cidr: cidr.into(),
+        zone: "us-east-1a".into(),
+        map_public_ip_on_launch: false,
+    };
     graph.add::<ec2_subnet::Subnet>("network/subnet/private-a", subnet(vpc.clone(), "10.0.0.0/20"));
     graph.add::<ec2_subnet::Subnet>("database/subnet-a", subnet(vpc.early(), "10.0.16.0/20"));
     graph.finish().unwrap()

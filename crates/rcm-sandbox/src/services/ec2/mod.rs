@@ -3,16 +3,17 @@
 //! | What | As on AWS |
 //! |---|---|
 //! | states | NAT gateways and interface endpoints are `pending`, then `available`; a deleted NAT gateway stays visible as `deleted` for an hour |
-//! | deletion | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table; `InvalidIPAddress.InUse` for the address of a NAT gateway |
+//! | deletion | `DependencyViolation` for a VPC with content, a subnet or group in use, an attached gateway, public addresses behind it, an associated route table or network ACL; `InvalidIPAddress.InUse` for the address of a NAT gateway |
 //! | ids and filters | `InvalidVpcID.NotFound` and its like; filters that match nothing give an empty list, unknown filters an error |
 //! | duplicates | `InvalidPermission.Duplicate`, `RouteAlreadyExists`, `InvalidSubnet.Conflict`, `InvalidGroup.Duplicate`; equal client tokens give the same resource |
 //! | routes | `blackhole` once the target is gone |
 //! | rules | with ids and descriptions, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
+//! | network ACLs | every VPC has a default one, every subnet exactly one; nothing is judged by them, as no traffic flows |
 //! | endpoints | a gateway endpoint shows as a route in its tables |
 //! | account | encryption of new disks, and the blocks of public snapshots and images; the last one takes some polls |
 //! | tags | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
 //!
-//! Not played: pages (a Describe gives everything), IPv6 addresses, network ACLs, instances and their interfaces.
+//! Not played: pages (a Describe gives everything), IPv6 addresses, instances and their interfaces.
 //!
 //! API: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>
 
@@ -25,6 +26,7 @@ mod interface;
 mod internet_gateway;
 mod nat_gateway;
 mod network;
+mod network_acl;
 mod route;
 mod route_table;
 mod rule;
@@ -58,6 +60,7 @@ impl Emulated for Network {
         self.endpoints.iter_mut().for_each(Endpoint::arrive);
         self.defaults.arrive();
         forget_gone::<Endpoint>(self);
+        network_acl::complete(self);
     }
 }
 
@@ -141,6 +144,13 @@ fn act(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
         "EnableImageBlockPublicAccess" => account::block_images(net, call),
         "DisableImageBlockPublicAccess" => account::unblock_images(net),
         "GetImageBlockPublicAccessState" => account::images(net),
+        "CreateNetworkAcl" => network_acl::create(net, call),
+        "DescribeNetworkAcls" => describe::<network_acl::NetworkAcl>(net, call),
+        "DeleteNetworkAcl" => network_acl::delete(net, call),
+        "CreateNetworkAclEntry" => network_acl::create_entry(net, call),
+        "ReplaceNetworkAclEntry" => network_acl::replace_entry(net, call),
+        "DeleteNetworkAclEntry" => network_acl::delete_entry(net, call),
+        "ReplaceNetworkAclAssociation" => network_acl::replace_association(net, call),
         "CreateTags" => tag::create(net, call),
         "DeleteTags" => tag::delete(net, call),
         "DescribeTags" => tag::describe(net, call),

@@ -12,6 +12,7 @@ use super::filter::Filters;
 use super::group::SecurityGroup;
 use super::internet_gateway::InternetGateway;
 use super::nat_gateway::NatGateway;
+use super::network_acl::NetworkAcl;
 use super::route_table::RouteTable;
 use super::rule::Rule;
 use super::subnet::Subnet;
@@ -32,6 +33,8 @@ pub(crate) struct Network {
     pub(super) groups: Vec<SecurityGroup>,
     pub(super) rules: Vec<Rule>,
     pub(super) endpoints: Vec<Endpoint>,
+    #[serde(default)]
+    pub(super) network_acls: Vec<NetworkAcl>,
     /// By resource id.
     pub(super) tags: BTreeMap<String, Tags>,
     /// How many public addresses were ever given out.

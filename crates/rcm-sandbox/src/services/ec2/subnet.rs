@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::network::{Call, Item, Network, new_id, one};
 use super::vpc::{Vpc, cidr_of};
 use super::zone::{Zone, zones};
-use super::{dependency, done, invalid, tag};
+use super::{dependency, done, invalid, network_acl, tag};
 use crate::wire::{Fault, Xml};
 
 /// The first four addresses and the last one are AWS's.
@@ -99,6 +99,7 @@ pub(super) fn create(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
     net.tag(&subnet.id, tags);
     let mut xml = Xml::default();
     xml.node("subnet", |xml| subnet.xml_in(xml, net, call, "pending"));
+    network_acl::add_subnet(net, &subnet.vpc, &subnet.id);
     net.subnets.push(subnet);
     Ok(xml)
 }
@@ -127,7 +128,7 @@ pub(super) fn modify_attribute(net: &mut Network, call: &Call<'_>) -> Result<Xml
     done()
 }
 
-/// Takes the subnet out of its route table, too.
+/// Takes the subnet out of its route table and its network ACL, too.
 pub(super) fn delete(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
     let id = net.find::<Subnet>(call.require("SubnetId")?)?.id.clone();
     let is_used = !call.held_by.is_empty()
@@ -139,6 +140,7 @@ pub(super) fn delete(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
     for table in &mut net.route_tables {
         table.associations.retain(|association| association.subnet.as_ref() != Some(&id));
     }
+    network_acl::remove_subnet(net, &id);
     net.remove::<Subnet>(&id);
     done()
 }

@@ -7,6 +7,7 @@ use super::group::SecurityGroup;
 use super::internet_gateway::InternetGateway;
 use super::nat_gateway::NatGateway;
 use super::network::{Call, Network, one};
+use super::network_acl::NetworkAcl;
 use super::route_table::RouteTable;
 use super::rule::Rule;
 use super::subnet::Subnet;
@@ -47,6 +48,7 @@ impl Network {
             Some("rtb") => self.find::<RouteTable>(id).map(drop),
             Some("sg") => self.find::<SecurityGroup>(id).map(drop),
             Some("sgr") => self.find::<Rule>(id).map(drop),
+            Some("acl") => self.find::<NetworkAcl>(id).map(drop),
             Some("vpce") => self.find::<Endpoint>(id).map(drop),
             _ => Err(Fault::new("InvalidID", format!("The ID '{id}' is not valid"))),
         }
@@ -161,6 +163,7 @@ fn type_of(id: &str) -> &'static str {
         "rtb" => "route-table",
         "sg" => "security-group",
         "sgr" => "security-group-rule",
+        "acl" => "network-acl",
         "vpce" => "vpc-endpoint",
         _ => "",
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
 use super::network::{Call, Item, Network, new_id, one};
-use super::{dependency, done, group, invalid, route_table, tag};
+use super::{dependency, done, group, invalid, network_acl, route_table, tag};
 use crate::wire::{Fault, Xml};
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +86,7 @@ pub(super) fn create(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
     net.tag(&vpc.id, tags);
     route_table::add_main(net, &vpc);
     group::add_default(net, &vpc.id);
+    network_acl::add_default(net, &vpc.id);
     let mut xml = Xml::default();
     xml.node("vpc", |xml| vpc.xml_in(xml, net, call, "pending"));
     net.vpcs.push(vpc);
@@ -134,12 +135,14 @@ pub(super) fn delete(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
         || net.internet_gateways.iter().any(|gateway| gateway.vpc.as_ref() == Some(&id))
         || net.groups.iter().any(|group| group.vpc == id && !group.is_default())
         || net.route_tables.iter().any(|table| table.vpc == id && !table.is_main())
+        || net.network_acls.iter().any(|acl| acl.vpc == id && !acl.is_default())
         || net.endpoint_holds(|endpoint: &Endpoint| endpoint.vpc == id);
     if is_used {
         return Err(dependency(format!("The vpc '{id}' has dependencies and cannot be deleted.")));
     }
     group::remove_default(net, &id);
     net.route_tables.retain(|table| table.vpc != id);
+    net.network_acls.retain(|acl| acl.vpc != id);
     net.remove::<Vpc>(&id);
     done()
 }

@@ -14,7 +14,7 @@ const DEFAULT_SSL_POLICY: &str = "ELBSecurityPolicy-2016-08";
 
 /// The policies of an Application Load Balancer, without their common prefix:
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html>.
-const SSL_POLICIES: [&str; 36] = [
+const SSL_POLICIES: [&str; 39] = [
     "2015-05",
     "2016-08",
     "FS-1-1-2019-08",
@@ -48,9 +48,12 @@ const SSL_POLICIES: [&str; 36] = [
     "TLS13-1-2-PQ-2025-09",
     "TLS13-1-2-Res-2021-06",
     "TLS13-1-2-Res-FIPS-2023-04",
+    "TLS13-1-2-Res-FIPS-PQ-2025-09",
     "TLS13-1-2-Res-PQ-2025-09",
     "TLS13-1-3-2021-06",
     "TLS13-1-3-FIPS-2023-04",
+    "TLS13-1-3-FIPS-PQ-2025-09",
+    "TLS13-1-3-PQ-2025-09",
 ];
 
 #[derive(Serialize, Deserialize)]

@@ -136,6 +136,9 @@ pub(super) fn of_new_bucket(call: &Call<'_>, given: &Element) -> BTreeMap<String
 
 impl S3 {
     pub(super) fn about_setting(&mut self, call: &Call<'_>, setting: &'static Setting) -> Answer {
+        if call.method == "PUT" && setting.query == "logging" {
+            self.check_logging(call)?;
+        }
         let bucket = self.bucket(call)?;
         match call.method {
             "GET" => bucket.get_setting(setting),
@@ -148,6 +151,18 @@ impl S3 {
                 Ok(empty(204))
             }
             _ => Err(not_allowed()),
+        }
+    }
+}
+
+impl S3 {
+    /// Access logs go to a bucket that is there.
+    fn check_logging(&self, call: &Call<'_>) -> Result<(), Fault> {
+        let given = Element::parse(call.text()?).ok_or_else(malformed_xml)?;
+        let Some(enabled) = given.child("LoggingEnabled") else { return Ok(()) };
+        match enabled.text_of("TargetBucket") {
+            Some(target) if self.buckets.contains_key(target) => Ok(()),
+            _ => Err(Fault::new("InvalidTargetBucketForLogging", "The target bucket for logging does not exist")),
         }
     }
 }
