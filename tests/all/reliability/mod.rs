@@ -14,6 +14,7 @@ mod full;
 mod habits;
 mod leaving;
 mod rebuild;
+mod replicas;
 mod stage;
 mod tampering;
 mod world;

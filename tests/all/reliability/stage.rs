@@ -30,6 +30,7 @@ pub(super) fn acme() -> String {
 /// The same with everything that it can have at once: a resource of each kind.
 pub(super) fn everything() -> String {
     let settings = r#"
+        db_read_replicas = 2
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
     "#;
     with_settings(&acme(), settings)

@@ -119,6 +119,8 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("rds/parameter-group", "description", "there is no call for it"),
     ("rds/parameter-group", "family", "there is no call for it"),
     ("rds/parameter-group", "name", "it is the id"),
+    ("rds/replica", "identifier", "a renamed instance is another one, and this one is gone"),
+    ("rds/replica", "source", "a promotion is for ever: the plan is refused, see replicas.rs"),
     ("rds/subnet-group", "name", "it is the id"),
     ("route53/record", "domain", "it is in the id"),
     ("route53/record", "zone", "it is in the id"),
@@ -141,6 +143,12 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
     ("rds/instance", "maintenance_window", "no setting wants one: AWS chooses"),
     ("rds/instance", "master_password", "AWS does not tell it"),
     ("rds/instance", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
+    (
+        "rds/replica",
+        "allocated_storage",
+        "AWS grows it by itself, so what is there says nothing about what was asked for",
+    ),
+    ("rds/replica", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
     ("secretsmanager/secret", "value", "it is a secret: rcm never compares it"),
 ];
 
@@ -348,13 +356,44 @@ fn database() -> Vec<Row> {
     const DATABASE: &str = "database/instance";
     macro_rules! modified {
         ($field:literal, $setter:ident($value:expr)) => {
-            row(Quick, "rds/instance", $field, DATABASE, |at| async move {
-                let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id(DATABASE));
+            modified!("rds/instance", DATABASE, $field, $setter($value))
+        };
+        ($kind:literal, $address:expr, $field:literal, $setter:ident($value:expr)) => {
+            row(Quick, $kind, $field, $address, |at| async move {
+                let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id($address));
                 request.$setter($value).apply_immediately(true).send().await.unwrap();
             })
         };
     }
+    macro_rules! replica {
+        ($field:literal, $setter:ident($value:expr)) => {
+            modified!("rds/replica", "database/replica-2", $field, $setter($value)).of(everything)
+        };
+    }
     vec![
+        replica!("instance_class", db_instance_class("db.t3.large")),
+        replica!("max_allocated_storage", max_allocated_storage(900)),
+        replica!("storage_type", storage_type("gp2")),
+        replica!("multi_az", multi_az(true)),
+        replica!("port", db_port_number(6432)),
+        replica!("deletion_protection", deletion_protection(false)),
+        replica!("publicly_accessible", publicly_accessible(true)),
+        replica!("copy_tags_to_snapshot", copy_tags_to_snapshot(false)),
+        replica!("auto_minor_version_upgrade", auto_minor_version_upgrade(false)),
+        replica!("iam_authentication", enable_iam_database_authentication(true)),
+        replica!("parameter_group", db_parameter_group_name("default.postgres17")),
+        replica!(
+            "log_exports",
+            cloudwatch_logs_export_configuration(
+                CloudwatchLogsExportConfiguration::builder().disable_log_types("upgrade").build()
+            )
+        ),
+        row(Quick, "rds/replica", "security_groups", "database/replica-2", |at| async move {
+            let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id("database/replica-2"));
+            let request = request.vpc_security_group_ids(at.id("security/group/service"));
+            request.apply_immediately(true).send().await.unwrap();
+        })
+        .of(everything),
         modified!("instance_class", db_instance_class("db.t3.large")),
         modified!("max_allocated_storage", max_allocated_storage(900)),
         modified!("storage_type", storage_type("gp2")),

@@ -61,6 +61,7 @@ kinds! {
     logs_group::LogGroup,
     rds_instance::Instance,
     rds_parameter_group::ParameterGroup,
+    rds_replica::Replica,
     rds_subnet_group::SubnetGroup,
     route53_record::DnsRecord,
     s3_bucket::Bucket,

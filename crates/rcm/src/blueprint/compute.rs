@@ -14,6 +14,7 @@ use rcm_aws::resources::{
     iam_service_linked_role::{self, ServiceLinkedRole},
 };
 use rcm_engine::model::{Graph, Ref};
+use serde_json::Value;
 
 use super::{
     Blueprint, database::Database, edge::Edge, identity::Identity, network::Network, secrets::Secrets,
@@ -83,15 +84,18 @@ fn task_definition(plan: &Blueprint<'_>, below: &Below) -> ecs_task_definition::
             read_only_root: true,
             init_process: true,
             environment: environment(plan),
-            secrets: BTreeMap::from([
-                ("DATABASE_URL".into(), below.database.url.to_value()),
-                ("JWT_SECRET".into(), below.secrets.jwt.to_value()),
-            ]),
+            secrets: secrets(below),
             log_group: below.storage.application_logs.clone(),
             log_stream_prefix: API.into(),
             health_check: None,
         },
     }
+}
+
+fn secrets(below: &Below) -> BTreeMap<String, Value> {
+    let reader = below.database.reader_url.as_ref().map(|url| ("DATABASE_READER_URL", url));
+    let always = [("DATABASE_URL", &below.database.url), ("JWT_SECRET", &below.secrets.jwt)];
+    always.into_iter().chain(reader).map(|(name, secret)| (name.to_owned(), secret.to_value())).collect()
 }
 
 fn environment(plan: &Blueprint<'_>) -> BTreeMap<String, String> {

@@ -61,8 +61,9 @@ fn trust(plan: &Blueprint<'_>) -> Value {
 fn execution(plan: &Blueprint<'_>, security: &Security) -> Value {
     let repositories = ["api", "web"].map(|name| plan.arn("ecr", &format!("repository/{}", plan.name(name))));
     // By name and not by reference: the role need not wait a quarter of an hour for the database that a secret speaks of.
-    // Secrets Manager appends a hyphen and six characters.
-    let secrets = ["database-url", "jwt-secret"]
+    // Secrets Manager appends a hyphen and six characters. The reader's also where there is none: tasks of the revision that reads it
+    // may still start while it goes.
+    let secrets = ["database-url", "database-reader-url", "jwt-secret"]
         .map(|name| plan.arn("secretsmanager", &format!("secret:{}-??????", plan.secret(name))));
     let logs = plan.arn("logs", &format!("log-group:/ecs/{}:log-stream:*", plan.prefix));
     json!({

@@ -17,6 +17,8 @@ pub(super) struct Storage {
     pub(super) application_logs: Ref<LogGroup>,
     /// Groups that RDS would make by itself, unencrypted and kept for ever, if they were not there before it.
     pub(super) database_logs: Vec<Ref<LogGroup>>,
+    /// The same of each read replica.
+    pub(super) replica_logs: Vec<Vec<Ref<LogGroup>>>,
     /// The same of Container Insights.
     pub(super) insights_logs: Ref<LogGroup>,
 }
@@ -38,16 +40,22 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) 
         let kms_key = security.key.clone();
         graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
     };
-    let database = plan.name("db");
+    let mut of_database = |name: &str, identifier: &str| {
+        let logs = ["postgresql", "upgrade"].map(|log| {
+            group(&format!("storage/log-group/{name}-{log}"), format!("/aws/rds/instance/{identifier}/{log}"))
+        });
+        Vec::from(logs)
+    };
+    let database_logs = of_database("database", &plan.name("db"));
+    let replicas = 0..usize::try_from(plan.config.db_read_replicas).unwrap_or_default();
+    let replica_logs =
+        replicas.map(|index| of_database(&format!("replica-{}", index + 1), &plan.replica(index))).collect();
     Storage {
         balancer_logs,
         api,
         application_logs: group("storage/log-group/application", format!("/ecs/{}", plan.prefix)),
-        database_logs: ["postgresql", "upgrade"]
-            .map(|log| {
-                group(&format!("storage/log-group/database-{log}"), format!("/aws/rds/instance/{database}/{log}"))
-            })
-            .into(),
+        database_logs,
+        replica_logs,
         insights_logs: group(
             "storage/log-group/container-insights",
             format!("/aws/ecs/containerinsights/{}/performance", plan.name("cluster")),

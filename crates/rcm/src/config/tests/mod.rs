@@ -309,7 +309,7 @@ fn bad_values_say_what_is_allowed() {
     assert_snapshot!(refusal("db_instance_class", r#""db.m1.small""#), @r#"`db.m1.small` cannot be encrypted at rest = db_instance_class takes an RDS instance class, for example: db_instance_class = "db.r6g.large""#);
     assert_snapshot!(refusal("db_engine_version", r#""17.4""#), @r#"`17.4` names a minor version = minor upgrades come by themselves; write db_engine_version = "17""#);
     assert_snapshot!(refusal("db_allocated_storage", "5"), @"`db_allocated_storage` cannot be 5 = db_allocated_storage takes a number from 20 to 65536, for example: db_allocated_storage = 100");
-    assert_snapshot!(refusal("db_read_replicas", "1"), @"read replicas are not supported yet = db_read_replicas takes 0, for example: db_read_replicas = 0");
+    assert_snapshot!(refusal("db_read_replicas", "6"), @"`db_read_replicas` cannot be 6 = db_read_replicas takes a number from 0 to 5, for example: db_read_replicas = 1");
     assert_snapshot!(refusal("ecs_cpu", "1000"), @"`ecs_cpu` cannot be 1000 = ecs_cpu takes 256, 512, 1024, 2048, 4096, 8192, 16384, for example: ecs_cpu = 1024");
     assert_snapshot!(refusal("ecs_min_count", "-1"), @"`ecs_min_count` cannot be -1 = ecs_min_count takes a number from 1 to 1000, for example: ecs_min_count = 2");
 }
