@@ -22,6 +22,13 @@ ecs_scale_requests = 1000
 ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max = 2 }]"#,
     },
     Addition { what: "read replicas", settings: "db_read_replicas = 2" },
+    // In the place of ECS and its load balancer.
+    Addition {
+        what: "App Runner",
+        settings: r#"domain_name =
+compute = "apprunner"
+api_image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:0000000000000000000000000000000000000000000000000000000000000000""#,
+    },
 ];
 
 impl Addition {

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "how many points were tried is a result")]
 
 mod additions;
+mod app_runner;
 mod canon;
 mod crash;
 mod drift;

@@ -36,6 +36,11 @@ pub(super) fn everything() -> String {
     with_settings(&acme(), settings)
 }
 
+/// The same on App Runner, which answers on an address of its own.
+pub(super) fn on_app_runner() -> String {
+    with_settings(&acme(), "domain_name =\nhosted_zone_id =\ncompute = \"apprunner\"")
+}
+
 /// Does `work` on what is on `disk`, in virtual time, and gives what is on it afterwards.
 pub(super) fn play(disk: &Disk, work: impl AsyncFnOnce(&Stage)) -> Disk {
     let dir = scratch();

@@ -6,6 +6,10 @@ use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTargetAction, ServiceNamespace,
     TargetTrackingScalingPolicyConfiguration,
 };
+use aws_sdk_apprunner::types::{
+    EgressConfiguration, EgressType, HealthCheckConfiguration, ImageRepositoryType, InstanceConfiguration,
+    NetworkConfiguration as RunnerNetwork, SourceConfiguration,
+};
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, IpPermission, IpRange, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
 };
@@ -27,7 +31,7 @@ use aws_sdk_s3::types::{
 };
 use rcm::engine::plan::Depth;
 
-use super::stage::{At, acme, everything};
+use super::stage::{At, acme, everything, on_app_runner};
 
 type Change = Box<dyn Fn(At) -> Pin<Box<dyn Future<Output = ()>>>>;
 
@@ -69,6 +73,10 @@ fn row<F: Future<Output = ()> + 'static>(
 /// Fields that nobody can change, each with the reason; `*` for all of a kind that have no row.
 pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("acm/certificate", "*", "nothing about a certificate can be changed"),
+    ("apprunner/auto-scaling-configuration", "*", "a revision cannot be changed, only deleted"),
+    ("apprunner/service", "kms_key", "there is no call for it"),
+    ("apprunner/service", "name", "it is in the ARN"),
+    ("apprunner/vpc-connector", "*", "there is no call for it"),
     ("autoscaling/policy", "name", "it is in the ARN"),
     ("autoscaling/policy", "target", "it is in the ARN"),
     ("autoscaling/scheduled-action", "name", "it is in the id"),
@@ -154,7 +162,7 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    [network(), security(), storage(), database(), edge(), compute()].into_iter().flatten().collect()
+    [network(), security(), storage(), database(), edge(), compute(), app_runner()].into_iter().flatten().collect()
 }
 
 fn network() -> Vec<Row> {
@@ -662,4 +670,87 @@ fn compute() -> Vec<Row> {
         scheduled("min", "cron(0 20 * * ? *)", "America/New_York", 0, 2),
         scheduled("max", "cron(0 20 * * ? *)", "America/New_York", 1, 50),
     ]
+}
+
+/// What somebody makes of the source of an App Runner service.
+fn resourced(
+    field: &'static str,
+    change: fn(SourceConfiguration, &At) -> SourceConfiguration,
+) -> Row {
+    let row = row(Depth::Quick, "apprunner/service", field, RUNNER, move |at| async move {
+        let live = at.aws.apprunner.describe_service().service_arn(at.id(RUNNER)).send().await.unwrap();
+        let source = live.service.unwrap().source_configuration.unwrap();
+        let request = at.aws.apprunner.update_service().service_arn(at.id(RUNNER));
+        request.source_configuration(change(source, &at)).send().await.unwrap();
+    });
+    row.of(on_app_runner)
+}
+
+const RUNNER: &str = "compute/app-runner";
+const INSTANCE_ROLE: &str = "identity/app-runner-instance-role";
+const ACCESS_ROLE: &str = "identity/app-runner-access-role";
+
+fn instance(cpu: &str, memory: &str, role: String) -> InstanceConfiguration {
+    InstanceConfiguration::builder().cpu(cpu).memory(memory).instance_role_arn(role).build()
+}
+
+fn app_runner() -> Vec<Row> {
+    macro_rules! updated {
+        ($field:literal, |$at:ident| $setter:ident($value:expr)) => {
+            row(Depth::Quick, "apprunner/service", $field, RUNNER, |$at| async move {
+                let request = $at.aws.apprunner.update_service().service_arn($at.id(RUNNER));
+                request.$setter($value).send().await.unwrap();
+            })
+            .of(on_app_runner)
+        };
+    }
+    vec![
+        updated!("cpu", |at| instance_configuration(instance("2048", "4096", at.id(INSTANCE_ROLE)))).also(&["memory"]),
+        updated!("memory", |at| instance_configuration(instance("1024", "3072", at.id(INSTANCE_ROLE)))),
+        updated!("instance_role", |at| instance_configuration(instance("1024", "2048", at.id(ACCESS_ROLE)))),
+        updated!("health_check", |_at| health_check_configuration(
+            HealthCheckConfiguration::builder().path("/").interval(20).timeout(20).build()
+        )),
+        updated!("vpc_connector", |_at| network_configuration(
+            RunnerNetwork::builder()
+                .egress_configuration(EgressConfiguration::builder().egress_type(EgressType::Default).build())
+                .build()
+        )),
+        row(Depth::Quick, "apprunner/service", "auto_scaling", RUNNER, |at| async move {
+            let made = at.aws.apprunner.create_auto_scaling_configuration().auto_scaling_configuration_name("by-hand");
+            let made = made.send().await.unwrap().auto_scaling_configuration.unwrap();
+            let request = at.aws.apprunner.update_service().service_arn(at.id(RUNNER));
+            let arn = made.auto_scaling_configuration_arn.unwrap();
+            request.auto_scaling_configuration_arn(arn).send().await.unwrap();
+        })
+        .of(on_app_runner),
+        resourced("access_role", |mut source, at| {
+            let access = source.authentication_configuration.as_mut().unwrap();
+            access.access_role_arn = Some(at.id(INSTANCE_ROLE));
+            source
+        }),
+        resourced("image", |mut source, _| {
+            let image = source.image_repository.as_mut().unwrap();
+            image.image_repository_type = ImageRepositoryType::EcrPublic;
+            image.image_identifier = "public.ecr.aws/acme/api:latest".into();
+            source
+        }),
+        resourced("port", |mut source, _| {
+            configuration(&mut source).port = Some("80".into());
+            source
+        }),
+        resourced("environment", |mut source, _| {
+            let environment = configuration(&mut source).runtime_environment_variables.get_or_insert_default();
+            environment.insert("BY_HAND".into(), "1".into());
+            source
+        }),
+        resourced("secrets", |mut source, _| {
+            configuration(&mut source).runtime_environment_secrets.get_or_insert_default().remove("JWT_SECRET");
+            source
+        }),
+    ]
+}
+
+fn configuration(source: &mut SourceConfiguration) -> &mut aws_sdk_apprunner::types::ImageConfiguration {
+    source.image_repository.as_mut().unwrap().image_configuration.as_mut().unwrap()
 }

@@ -6,6 +6,7 @@ use rcm_engine::model::Registry;
 
 use crate::Aws;
 
+mod apprunner;
 mod autoscaling;
 mod batch;
 mod ec2;
@@ -36,6 +37,9 @@ macro_rules! kinds {
 
 kinds! {
     acm_certificate::Certificate,
+    apprunner_auto_scaling::AutoScaling,
+    apprunner_service::Service,
+    apprunner_vpc_connector::VpcConnector,
     autoscaling_policy::ScalingPolicy,
     autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,

@@ -2,6 +2,7 @@
 
 mod acm;
 mod application_autoscaling;
+mod apprunner;
 mod ec2;
 mod ecr;
 mod ecs;
@@ -27,6 +28,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
     vec![
         Arc::new(Emulator::<acm::Acm>::default()),
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
+        Arc::new(Emulator::<apprunner::AppRunner>::default()),
         Arc::new(Emulator::<ec2::Network>::default()),
         Arc::new(Emulator::<ecr::Ecr>::default()),
         Arc::new(Emulator::<ecs::Ecs>::default()),

@@ -4,6 +4,7 @@
 
 mod acm;
 mod application_autoscaling;
+mod apprunner;
 mod ec2;
 mod ecr;
 mod ecs;

@@ -366,7 +366,7 @@ async fn a_replica_has_the_parameter_group_of_its_source_and_no_password_of_its_
 
 #[tokio::test]
 async fn a_source_that_is_upgraded_takes_its_replicas_along() {
-    let cloud = Cloud::new().await;
+    let cloud = Cloud::with_polls(1).await;
     let (rds, network) = (client(&cloud), Network::new(&cloud).await);
     with_replica(&rds, &network).await;
     let group = rds.create_db_parameter_group().db_parameter_group_name("acme-17").description("acme");

@@ -9,7 +9,7 @@ use rcm_aws::resources::{
 };
 use rcm_engine::model::{Graph, Ref};
 
-use super::{Blueprint, compute::CONTAINER_PORT, network::Network, security::Security, storage::Storage};
+use super::{Blueprint, compute::CONTAINER_PORT, network::Network, security::Security, storage::TaskLogs};
 use crate::config::HostedZoneId;
 
 /// TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers alone.
@@ -31,9 +31,9 @@ pub(super) fn add(
     plan: &Blueprint<'_>,
     network: &Network,
     security: &Security,
-    storage: &Storage,
+    logs: &TaskLogs,
 ) -> Edge {
-    let balancer = graph.add::<LoadBalancer>("edge/load-balancer", balancer(plan, network, security, storage));
+    let balancer = graph.add::<LoadBalancer>("edge/load-balancer", balancer(plan, network, security, logs));
     // Its public addresses keep the internet gateway from being detached, so the gateway's routes have to outlive it.
     graph.after(&balancer, &network.internet);
     let target_group = graph.add::<TargetGroup>("edge/target-group", target_group(plan, network));
@@ -84,15 +84,15 @@ fn balancer(
     plan: &Blueprint<'_>,
     network: &Network,
     security: &Security,
-    storage: &Storage,
+    logs: &TaskLogs,
 ) -> elb_load_balancer::Spec {
     elb_load_balancer::Spec {
         name: plan.name("alb"),
         scheme: "internet-facing".into(),
         ip_address_type: "ipv4".into(),
         subnets: network.public.clone(),
-        security_groups: vec![security.balancer.clone()],
-        access_logs: Some(AccessLogs { bucket: storage.balancer_logs.clone(), prefix: String::new() }),
+        security_groups: security.balancer.iter().cloned().collect(),
+        access_logs: Some(AccessLogs { bucket: logs.balancer.clone(), prefix: String::new() }),
         deletion_protection: true,
         drop_invalid_headers: true,
         desync_mitigation: "defensive".into(),

@@ -12,37 +12,29 @@ use super::{Blueprint, SEVEN_YEARS, security::Security};
 
 /// What others need of this layer.
 pub(super) struct Storage {
-    pub(super) balancer_logs: Ref<Bucket>,
     pub(super) api: Ref<Repository>,
-    pub(super) application_logs: Ref<LogGroup>,
     /// Groups that RDS would make by itself, unencrypted and kept for ever, if they were not there before it.
     pub(super) database_logs: Vec<Ref<LogGroup>>,
     /// The same of each read replica.
     pub(super) replica_logs: Vec<Vec<Ref<LogGroup>>>,
-    /// The same of Container Insights.
-    pub(super) insights_logs: Ref<LogGroup>,
+}
+
+/// What is kept of ECS and of the load balancer in front of it.
+pub(super) struct TaskLogs {
+    pub(super) balancer: Ref<Bucket>,
+    pub(super) application: Ref<LogGroup>,
+    /// A group that Container Insights would make by itself, unencrypted and kept for ever, if it were not there before.
+    pub(super) insights: Ref<LogGroup>,
 }
 
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> Storage {
     bucket(graph, plan, "storage/bucket/logs", &plan.bucket("logs"), Some(security), vec![]);
-    let balancer_logs = bucket(
-        graph,
-        plan,
-        "storage/bucket/load-balancer-logs",
-        &plan.bucket("alb-logs"),
-        // ALB can write its access logs only to a bucket without a customer's key.
-        None,
-        vec![log_delivery(plan)],
-    );
     let api = repository(graph, plan, "api", security);
     repository(graph, plan, "web", security);
-    let mut group = |address: &str, name: String| {
-        let kms_key = security.key.clone();
-        graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
-    };
     let mut of_database = |name: &str, identifier: &str| {
         let logs = ["postgresql", "upgrade"].map(|log| {
-            group(&format!("storage/log-group/{name}-{log}"), format!("/aws/rds/instance/{identifier}/{log}"))
+            let path = format!("/aws/rds/instance/{identifier}/{log}");
+            group(graph, security, &format!("storage/log-group/{name}-{log}"), path)
         });
         Vec::from(logs)
     };
@@ -50,17 +42,34 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) 
     let replicas = 0..usize::try_from(plan.config.db_read_replicas).unwrap_or_default();
     let replica_logs =
         replicas.map(|index| of_database(&format!("replica-{}", index + 1), &plan.replica(index))).collect();
-    Storage {
-        balancer_logs,
-        api,
-        application_logs: group("storage/log-group/application", format!("/ecs/{}", plan.prefix)),
-        database_logs,
-        replica_logs,
-        insights_logs: group(
+    Storage { api, database_logs, replica_logs }
+}
+
+/// The logs of what runs on ECS. App Runner writes to groups of AWS's own.
+pub(super) fn of_tasks(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> TaskLogs {
+    TaskLogs {
+        balancer: bucket(
+            graph,
+            plan,
+            "storage/bucket/load-balancer-logs",
+            &plan.bucket("alb-logs"),
+            // ALB can write its access logs only to a bucket without a customer's key.
+            None,
+            vec![log_delivery(plan)],
+        ),
+        application: group(graph, security, "storage/log-group/application", format!("/ecs/{}", plan.prefix)),
+        insights: group(
+            graph,
+            security,
             "storage/log-group/container-insights",
             format!("/aws/ecs/containerinsights/{}/performance", plan.name("cluster")),
         ),
     }
+}
+
+fn group(graph: &mut Graph, security: &Security, address: &str, name: String) -> Ref<LogGroup> {
+    let kms_key = security.key.clone();
+    graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
 }
 
 impl Blueprint<'_> {

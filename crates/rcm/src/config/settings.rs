@@ -347,7 +347,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         name: "compute",
         kind: Kind::Choice { allowed: Compute::NAMES, check: is::<Compute> },
         default: Preset::Always(text("ecs")),
-        doc: "What the application runs on: ECS on Fargate.",
+        doc: "What the application runs on: ECS on Fargate, or [App Runner](#app-runner), which AWS closed to new customers on 30 April 2026.",
         example: r#""ecs""#,
     },
     Setting {

@@ -45,6 +45,8 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("jwt_secret_arn", "Secret for signing tokens", "secrets/jwt-secret", "secret_arn"),
     ("ecs_cluster_arn", "Cluster", "compute/cluster", "cluster_arn"),
     ("ecs_service_arn", "Service", "compute/service", "service_arn"),
+    ("app_runner_service_arn", "App Runner service", "compute/app-runner", "service_arn"),
+    ("app_runner_service_url", "App Runner address, over HTTPS", "compute/app-runner", "service_url"),
     ("kms_key_arn", "Key", "security/key", "key_arn"),
     ("vpc_id", "VPC", "network/vpc", "vpc_id"),
     ("logs_bucket", "Logs bucket", "storage/bucket/logs", "name"),
