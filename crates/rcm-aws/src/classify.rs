@@ -300,6 +300,17 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("route53", "", "InvalidChangeBatch", "but it was not found", NotFound),
     // Changed since it was read; the next look knows.
     ("route53", "", "InvalidChangeBatch", "do not match the current values", InUse),
+    // One operation at a time.
+    ("apprunner", "", "InvalidStateException", "", InUse),
+    // App Runner has one code for all that is wrong with a request. Names first.
+    ("apprunner", "", "InvalidRequestException", "already exists", Exists),
+    // Roles, keys, secrets and connectors made a moment ago.
+    ("apprunner", "", "InvalidRequestException", "Error in assuming", Propagating),
+    ("apprunner", "", "InvalidRequestException", "is in use", InUse),
+    ("apprunner", "", "InvalidRequestException", "is being used", InUse),
+    // An account that is new to App Runner, or so it is supposed that AWS says it: the codes are not documented.
+    ("apprunner", "", "SubscriptionRequiredException", "", Denied),
+    ("apprunner", "", "InvalidRequestException", "new customers", Denied),
     // A person has named the zone: it was not made a moment ago, and waiting brings no other.
     ("route53", "ChangeResourceRecordSets", "NoSuchHostedZone", "", Invalid),
 ];

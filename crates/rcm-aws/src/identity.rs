@@ -16,6 +16,9 @@ pub const GENERATION: &str = "rcm:generation";
 /// The revision that a service was last asked to run: a rolled back deployment does not tell otherwise.
 pub const REVISION: &str = "rcm:task-definition";
 
+/// Which of two kinds a resource was made as, where AWS shows both alike.
+pub const ROLE: &str = "rcm:role";
+
 /// Every tag that a resource carries: ownership, and what cost reports and consoles show.
 pub fn tags(identity: &Identity) -> BTreeMap<&'static str, String> {
     let deployment = &identity.deployment;

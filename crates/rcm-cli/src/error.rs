@@ -266,6 +266,11 @@ pub(crate) fn advice(fault: &Fault, next: &Next) -> Option<String> {
             "the credentials have expired: log in again (`aws sso login`)".to_owned()
         }
         (code, _) if wrong_key.contains(&code) => "AWS does not know these credentials: check AWS_PROFILE".to_owned(),
+        (_, FaultKind::Denied) if fault.service == "apprunner" && fault.operation.starts_with("Create") => format!(
+            "AWS takes no new customers of App Runner since 30 April 2026: in an account that had no service before, set \
+             compute = \"ecs\" in the partner file. If it had one, the credentials lack apprunner:{}",
+            fault.operation
+        ),
         (_, FaultKind::Denied) => {
             format!(
                 "the credentials lack {}:{}; ask for it, then run the same command again",

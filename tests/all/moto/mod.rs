@@ -8,5 +8,6 @@ mod emulator;
 mod exits;
 mod harness;
 mod kill;
+mod replicas;
 mod rollback;
 mod stops;

@@ -29,6 +29,14 @@ ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max
         what: "what watches the database",
         settings: "db_iam_authentication = true\ndb_performance_insights = true\ndb_enhanced_monitoring = 60",
     },
+    Addition { what: "read replicas", settings: "db_read_replicas = 2" },
+    // In the place of ECS and its load balancer.
+    Addition {
+        what: "App Runner",
+        settings: r#"domain_name =
+compute = "apprunner"
+api_image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:0000000000000000000000000000000000000000000000000000000000000000""#,
+    },
 ];
 
 impl Addition {

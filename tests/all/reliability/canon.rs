@@ -14,7 +14,7 @@ const POLLS: &[&str] =
 /// Counters that remember what is gone, and how often a state was written.
 const COUNTERS: &[&str] = &["addresses_given", "serial", "lineage", "token", "next"];
 /// Logs of what happened on the way.
-const STORIES: &[&str] = &["events", "lingering", "settled"];
+const STORIES: &[&str] = &["events", "lingering", "operations", "settled"];
 
 /// Everything in the cloud and in rcm's state, one line for each entry of each service, sorted. Ids are replaced by the address
 /// of the resource that the state knows by them, times and random parts by marks.

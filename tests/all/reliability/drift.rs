@@ -12,21 +12,24 @@ use rcm::engine::{
 };
 use rcm::{Error, Goal};
 
-use super::stage::{Stage, acme, everything, play, provisioned};
+use super::stage::{Stage, acme, everything, on_app_runner, play, provisioned};
 use super::tampering::{IMMUTABLE, Row, UNREADABLE, rows};
 use super::world::Disk;
 
 /// Every field of every kind's spec, from the graph of the whole stack.
 async fn fields(stage: &Stage) -> BTreeMap<String, BTreeSet<String>> {
-    let rcm = stage.rcm(&everything(), Depth::Full).await;
-    let mut fields: BTreeMap<String, BTreeSet<String>> =
-        rcm.registry().iter().map(|resource| (resource.kind().to_owned(), BTreeSet::new())).collect();
-    let graph = rcm.graph().unwrap();
-    for node in graph.nodes() {
-        fields.get_mut(node.kind).unwrap().extend(node.spec.as_object().unwrap().keys().cloned());
+    let mut fields: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut kinds: BTreeSet<String> = BTreeSet::new();
+    for file in [everything(), on_app_runner()] {
+        let rcm = stage.rcm(&file, Depth::Full).await;
+        kinds.extend(rcm.registry().iter().map(|resource| resource.kind().to_owned()));
+        for node in rcm.graph().unwrap().nodes() {
+            let of = fields.entry(node.kind.to_owned()).or_default();
+            of.extend(node.spec.as_object().unwrap().keys().cloned());
+        }
     }
-    for kind in fields.keys() {
-        assert!(graph.nodes().any(|node| node.kind == kind), "the stack has no {kind}");
+    for kind in kinds {
+        assert!(fields.contains_key(&kind), "the stack has no {kind}");
     }
     fields
 }

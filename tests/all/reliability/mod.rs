@@ -4,6 +4,7 @@
 
 mod account;
 mod additions;
+mod app_runner;
 mod canon;
 mod crash;
 mod drift;
@@ -15,6 +16,7 @@ mod full;
 mod habits;
 mod leaving;
 mod rebuild;
+mod replicas;
 mod stage;
 mod tampering;
 mod world;

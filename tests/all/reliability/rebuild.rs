@@ -11,7 +11,7 @@ use rcm::engine::{
 use rcm::{Error, Goal};
 
 use super::canon::{difference, inventory, present};
-use super::stage::{Stage, acme, play, provisioned};
+use super::stage::{Stage, acme, everything, on_app_runner, play, provisioned};
 use super::world::{Disk, scratch};
 
 fn address(text: &str) -> Address {
@@ -70,7 +70,7 @@ fn rebuilt(disk: &Disk, file: &str) -> Disk {
 
 #[test]
 fn a_lost_state_is_made_again_from_the_cloud_and_destroys_what_the_lost_one_would_have() {
-    for file in [acme(), include_str!("../../../partners/acme.toml").to_owned()] {
+    for file in [acme(), everything(), on_app_runner(), include_str!("../../../partners/acme.toml").to_owned()] {
         let disk = provisioned(&file);
         let again = rebuilt(&disk, &file);
         let difference = difference(&destroyed(&disk, &file), &destroyed(&again, &file));

@@ -31,6 +31,7 @@ pub(super) fn acme() -> String {
 /// The same with everything that it can have at once: a resource of each kind.
 pub(super) fn everything() -> String {
     let settings = r#"
+        db_read_replicas = 2
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
         account_baseline = true
         network_acls = true
@@ -41,6 +42,11 @@ pub(super) fn everything() -> String {
         db_enhanced_monitoring = 60
     "#;
     with_settings(&acme(), settings)
+}
+
+/// The same on App Runner, which answers on an address of its own.
+pub(super) fn on_app_runner() -> String {
+    with_settings(&acme(), "domain_name =\nhosted_zone_id =\ncompute = \"apprunner\"")
 }
 
 /// Does `work` on what is on `disk`, in virtual time, and gives what is on it afterwards.

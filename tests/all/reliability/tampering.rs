@@ -6,6 +6,10 @@ use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTargetAction, ServiceNamespace,
     TargetTrackingScalingPolicyConfiguration,
 };
+use aws_sdk_apprunner::types::{
+    EgressConfiguration, EgressType, HealthCheckConfiguration, ImageRepositoryType, InstanceConfiguration,
+    NetworkConfiguration as RunnerNetwork, SourceConfiguration,
+};
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, IpPermission, IpRange, PortRange, RuleAction, SecurityGroupRuleRequest,
     SecurityGroupRuleUpdate,
@@ -28,7 +32,7 @@ use aws_sdk_s3::types::{
 };
 use rcm::engine::plan::Depth;
 
-use super::stage::{At, acme, everything};
+use super::stage::{At, acme, everything, on_app_runner};
 
 type Change = Box<dyn Fn(At) -> Pin<Box<dyn Future<Output = ()>>>>;
 
@@ -71,6 +75,10 @@ pub(super) fn row<F: Future<Output = ()> + 'static>(
 pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("accessanalyzer/analyzer", "*", "there is no call for it"),
     ("acm/certificate", "*", "nothing about a certificate can be changed"),
+    ("apprunner/auto-scaling-configuration", "*", "a revision cannot be changed, only deleted"),
+    ("apprunner/service", "kms_key", "there is no call for it"),
+    ("apprunner/service", "name", "it is in the ARN"),
+    ("apprunner/vpc-connector", "*", "there is no call for it"),
     ("autoscaling/policy", "name", "it is in the ARN"),
     ("cloudtrail/trail", "name", "it is in the ARN"),
     ("config/conformance-pack", "name", "it is the id"),
@@ -128,6 +136,8 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("rds/parameter-group", "description", "there is no call for it"),
     ("rds/parameter-group", "family", "there is no call for it"),
     ("rds/parameter-group", "name", "it is the id"),
+    ("rds/replica", "identifier", "a renamed instance is another one, and this one is gone"),
+    ("rds/replica", "source", "a promotion is for ever: the plan is refused, see replicas.rs"),
     ("rds/subnet-group", "name", "it is the id"),
     ("route53/record", "domain", "it is in the id"),
     ("route53/record", "zone", "it is in the id"),
@@ -155,12 +165,19 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
     ("rds/instance", "ca_certificate", "no setting wants one: AWS chooses"),
     ("rds/instance", "maintenance_window", "no setting wants one: AWS chooses"),
     ("rds/instance", "master_password", "AWS does not tell it"),
+    ("rds/instance", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
+    (
+        "rds/replica",
+        "allocated_storage",
+        "AWS grows it by itself, so what is there says nothing about what was asked for",
+    ),
+    ("rds/replica", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
     ("secretsmanager/secret", "value", "it is a secret: rcm never compares it"),
 ];
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    [network(), security(), storage(), database(), edge(), compute(), super::account::rows()]
+    [network(), security(), storage(), database(), edge(), compute(), app_runner(), super::account::rows()]
         .into_iter()
         .flatten()
         .collect()
@@ -404,13 +421,44 @@ fn database() -> Vec<Row> {
     const DATABASE: &str = "database/instance";
     macro_rules! modified {
         ($field:literal, $setter:ident($value:expr)) => {
-            row(Quick, "rds/instance", $field, DATABASE, |at| async move {
-                let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id(DATABASE));
+            modified!("rds/instance", DATABASE, $field, $setter($value))
+        };
+        ($kind:literal, $address:expr, $field:literal, $setter:ident($value:expr)) => {
+            row(Quick, $kind, $field, $address, |at| async move {
+                let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id($address));
                 request.$setter($value).apply_immediately(true).send().await.unwrap();
             })
         };
     }
+    macro_rules! replica {
+        ($field:literal, $setter:ident($value:expr)) => {
+            modified!("rds/replica", "database/replica-2", $field, $setter($value)).of(everything)
+        };
+    }
     vec![
+        replica!("instance_class", db_instance_class("db.t3.large")),
+        replica!("max_allocated_storage", max_allocated_storage(900)),
+        replica!("storage_type", storage_type("gp2")),
+        replica!("multi_az", multi_az(true)),
+        replica!("port", db_port_number(6432)),
+        replica!("deletion_protection", deletion_protection(false)),
+        replica!("publicly_accessible", publicly_accessible(true)),
+        replica!("copy_tags_to_snapshot", copy_tags_to_snapshot(false)),
+        replica!("auto_minor_version_upgrade", auto_minor_version_upgrade(false)),
+        replica!("iam_authentication", enable_iam_database_authentication(true)),
+        replica!("parameter_group", db_parameter_group_name("default.postgres17")),
+        replica!(
+            "log_exports",
+            cloudwatch_logs_export_configuration(
+                CloudwatchLogsExportConfiguration::builder().disable_log_types("upgrade").build()
+            )
+        ),
+        row(Quick, "rds/replica", "security_groups", "database/replica-2", |at| async move {
+            let request = at.aws.rds.modify_db_instance().db_instance_identifier(at.id("database/replica-2"));
+            let request = request.vpc_security_group_ids(at.id("security/group/service"));
+            request.apply_immediately(true).send().await.unwrap();
+        })
+        .of(everything),
         modified!("instance_class", db_instance_class("db.t3.large")),
         modified!("max_allocated_storage", max_allocated_storage(900)),
         modified!("storage_type", storage_type("gp2")),
@@ -681,4 +729,84 @@ fn compute() -> Vec<Row> {
         scheduled("min", "cron(0 20 * * ? *)", "America/New_York", 0, 2),
         scheduled("max", "cron(0 20 * * ? *)", "America/New_York", 1, 50),
     ]
+}
+
+/// What somebody makes of the source of an App Runner service.
+fn resourced(field: &'static str, change: fn(SourceConfiguration, &At) -> SourceConfiguration) -> Row {
+    let row = row(Depth::Quick, "apprunner/service", field, RUNNER, move |at| async move {
+        let live = at.aws.apprunner.describe_service().service_arn(at.id(RUNNER)).send().await.unwrap();
+        let source = live.service.unwrap().source_configuration.unwrap();
+        let request = at.aws.apprunner.update_service().service_arn(at.id(RUNNER));
+        request.source_configuration(change(source, &at)).send().await.unwrap();
+    });
+    row.of(on_app_runner)
+}
+
+const RUNNER: &str = "compute/app-runner";
+const INSTANCE_ROLE: &str = "identity/app-runner-instance-role";
+const ACCESS_ROLE: &str = "identity/app-runner-access-role";
+
+fn instance(cpu: &str, memory: &str, role: String) -> InstanceConfiguration {
+    InstanceConfiguration::builder().cpu(cpu).memory(memory).instance_role_arn(role).build()
+}
+
+fn app_runner() -> Vec<Row> {
+    macro_rules! updated {
+        ($field:literal, |$at:ident| $setter:ident($value:expr)) => {
+            row(Depth::Quick, "apprunner/service", $field, RUNNER, |$at| async move {
+                let request = $at.aws.apprunner.update_service().service_arn($at.id(RUNNER));
+                request.$setter($value).send().await.unwrap();
+            })
+            .of(on_app_runner)
+        };
+    }
+    vec![
+        updated!("cpu", |at| instance_configuration(instance("2048", "4096", at.id(INSTANCE_ROLE)))).also(&["memory"]),
+        updated!("memory", |at| instance_configuration(instance("1024", "3072", at.id(INSTANCE_ROLE)))),
+        updated!("instance_role", |at| instance_configuration(instance("1024", "2048", at.id(ACCESS_ROLE)))),
+        updated!("health_check", |_at| health_check_configuration(
+            HealthCheckConfiguration::builder().path("/").interval(20).timeout(20).build()
+        )),
+        updated!("vpc_connector", |_at| network_configuration(
+            RunnerNetwork::builder()
+                .egress_configuration(EgressConfiguration::builder().egress_type(EgressType::Default).build())
+                .build()
+        )),
+        row(Depth::Quick, "apprunner/service", "auto_scaling", RUNNER, |at| async move {
+            let made = at.aws.apprunner.create_auto_scaling_configuration().auto_scaling_configuration_name("by-hand");
+            let made = made.send().await.unwrap().auto_scaling_configuration.unwrap();
+            let request = at.aws.apprunner.update_service().service_arn(at.id(RUNNER));
+            let arn = made.auto_scaling_configuration_arn.unwrap();
+            request.auto_scaling_configuration_arn(arn).send().await.unwrap();
+        })
+        .of(on_app_runner),
+        resourced("access_role", |mut source, at| {
+            let access = source.authentication_configuration.as_mut().unwrap();
+            access.access_role_arn = Some(at.id(INSTANCE_ROLE));
+            source
+        }),
+        resourced("image", |mut source, _| {
+            let image = source.image_repository.as_mut().unwrap();
+            image.image_repository_type = ImageRepositoryType::EcrPublic;
+            image.image_identifier = "public.ecr.aws/acme/api:latest".into();
+            source
+        }),
+        resourced("port", |mut source, _| {
+            configuration(&mut source).port = Some("80".into());
+            source
+        }),
+        resourced("environment", |mut source, _| {
+            let environment = configuration(&mut source).runtime_environment_variables.get_or_insert_default();
+            environment.insert("BY_HAND".into(), "1".into());
+            source
+        }),
+        resourced("secrets", |mut source, _| {
+            configuration(&mut source).runtime_environment_secrets.get_or_insert_default().remove("JWT_SECRET");
+            source
+        }),
+    ]
+}
+
+fn configuration(source: &mut SourceConfiguration) -> &mut aws_sdk_apprunner::types::ImageConfiguration {
+    source.image_repository.as_mut().unwrap().image_configuration.as_mut().unwrap()
 }

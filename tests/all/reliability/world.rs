@@ -323,12 +323,13 @@ pub(super) fn each<P: Sync>(what: &str, points: &[P], attempt: impl Fn(&P, &Path
 /// The partner file that comes with rcm, without what is added to a stack in tests of its own.
 pub(super) const ACME: &str = concat!(include_str!("../../../partners/acme.toml"), include_str!("bare.toml"));
 
-/// The same file with other `settings`, one a line, in the place of those that it has.
+/// The same file with other `settings`, one a line, in the place of those that it has; without one that is given no value.
 pub(super) fn with_settings(file: &str, settings: &str) -> String {
     let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().to_owned());
     let set: Vec<_> = settings.lines().filter_map(key).collect();
     let kept = file.lines().filter(|line| key(line).is_none_or(|key| !set.contains(&key)));
-    let lines: Vec<&str> = kept.chain(settings.lines()).collect();
+    let given = settings.lines().filter(|line| !line.trim_end().ends_with('='));
+    let lines: Vec<&str> = kept.chain(given).collect();
     lines.join("\n") + "\n"
 }
 

@@ -6,6 +6,7 @@ use rcm_engine::model::Registry;
 
 use crate::Aws;
 
+mod apprunner;
 mod autoscaling;
 pub mod baseline;
 mod batch;
@@ -40,6 +41,9 @@ macro_rules! kinds {
 kinds! {
     accessanalyzer_analyzer::Analyzer,
     acm_certificate::Certificate,
+    apprunner_auto_scaling::AutoScaling,
+    apprunner_service::Service,
+    apprunner_vpc_connector::VpcConnector,
     autoscaling_policy::ScalingPolicy,
     autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
@@ -73,6 +77,7 @@ kinds! {
     logs_group::LogGroup,
     rds_instance::Instance,
     rds_parameter_group::ParameterGroup,
+    rds_replica::Replica,
     rds_subnet_group::SubnetGroup,
     route53_record::DnsRecord,
     s3_account_log_bucket::AccountLogBucket,

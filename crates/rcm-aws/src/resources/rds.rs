@@ -9,9 +9,23 @@ use crate::{
     identity,
 };
 
+/// What [`identity::ROLE`] says of a read replica.
+const REPLICA: &str = "read-replica";
+
 /// The tags of a new resource, to be sent within its create so that it is never without them.
 pub(super) fn tagged(identity: &Identity) -> Vec<Tag> {
     identity::tags(identity).into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// The tags of a new read replica: that it is one stays said when somebody promotes it.
+pub(super) fn tagged_as_replica(identity: &Identity) -> Vec<Tag> {
+    let mark = Tag::builder().key(identity::ROLE).value(REPLICA).build();
+    tagged(identity).into_iter().chain([mark]).collect()
+}
+
+/// Whether these are the tags of what was made as a read replica.
+pub(super) fn is_replica(tags: &[Tag]) -> bool {
+    pairs(tags).any(|tag| tag == (identity::ROLE, REPLICA))
 }
 
 /// Whether these tags say that the resource is ours.
@@ -41,10 +55,15 @@ pub(super) async fn listed_by_arn(
 
 /// Puts the ownership tags on a resource that exists, unless it is another deployment's. `kind` as ARNs say it.
 pub(super) async fn claim(cx: &Cx<'_, Aws>, kind: &str, id: &Id) -> Result<(), Fault> {
+    claim_with(cx, kind, id, tagged(cx.identity)).await
+}
+
+/// The same with `tags`.
+pub(super) async fn claim_with(cx: &Cx<'_, Aws>, kind: &str, id: &Id, tags: Vec<Tag>) -> Result<(), Fault> {
     let Deployment { partition, region, account, .. } = &*cx.identity.deployment;
     let arn = format!("arn:{partition}:rds:{region}:{account}:{kind}:{id}");
     identity::unclaimed(cx.identity, pairs(&tags_of(cx.cloud, &arn).await?))?;
-    let request = cx.cloud.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(tagged(cx.identity)));
+    let request = cx.cloud.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(tags));
     request.send().await.map(drop).map_err(fault("rds", "AddTagsToResource"))
 }
 

@@ -14,9 +14,9 @@
 //!   `ManageMasterUserPassword` is not used: it rules out read replicas of PostgreSQL.
 //! - See `remove` for what a delete keeps.
 
-mod modify;
-mod observe;
-mod remove;
+pub(super) mod modify;
+pub(super) mod observe;
+pub(super) mod remove;
 
 use aws_sdk_rds::{operation::create_db_instance::builders::CreateDBInstanceFluentBuilder, types::DbInstance};
 use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
@@ -29,7 +29,7 @@ use super::{
     iam_role::Role,
     kms_key::Key,
     secrets_secret::{self, Secret},
-    rds::{claim, filter, listed, ours, tagged},
+    rds::{claim, filter, is_replica, listed, ours, tagged},
     rds_parameter_group::ParameterGroup,
     rds_subnet_group::SubnetGroup,
 };
@@ -42,7 +42,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest identifier that RDS takes.
-const NAME_LIMIT: usize = 63;
+pub(super) const NAME_LIMIT: usize = 63;
 
 /// What a database instance should be. Storage is always encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,7 +212,7 @@ impl Resource for Instance {
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
         let pages = aws.rds.describe_db_instances().into_paginator().items().send();
         let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBInstances"))?;
-        let stay = all.iter().filter(|instance| !remove::leaving(instance));
+        let stay = all.iter().filter(|found| !remove::leaving(found) && !is_replica(found.tag_list()));
         Ok(stay.filter_map(|found| listed(deployment, found.db_instance_identifier()?, found.tag_list())).collect())
     }
 
@@ -314,7 +314,7 @@ fn changed_later(
 }
 
 /// Those of `ids` that exist, in any order. By filter, so that one that is gone does not fail the others.
-async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<DbInstance>, Fault> {
+pub(super) async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<DbInstance>, Fault> {
     let request = aws.rds.describe_db_instances().filters(filter("db-instance-id", ids.iter().map(ToString::to_string)));
     let pages = request.into_paginator().items().send();
     pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("rds", "DescribeDBInstances"))

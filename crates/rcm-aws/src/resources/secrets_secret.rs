@@ -16,9 +16,9 @@ use aws_sdk_secretsmanager::{
     types::{Filter, FilterNameStringType, SecretListEntry, Tag},
 };
 use futures::future::try_join_all;
-use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Ref, Resource};
+use rcm_engine::model::{Actions, Deployment, Fault, Holds, Id, Known, Observed, Owned, Ref, Resource};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     batch::{each, in_order, stems},
@@ -191,6 +191,14 @@ impl Resource for Secret {
 
     fn fits(cx: &Cx<'_>, id: &Id, spec: &Spec) -> bool {
         name_in(id) == name(cx, spec)
+    }
+
+    /// A URL is put together from what is elsewhere.
+    fn holds(applied: &Spec, _: &Map<String, Value>) -> Holds {
+        match applied.value {
+            Source::Generated { .. } => Holds::Data,
+            Source::DatabaseUrl { .. } => Holds::Nothing,
+        }
     }
 
     fn recoverable_days(purge: bool) -> u32 {

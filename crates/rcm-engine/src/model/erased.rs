@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Actions, Cx, Deployment, Fault, FaultKind, Id, Identity, Known, Lookup, Observed, OnDestroy, Owned, Pace,
+    Actions, Cx, Deployment, Fault, FaultKind, Holds, Id, Identity, Known, Lookup, Observed, OnDestroy, Owned, Pace,
     Readiness, Remnants, Resource, resource::absent,
 };
 
@@ -57,6 +57,7 @@ pub trait DynResource: Send + Sync {
     fn kind(&self) -> &'static str;
     fn replace_on(&self) -> &'static [&'static str];
     fn holds_data(&self) -> bool;
+    fn holds(&self, applied: &Value, live: &Map<String, Value>) -> Holds;
     fn on_destroy(&self) -> OnDestroy;
     fn discards(&self) -> bool;
     fn pace(&self) -> Pace;
@@ -128,6 +129,14 @@ impl<R: Resource> DynResource for Erased<R> {
     }
     fn holds_data(&self) -> bool {
         R::HOLDS_DATA
+    }
+    fn holds(&self, applied: &Value, live: &Map<String, Value>) -> Holds {
+        match Self::spec(applied) {
+            Ok(applied) => R::holds(&applied, live),
+            // Written by another rcm: its kind decides.
+            Err(_) if R::HOLDS_DATA => Holds::Data,
+            Err(_) => Holds::Nothing,
+        }
     }
     fn on_destroy(&self) -> OnDestroy {
         R::ON_DESTROY

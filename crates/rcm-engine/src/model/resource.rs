@@ -23,7 +23,7 @@ pub trait Resource: Sized + Send + Sync + 'static {
     const KIND: &'static str;
     /// Fields of the spec that the cloud cannot change in place.
     const REPLACE_ON: &'static [&'static str];
-    /// Whether it holds what cannot be made again. Replacing or deleting it then needs an explicit word from a person.
+    /// Whether its kind holds what cannot be made again. Replacing or deleting it then needs an explicit word from a person.
     const HOLDS_DATA: bool = false;
     /// What `destroy` does with it.
     const ON_DESTROY: OnDestroy = OnDestroy::Delete;
@@ -122,8 +122,26 @@ pub trait Resource: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Whether this very one holds what cannot be made again, given its spec as last applied and what was seen of it: where it is
+    /// other than [`HOLDS_DATA`](Resource::HOLDS_DATA) says of its kind.
+    fn holds(applied: &Self::Spec, live: &Map<String, Value>) -> Holds {
+        let _ = (applied, live);
+        if Self::HOLDS_DATA { Holds::Data } else { Holds::Nothing }
+    }
+
     /// The permissions that the verbs need.
     fn actions() -> Actions;
+}
+
+/// What would be lost with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Nothing: it is made from other things, and can be again.
+    Nothing,
+    /// What cannot be made again.
+    Data,
+    /// What cannot be made again, although its kind usually has none; how it came to that.
+    Since(&'static str),
 }
 
 /// One that exists and carries the tags of a deployment.

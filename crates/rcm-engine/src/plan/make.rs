@@ -10,7 +10,7 @@ use super::{
     step::{Action, Blocked, Plan, Step},
 };
 use crate::{
-    model::{Address, Fault, Graph, Id, Node, OnDestroy, Registry, Remnant, Snapshot},
+    model::{Address, Fault, Graph, Holds, Id, Node, OnDestroy, Registry, Remnant, Snapshot},
     store::{Facts, Phase, Record, State},
 };
 
@@ -176,7 +176,7 @@ impl<'a> Planner<'a> {
         let unset = |change: &&FieldChange| record.phase == Phase::Creating && change.origin == Origin::Drift;
         let replaces = changes.iter().filter(|change| !unset(change)).any(|change| change.forces_replacement);
         if replaces {
-            self.guard(&node.address, node.kind, "would be replaced by an empty one")?;
+            self.guard(record, "would be replaced by an empty one")?;
             self.unsettled.insert(node.address.clone());
             self.forward(node, record.generation + 1, Action::Replace { changes });
         } else if record.retained {
@@ -202,7 +202,7 @@ impl<'a> Planner<'a> {
     ) -> Result<(), PlanError> {
         // What the last run has made holds nothing yet.
         if !self.state.would_be_unmade(&record.address, record.generation) {
-            self.guard(&node.address, node.kind, &format!("has failed ({why}) and would be replaced by an empty one"))?;
+            self.guard(record, &format!("has failed ({why}) and would be replaced by an empty one"))?;
         }
         self.unsettled.insert(node.address.clone());
         let key = (record.address.clone(), record.generation);
@@ -250,11 +250,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Blocks the plan where it would destroy data that nobody has named.
-    fn guard(&mut self, address: &Address, kind: &str, why: &str) -> Result<(), PlanError> {
+    fn guard(&mut self, record: &Record, why: &str) -> Result<(), PlanError> {
+        let Record { address, kind, .. } = record;
         let broken = |fault| PlanError::Spec { address: address.clone(), fault };
-        let holds_data = self.registry.get(kind).map_err(broken)?.holds_data();
-        if holds_data && !self.wanted.destroy && !self.wanted.may_lose.contains(address) {
-            self.plan.blocked.push(Blocked { address: address.clone(), why: why.to_owned() });
+        let resource = self.registry.get(kind).map_err(broken)?;
+        let seen = self.seen(record).map(|snapshot| snapshot.fields.clone()).unwrap_or_default();
+        let why = match resource.holds(&record.spec, &seen) {
+            Holds::Nothing => return Ok(()),
+            Holds::Data => why.to_owned(),
+            Holds::Since(story) => format!("{story}, and {why}"),
+        };
+        if !self.wanted.destroy && !self.wanted.may_lose.contains(address) {
+            self.plan.blocked.push(Blocked { address: address.clone(), why });
         }
         Ok(())
     }
@@ -314,7 +321,7 @@ impl<'a> Planner<'a> {
             self.cleanup(record, Action::Retain);
         } else {
             if !gone {
-                self.guard(&record.address, &record.kind, "would be deleted")?;
+                self.guard(record, "would be deleted")?;
             }
             self.cleanup(record, Action::Delete { superseded: false });
         }

@@ -3,6 +3,7 @@
 mod access_analyzer;
 mod acm;
 mod application_autoscaling;
+mod apprunner;
 mod cloudtrail;
 mod config;
 mod ec2;
@@ -34,6 +35,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
         Arc::new(Emulator::<cloudtrail::CloudTrail>::default()),
         Arc::new(Emulator::<config::Config>::default()),
+        Arc::new(Emulator::<apprunner::AppRunner>::default()),
         Arc::new(Emulator::<ec2::Network>::default()),
         Arc::new(Emulator::<ecr::Ecr>::default()),
         Arc::new(Emulator::<ecs::Ecs>::default()),

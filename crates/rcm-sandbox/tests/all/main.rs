@@ -5,6 +5,7 @@
 mod account;
 mod acm;
 mod application_autoscaling;
+mod apprunner;
 mod ec2;
 mod ecr;
 mod ecs;

@@ -340,6 +340,65 @@ async fn a_replica_and_its_source_know_each_other() {
     assert!(describe(&rds, "acme-db").await.unwrap().read_replica_db_instance_identifiers().is_empty());
 }
 
+/// An instance with backups, and one that follows it.
+async fn with_replica(rds: &Client, network: &Network) {
+    groups(rds, network).await;
+    instance(rds, network).send().await.unwrap();
+    while statuses(rds, 1).await != ["available"] {}
+    let replica = rds.create_db_instance_read_replica().db_instance_identifier("acme-db-replica");
+    replica.source_db_instance_identifier("acme-db").send().await.unwrap();
+    while describe(rds, "acme-db-replica").await.unwrap().db_instance_status() != Some("available") {}
+}
+
+#[tokio::test]
+async fn a_replica_has_the_parameter_group_of_its_source_and_no_password_of_its_own() {
+    let cloud = Cloud::new().await;
+    let (rds, network) = (client(&cloud), Network::new(&cloud).await);
+    with_replica(&rds, &network).await;
+    let replica = describe(&rds, "acme-db-replica").await.unwrap();
+    assert_eq!(replica.db_parameter_groups()[0].db_parameter_group_name(), Some("acme-pg"));
+    let named = rds.create_db_instance_read_replica().db_instance_identifier("acme-db-replica-2");
+    let named = named.source_db_instance_identifier("acme-db").db_parameter_group_name("acme-pg");
+    assert_eq!(named.send().await.unwrap_err().code(), Some("InvalidParameterCombination"));
+    let password = rds.modify_db_instance().db_instance_identifier("acme-db-replica").master_user_password(PASSWORD);
+    assert_eq!(password.send().await.unwrap_err().code(), Some("InvalidParameterCombination"));
+}
+
+#[tokio::test]
+async fn a_source_that_is_upgraded_takes_its_replicas_along() {
+    let cloud = Cloud::with_polls(1).await;
+    let (rds, network) = (client(&cloud), Network::new(&cloud).await);
+    with_replica(&rds, &network).await;
+    let group = rds.create_db_parameter_group().db_parameter_group_name("acme-17").description("acme");
+    group.db_parameter_group_family("postgres17").send().await.unwrap();
+    let upgrade = rds.modify_db_instance().db_instance_identifier("acme-db").engine_version("17");
+    let upgrade = upgrade.allow_major_version_upgrade(true).db_parameter_group_name("acme-17").apply_immediately(true);
+    upgrade.send().await.unwrap();
+    assert_eq!(describe(&rds, "acme-db-replica").await.unwrap().db_instance_status(), Some("upgrading"));
+    while describe(&rds, "acme-db-replica").await.unwrap().db_instance_status() != Some("available") {}
+    assert!(describe(&rds, "acme-db-replica").await.unwrap().engine_version().unwrap().starts_with("17."));
+}
+
+#[tokio::test]
+async fn a_replica_is_promoted_for_ever_by_a_person_or_by_the_end_of_its_source() {
+    let cloud = Cloud::new().await;
+    let (rds, network) = (client(&cloud), Network::new(&cloud).await);
+    with_replica(&rds, &network).await;
+    let promote = || rds.promote_read_replica().db_instance_identifier("acme-db-replica").send();
+    promote().await.unwrap();
+    while describe(&rds, "acme-db-replica").await.unwrap().db_instance_status() != Some("available") {}
+    let promoted = describe(&rds, "acme-db-replica").await.unwrap();
+    assert_eq!(promoted.read_replica_source_db_instance_identifier(), None);
+    assert_eq!(promoted.backup_retention_period(), Some(1));
+    assert_eq!(promote().await.unwrap_err().code(), Some("InvalidDBInstanceState"), "it is none any more");
+
+    let second = rds.create_db_instance_read_replica().db_instance_identifier("acme-db-replica-2");
+    second.source_db_instance_identifier("acme-db").send().await.unwrap();
+    rds.delete_db_instance().db_instance_identifier("acme-db").skip_final_snapshot(true).send().await.unwrap();
+    let left = describe(&rds, "acme-db-replica-2").await.unwrap();
+    assert_eq!(left.read_replica_source_db_instance_identifier(), None, "it has outlived its source");
+}
+
 #[tokio::test]
 async fn a_major_version_alone_means_its_latest_minor_one() {
     let cloud = Cloud::new().await;

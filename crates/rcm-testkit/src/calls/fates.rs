@@ -87,6 +87,24 @@ impl Stillborn {
         )
     }
 
+    /// One App Runner service ends as `CREATE_FAILED`.
+    ///
+    /// Source: [Service](https://docs.aws.amazon.com/apprunner/latest/api/API_Service.html).
+    #[must_use]
+    pub fn app_runner() -> Self {
+        Self::new(
+            "CreateService",
+            "DeleteService",
+            &["DescribeService", "ListServices"],
+            Disguise {
+                id: r#""ServiceArn":""#,
+                before: r#""Status":""#,
+                after: "\"",
+                instead: "CREATE_FAILED".to_owned(),
+            },
+        )
+    }
+
     fn new(
         made_by: &'static str,
         deleted_by: &'static str,
@@ -244,6 +262,57 @@ impl Trouble for Breaker {
         }
         let mut answer: Value = serde_json::from_str(answer).ok()?;
         answer["services"].as_array_mut()?.iter_mut().for_each(|service| self.shown(service));
+        Some(answer.to_string())
+    }
+}
+
+/// App Runner takes the first so many updates of a service back: it is `RUNNING` again as it was, and only its operations tell.
+///
+/// Source: [ListOperations](https://docs.aws.amazon.com/apprunner/latest/api/API_ListOperations.html).
+#[derive(Debug, Clone)]
+pub struct TakenBack {
+    left: usize,
+    /// The service as it was last seen in order.
+    was: Value,
+    under: bool,
+}
+
+impl TakenBack {
+    /// It takes back `updates` of them.
+    #[must_use]
+    pub fn of(updates: usize) -> Self {
+        Self { left: updates, was: Value::Null, under: false }
+    }
+}
+
+impl Trouble for TakenBack {
+    fn meet(&mut self, _: &Call) -> Option<Fault> {
+        None
+    }
+
+    fn answered(&mut self, call: &Call, accepted: bool, answer: &str) {
+        match call.operation.name.as_str() {
+            "UpdateService" if accepted => {
+                self.under = self.left > 0;
+                self.left = self.left.saturating_sub(1);
+            }
+            "DescribeService" if !self.under => {
+                let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+                self.was = answer["Service"].clone();
+            }
+            _ => {}
+        }
+    }
+
+    fn retell(&mut self, call: &Call, answer: &str) -> Option<String> {
+        let mut answer: Value = serde_json::from_str(answer).ok().filter(|_| self.under)?;
+        match call.operation.name.as_str() {
+            "DescribeService" if answer["Service"]["Status"] == "RUNNING" => answer["Service"] = self.was.clone(),
+            "ListOperations" if answer["OperationSummaryList"][0]["Status"] == "SUCCEEDED" => {
+                answer["OperationSummaryList"][0]["Status"] = "ROLLBACK_SUCCEEDED".into();
+            }
+            _ => return None,
+        }
         Some(answer.to_string())
     }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub use fates::{Breaker, Shared, Stillborn, shared};
+pub use fates::{Breaker, Shared, Stillborn, TakenBack, shared};
 pub use habits::{Aftereffect, NotYetVisible, habits};
 pub use operation::Operation;
 pub use recorder::Recorder;

@@ -14,16 +14,23 @@ use rcm_aws::resources::{
     iam_service_linked_role::{self, ServiceLinkedRole},
 };
 use rcm_engine::model::{Graph, Ref};
+use serde_json::Value;
 
 use super::{
-    Blueprint, database::Database, edge::Edge, identity::Identity, network::Network, secrets::Secrets,
-    security::Security, storage::Storage,
+    Blueprint,
+    database::Database,
+    edge::Edge,
+    identity::Identity,
+    network::Network,
+    secrets::Secrets,
+    security::Security,
+    storage::{Storage, TaskLogs},
 };
 
 /// What the API listens on; it is told so in `PORT`.
 pub(super) const CONTAINER_PORT: u16 = 8080;
 /// The container's name.
-const API: &str = "api";
+pub(super) const API: &str = "api";
 /// Neither root nor a user of the host.
 const USER: &str = "1000:1000";
 /// What a schedule's time zone is where none is given.
@@ -34,6 +41,7 @@ pub(super) struct Below {
     pub(super) network: Network,
     pub(super) security: Security,
     pub(super) storage: Storage,
+    pub(super) logs: TaskLogs,
     pub(super) secrets: Secrets,
     pub(super) database: Database,
     pub(super) identity: Identity,
@@ -52,7 +60,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below) {
         },
     );
     graph.after(&cluster, &role);
-    graph.after(&cluster, &below.storage.insights_logs);
+    graph.after(&cluster, &below.logs.insights);
     let definition = graph.add::<TaskDefinition>("compute/task-definition", task_definition(plan, below));
     let service = graph.add::<Service>("compute/service", service(plan, below, cluster, definition));
     graph.after(&service, &below.edge.forwarding);
@@ -83,18 +91,23 @@ fn task_definition(plan: &Blueprint<'_>, below: &Below) -> ecs_task_definition::
             read_only_root: true,
             init_process: true,
             environment: environment(plan),
-            secrets: BTreeMap::from([
-                ("DATABASE_URL".into(), below.database.url.to_value()),
-                ("JWT_SECRET".into(), below.secrets.jwt.to_value()),
-            ]),
-            log_group: below.storage.application_logs.clone(),
+            secrets: secrets(&below.database, &below.secrets),
+            log_group: below.logs.application.clone(),
             log_stream_prefix: API.into(),
             health_check: None,
         },
     }
 }
 
-fn environment(plan: &Blueprint<'_>) -> BTreeMap<String, String> {
+/// The environment variables whose values are in secrets.
+pub(super) fn secrets(database: &Database, secrets: &Secrets) -> BTreeMap<String, Value> {
+    let reader = database.reader_url.as_ref().map(|url| ("DATABASE_READER_URL", url));
+    let always = [("DATABASE_URL", &database.url), ("JWT_SECRET", &secrets.jwt)];
+    always.into_iter().chain(reader).map(|(name, secret)| (name.to_owned(), secret.to_value())).collect()
+}
+
+/// The environment variables that everybody may read.
+pub(super) fn environment(plan: &Blueprint<'_>) -> BTreeMap<String, String> {
     let config = plan.config;
     let mut environment = BTreeMap::from([
         ("BRAND_NAME", config.brand_name.clone()),

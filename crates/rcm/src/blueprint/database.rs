@@ -6,11 +6,12 @@ use rcm_aws::resources::{
     iam_role::{self, Role},
     rds_instance::{self, Instance, Monitoring},
     rds_parameter_group::{self, ParameterGroup},
+    rds_replica::{self, Replica},
     rds_subnet_group::{self, SubnetGroup},
     secrets_secret::{self, Secret, Source},
 };
 use rcm_engine::model::{Graph, Ref};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Blueprint, network::Network, secrets::Secrets, security::Security, storage::Storage};
 
@@ -20,6 +21,10 @@ const USER: &str = "rcm_admin";
 /// What others need of this layer.
 pub(super) struct Database {
     pub(super) url: Ref<Secret>,
+    /// The read replicas, by whose identifiers they are watched.
+    pub(super) replicas: Vec<Ref<Replica>>,
+    /// How to reach the first of them.
+    pub(super) reader_url: Option<Ref<Secret>>,
 }
 
 pub(super) fn add(
@@ -49,12 +54,38 @@ pub(super) fn add(
     );
     let monitoring = monitoring(graph, plan);
     let spec = instance(plan, security, secrets, subnet_group, parameter_group, monitoring);
+    let replica = spec.clone();
     let instance = graph.add::<Instance>("database/instance", spec);
     for group in &storage.database_logs {
         graph.after(&instance, group);
     }
-    let url = graph.add::<Secret>("secrets/database-url", url(plan, security, secrets, &instance));
-    Database { url }
+    let endpoint = (instance.output("address"), instance.output("port"));
+    let spec = url(plan, security, secrets, "database-url", "How the application reaches its database", endpoint);
+    let url = graph.add::<Secret>("secrets/database-url", spec);
+    let mut database = Database { url, replicas: Vec::new(), reader_url: None };
+    for (index, logs) in storage.replica_logs.iter().enumerate() {
+        let spec = self::replica(plan.replica(index), &instance, &replica);
+        let replica = graph.add::<Replica>(&format!("database/replica-{}", index + 1), spec);
+        logs.iter().for_each(|group| graph.after(&replica, group));
+        database.replicas.push(replica);
+    }
+    database.reader_url = database.replicas.first().map(|first| {
+        let endpoint = (first.output("address"), first.output("port"));
+        let description = "How the application reaches the first read replica";
+        let spec = self::url(plan, security, secrets, "database-reader-url", description, endpoint);
+        graph.add::<Secret>("secrets/database-reader-url", spec)
+    });
+    database
+}
+
+impl Blueprint<'_> {
+    /// What the read replica of that index is called.
+    pub(super) fn replica(&self, index: usize) -> String {
+        match index {
+            0 => self.name("db-replica"),
+            later => self.name(&format!("db-replica-{}", later + 1)),
+        }
+    }
 }
 
 fn instance(
@@ -84,6 +115,7 @@ fn instance(
         security_groups: vec![security.database.clone()],
         parameter_group,
         port: config.db_port,
+        // AWS makes read replicas only of what takes backups.
         backup_retention_days: 35,
         backup_window: None,
         maintenance_window: None,
@@ -130,14 +162,46 @@ fn monitoring(graph: &mut Graph, plan: &Blueprint<'_>) -> Option<Monitoring> {
     Some(Monitoring { seconds, role })
 }
 
-fn url(plan: &Blueprint<'_>, security: &Security, secrets: &Secrets, instance: &Ref<Instance>) -> secrets_secret::Spec {
+/// A replica of `source`, like it in everything but the standby: there are others when one fails.
+fn replica(identifier: String, source: &Ref<Instance>, like: &rds_instance::Spec) -> rds_replica::Spec {
+    let like = like.clone();
+    rds_replica::Spec {
+        identifier,
+        source: source.clone(),
+        instance_class: like.instance_class,
+        allocated_storage: like.allocated_storage,
+        max_allocated_storage: like.max_allocated_storage,
+        storage_type: like.storage_type,
+        multi_az: false,
+        security_groups: like.security_groups,
+        parameter_group: like.parameter_group,
+        port: like.port,
+        deletion_protection: like.deletion_protection,
+        publicly_accessible: like.publicly_accessible,
+        copy_tags_to_snapshot: like.copy_tags_to_snapshot,
+        auto_minor_version_upgrade: like.auto_minor_version_upgrade,
+        log_exports: like.log_exports,
+        performance_insights_key: like.performance_insights_key,
+        iam_authentication: like.iam_authentication,
+    }
+}
+
+/// `endpoint`: references to host and port.
+fn url(
+    plan: &Blueprint<'_>,
+    security: &Security,
+    secrets: &Secrets,
+    name: &str,
+    description: &str,
+    (host, port): (Value, Value),
+) -> secrets_secret::Spec {
     secrets_secret::Spec {
-        name: plan.secret("database-url"),
-        description: "How the application reaches its database".into(),
+        name: plan.secret(name),
+        description: description.into(),
         kms_key: security.key.clone(),
         value: Source::DatabaseUrl {
-            host: instance.output("address"),
-            port: instance.output("port"),
+            host,
+            port,
             user: USER.into(),
             database: DATABASE.into(),
             password: secrets.database_password.clone(),

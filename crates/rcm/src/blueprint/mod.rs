@@ -3,6 +3,7 @@
 //! One file a layer. Each layer's `add` gives out the references that the layers after it need, so what a layer stands on is
 //! in its signature. Names are those of the setup that rcm replaces, and binding.
 
+mod apprunner;
 mod baseline;
 mod compute;
 mod database;
@@ -17,7 +18,10 @@ mod storage;
 
 use rcm_engine::model::{Graph, GraphError};
 
-use crate::{PartnerConfig, config::AccountId};
+use crate::{
+    PartnerConfig,
+    config::{AccountId, Compute},
+};
 pub use edge::PROOF;
 pub use network::private_subnet;
 
@@ -43,15 +47,30 @@ pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Grap
     let storage = storage::add(&mut graph, &plan, &security);
     let secrets = secrets::add(&mut graph, &plan, &security);
     let database = database::add(&mut graph, &plan, &network, &security, &storage, &secrets);
-    let identity = identity::add(&mut graph, &plan, &security);
-    let edge = edge::add(&mut graph, &plan, &network, &security, &storage);
-    compute::add(&mut graph, &plan, &compute::Below { network, security, storage, secrets, database, identity, edge });
+    match config.compute {
+        Compute::Ecs => {
+            let logs = storage::of_tasks(&mut graph, &plan, &security);
+            let identity = identity::add(&mut graph, &plan, &security);
+            let edge = edge::add(&mut graph, &plan, &network, &security, &storage);
+            let below = compute::Below { network, security, storage, logs, secrets, database, identity, edge };
+            compute::add(&mut graph, &plan, &below);
+        }
+        Compute::AppRunner => {
+            let roles = identity::of_app_runner(&mut graph, &plan, &security);
+            let (network, security, secrets, database) = (&network, &security, &secrets, &database);
+            apprunner::add(&mut graph, &plan, &apprunner::Below { network, security, secrets, database, roles });
+        }
+    }
     graph.finish()
 }
 
 /// What the person who provisions this should know: what is missing, and what comes next.
 pub fn notes(config: &PartnerConfig) -> Vec<String> {
     let mut notes = Vec::new();
+    if config.compute == Compute::AppRunner {
+        notes.extend(notes_on_app_runner(config));
+        return notes;
+    }
     if config.domain_name.is_none() {
         notes.push(
             "no domain_name: the load balancer speaks plain HTTP. HIPAA wants patients' data encrypted in transit, so set \
@@ -68,6 +87,19 @@ pub fn notes(config: &PartnerConfig) -> Vec<String> {
         ));
     }
     notes
+}
+
+fn notes_on_app_runner(config: &PartnerConfig) -> Vec<String> {
+    let logs = "App Runner writes to log groups of its own (/aws/apprunner/…), which are neither under the partner's key nor deleted \
+                after seven years; compute = \"ecs\" has both";
+    let missing = config.api_image.is_none().then(|| {
+        format!(
+            "no image has been deployed, and App Runner has no service without one: there is none yet. Push an image to the API \
+             repository, set api_image = \"<repository>@sha256:<digest>\" in {}, and provision again",
+            config.file.display()
+        )
+    });
+    missing.into_iter().chain([logs.to_owned()]).collect()
 }
 
 /// For how many days HIPAA has logs kept: seven years.

@@ -9,11 +9,13 @@ use rcm_engine::model::{Graph, Ref};
 use serde_json::{Value, json};
 
 use super::{Blueprint, compute::CONTAINER_PORT, network::Network};
+use crate::config::Compute;
 
 /// What others need of this layer.
 pub(super) struct Security {
     pub(super) key: Ref<Key>,
-    pub(super) balancer: Ref<SecurityGroup>,
+    /// The load balancer's, where there is one.
+    pub(super) balancer: Option<Ref<SecurityGroup>>,
     pub(super) service: Ref<SecurityGroup>,
     pub(super) database: Ref<SecurityGroup>,
     /// The rules without which the service cannot start.
@@ -35,17 +37,19 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network) ->
         let spec = ec2_security_group::Spec { name, description, vpc: network.vpc.clone() };
         graph.add::<SecurityGroup>(address, spec)
     };
-    let balancer = group("security/group/load-balancer", "alb", "Load balancer: the internet in, the service out");
+    let balanced = plan.config.compute == Compute::Ecs;
+    let balancer = balanced
+        .then(|| group("security/group/load-balancer", "alb", "Load balancer: the internet in, the service out"));
     let service = group("security/group/service", "service", "Service: the load balancer in, database and AWS out");
     let database = group("security/group/database", "database", "Database: the service in, nothing out");
-    let service_rules = rules(graph, plan, &balancer, &service, &database);
+    let service_rules = rules(graph, plan, balancer.as_ref(), &service, &database);
     Security { key, balancer, service, database, service_rules }
 }
 
 fn rules(
     graph: &mut Graph,
     plan: &Blueprint<'_>,
-    balancer: &Ref<SecurityGroup>,
+    balancer: Option<&Ref<SecurityGroup>>,
     service: &Ref<SecurityGroup>,
     database: &Ref<SecurityGroup>,
 ) -> Vec<Ref<SecurityGroupRule>> {
@@ -64,31 +68,30 @@ fn rules(
     };
     let (ingress, egress) = (Direction::Ingress, Direction::Egress);
     let database_port = plan.config.db_port;
-    rule("load-balancer-http", balancer, ingress, 80, anywhere(), "HTTP from anywhere");
-    if plan.config.domain_name.is_some() {
-        rule("load-balancer-https", balancer, ingress, 443, anywhere(), "HTTPS from anywhere");
+    let mut of_service = Vec::new();
+    if let Some(balancer) = balancer {
+        rule("load-balancer-http", balancer, ingress, 80, anywhere(), "HTTP from anywhere");
+        if plan.config.domain_name.is_some() {
+            rule("load-balancer-https", balancer, ingress, 443, anywhere(), "HTTPS from anywhere");
+        }
+        rule("load-balancer-to-service", balancer, egress, CONTAINER_PORT, members(service), "To the service");
+        let from = "From the load balancer";
+        of_service.push(rule("service-from-load-balancer", service, ingress, CONTAINER_PORT, members(balancer), from));
     }
-    rule("load-balancer-to-service", balancer, egress, CONTAINER_PORT, members(service), "To the service");
     rule("database-from-service", database, ingress, database_port, members(service), "PostgreSQL from the service");
-    vec![
-        rule(
-            "service-from-load-balancer",
-            service,
-            ingress,
-            CONTAINER_PORT,
-            members(balancer),
-            "From the load balancer",
-        ),
+    of_service.extend([
         rule("service-to-database", service, egress, database_port, members(database), "PostgreSQL"),
         rule("service-to-aws", service, egress, 443, anywhere(), "ECR, Secrets Manager, CloudWatch Logs, S3"),
-    ]
+    ]);
+    of_service
 }
 
 /// The account administers the key; CloudWatch Logs uses it for this account's log groups; RDS, S3, ECR and Secrets Manager
 /// use it on behalf of this account's callers.
 fn key_policy(plan: &Blueprint<'_>) -> Value {
-    let via =
-        ["rds", "s3", "ecr", "secretsmanager"].map(|service| format!("{service}.{}.amazonaws.com", plan.region()));
+    let runner = (plan.config.compute == Compute::AppRunner).then_some("apprunner");
+    let services = ["rds", "s3", "ecr", "secretsmanager"].into_iter().chain(runner);
+    let via: Vec<_> = services.map(|service| format!("{service}.{}.amazonaws.com", plan.region())).collect();
     let use_it = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"];
     let through = [&use_it[..], &["kms:CreateGrant", "kms:RetireGrant"]].concat();
     json!({

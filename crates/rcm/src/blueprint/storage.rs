@@ -15,38 +15,56 @@ const ACCESS_LOGS: &str = "s3-access/";
 
 /// What others need of this layer.
 pub(super) struct Storage {
-    pub(super) balancer_logs: Ref<Bucket>,
+    /// Where AWS delivers logs to: the load balancer's, and of who reads the other bucket.
+    pub(super) delivered_logs: Ref<Bucket>,
     pub(super) api: Ref<Repository>,
-    pub(super) application_logs: Ref<LogGroup>,
     /// Groups that RDS would make by itself, unencrypted and kept for ever, if they were not there before it.
     pub(super) database_logs: Vec<Ref<LogGroup>>,
-    /// The same of Container Insights.
-    pub(super) insights_logs: Ref<LogGroup>,
+    /// The same of each read replica.
+    pub(super) replica_logs: Vec<Vec<Ref<LogGroup>>>,
+}
+
+/// What is kept of ECS.
+pub(super) struct TaskLogs {
+    pub(super) application: Ref<LogGroup>,
+    /// A group that Container Insights would make by itself, unencrypted and kept for ever, if it were not there before.
+    pub(super) insights: Ref<LogGroup>,
 }
 
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> Storage {
-    let balancer_logs = buckets(graph, plan, security);
+    let delivered_logs = buckets(graph, plan, security);
     let api = repository(graph, plan, "api", security);
     repository(graph, plan, "web", security);
-    let mut group = |address: &str, name: String| {
-        let kms_key = security.key.clone();
-        graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
+    let mut of_database = |name: &str, identifier: &str| {
+        let logs = ["postgresql", "upgrade"].map(|log| {
+            let path = format!("/aws/rds/instance/{identifier}/{log}");
+            group(graph, security, &format!("storage/log-group/{name}-{log}"), path)
+        });
+        Vec::from(logs)
     };
-    let database = plan.name("db");
-    Storage {
-        balancer_logs,
-        api,
-        application_logs: group("storage/log-group/application", format!("/ecs/{}", plan.prefix)),
-        database_logs: ["postgresql", "upgrade"]
-            .map(|log| {
-                group(&format!("storage/log-group/database-{log}"), format!("/aws/rds/instance/{database}/{log}"))
-            })
-            .into(),
-        insights_logs: group(
+    let database_logs = of_database("database", &plan.name("db"));
+    let replicas = 0..usize::try_from(plan.config.db_read_replicas).unwrap_or_default();
+    let replica_logs =
+        replicas.map(|index| of_database(&format!("replica-{}", index + 1), &plan.replica(index))).collect();
+    Storage { delivered_logs, api, database_logs, replica_logs }
+}
+
+/// The logs of what runs on ECS. App Runner writes to groups of AWS's own.
+pub(super) fn of_tasks(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> TaskLogs {
+    TaskLogs {
+        application: group(graph, security, "storage/log-group/application", format!("/ecs/{}", plan.prefix)),
+        insights: group(
+            graph,
+            security,
             "storage/log-group/container-insights",
             format!("/aws/ecs/containerinsights/{}/performance", plan.name("cluster")),
         ),
     }
+}
+
+fn group(graph: &mut Graph, security: &Security, address: &str, name: String) -> Ref<LogGroup> {
+    let kms_key = security.key.clone();
+    graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
 }
 
 impl Blueprint<'_> {

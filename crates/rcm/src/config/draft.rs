@@ -95,7 +95,7 @@ fn preset(setting: &Setting, tier: Tier) -> String {
         other => other,
     };
     // What can have one value yet is nothing to choose.
-    let choice = !matches!(setting.kind, Kind::OnlyNumber(..) | Kind::Choice { allowed: [_], .. });
+    let choice = !matches!(setting.kind, Kind::Choice { allowed: [_], .. });
     let line = |value: Value| format!("\n# {}\n# {} = {value}\n", plain(setting.doc), setting.name);
     value.filter(|_| choice).map_or_else(String::new, line)
 }

@@ -6,6 +6,7 @@
 //!
 //! Nothing here calls AWS or reads the environment.
 
+mod apprunner;
 mod draft;
 mod error;
 mod fargate;

@@ -87,7 +87,7 @@ pub struct PartnerConfig {
     pub db_allocated_storage: u32,
     /// How far the disk may grow, in GiB.
     pub db_max_allocated_storage: u32,
-    /// How many read replicas the database has; always 0 as yet.
+    /// How many read replicas the database has: 0 to 5.
     pub db_read_replicas: u32,
     /// What the application runs on.
     pub compute: Compute,

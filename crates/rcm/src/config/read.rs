@@ -150,7 +150,7 @@ impl Document<'_> {
                 check(text).map(|()| Value::Text(Cow::Owned(text.to_string())))
             }
             (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
-            (Kind::Number { .. } | Kind::NumberOf(_) | Kind::OnlyNumber(..), DeValue::Integer(number)) => {
+            (Kind::Number { .. } | Kind::NumberOf(_), DeValue::Integer(number)) => {
                 setting.check_number(as_i64(number)).map(Value::Number)
             }
             (_, other) => {

@@ -49,7 +49,6 @@ fn definition(setting: &Setting) -> Json {
         Kind::Choice { allowed, .. } => json!({ "enum": allowed }),
         Kind::Number { min, max } => json!({ "minimum": min, "maximum": max }),
         Kind::NumberOf(numbers) => json!({ "enum": numbers }),
-        Kind::OnlyNumber(only, _) => json!({ "const": only }),
         Kind::Flag => json!({}),
         Kind::Schedules => json!({ "items": schedule() }),
     };

@@ -36,8 +36,6 @@ pub(super) enum Kind {
     Number { min: u32, max: u32 },
     /// One of a few whole numbers.
     NumberOf(&'static [u32]),
-    /// A number that has one value yet, and why.
-    OnlyNumber(u32, &'static str),
     /// `true` or `false`.
     Flag,
     /// A list of scheduled changes of the number of tasks.
@@ -91,7 +89,6 @@ impl Kind {
             }
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::NumberOf(numbers) => numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
-            Kind::OnlyNumber(only, _) => only.to_string(),
             Kind::Flag => "true or false".to_owned(),
             Kind::Schedules => schedule::takes(),
         }
@@ -101,7 +98,7 @@ impl Kind {
     pub(super) fn toml_type(&self) -> &'static str {
         match self {
             Kind::Text { .. } | Kind::Choice { .. } => "string",
-            Kind::Number { .. } | Kind::NumberOf(_) | Kind::OnlyNumber(..) => "integer",
+            Kind::Number { .. } | Kind::NumberOf(_) => "integer",
             Kind::Flag => "boolean",
             Kind::Schedules => "array",
         }
@@ -114,13 +111,9 @@ impl Setting {
         let accepted = u32::try_from(number).ok().filter(|n| match &self.kind {
             Kind::Number { min, max } => (min..=max).contains(&n),
             Kind::NumberOf(numbers) => numbers.contains(n),
-            Kind::OnlyNumber(only, _) => n == only,
             Kind::Text { .. } | Kind::Choice { .. } | Kind::Flag | Kind::Schedules => false,
         });
-        accepted.ok_or_else(|| match self.kind {
-            Kind::OnlyNumber(_, why) => Refusal::new(why),
-            _ => Refusal::new(format!("`{}` cannot be {number}", self.name)),
-        })
+        accepted.ok_or_else(|| Refusal::new(format!("`{}` cannot be {number}", self.name)))
     }
 
     /// What the setting takes and an example: the help of every refusal that has nothing better to say.
@@ -409,16 +402,16 @@ pub(super) static SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "db_read_replicas",
-        kind: Kind::OnlyNumber(0, "read replicas are not supported yet"),
+        kind: Kind::Number { min: 0, max: 5 },
         default: Preset::Always(Value::Number(0)),
-        doc: "How many read replicas the database has. Not supported yet: 0.",
-        example: "0",
+        doc: "How many read replicas the database has, see [Read replicas](#read-replicas). Each costs what the database costs without its standby.",
+        example: "1",
     },
     Setting {
         name: "compute",
         kind: Kind::Choice { allowed: Compute::NAMES, check: is::<Compute> },
         default: Preset::Always(text("ecs")),
-        doc: "What the application runs on: ECS on Fargate.",
+        doc: "What the application runs on: ECS on Fargate, or [App Runner](#app-runner), which AWS closed to new customers on 30 April 2026.",
         example: r#""ecs""#,
     },
     Setting {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ipnet::Ipv4Net;
 
+use super::apprunner;
 use super::error::Problem;
 use super::fargate;
 use super::names;
@@ -117,6 +118,11 @@ impl<'a> Environment<'a> {
     pub(super) fn problems(&self) -> Vec<Problem> {
         let rules = [
             Self::fargate_size,
+            Self::app_runner_size,
+            Self::app_runner_count,
+            Self::app_runner_region,
+            Self::app_runner_has_an_address_of_its_own,
+            Self::app_runner_scales_by_itself,
             Self::task_counts,
             Self::nat_gateways,
             Self::storage_limit,
@@ -154,6 +160,72 @@ impl<'a> Environment<'a> {
             help.push_str(&format!("; ecs_memory = {memory} goes with ecs_cpu {}", others.join(", ")));
         }
         Some(self.problem(&["ecs_memory", "ecs_cpu"], Refusal::new(message).help(help)))
+    }
+
+    /// `Some` where the application is to run on App Runner.
+    fn on_app_runner(&self) -> Option<()> {
+        (self.text("compute")? == "apprunner").then_some(())
+    }
+
+    fn app_runner_size(&self) -> Option<Problem> {
+        self.on_app_runner()?;
+        let (cpu, memory) = (self.number("ecs_cpu")?, self.number("ecs_memory")?);
+        if apprunner::sells(cpu, memory) || !fargate::memory_for(cpu)?.allows(memory) {
+            return None;
+        }
+        let (cpu, memory) = (self.quote("ecs_cpu"), self.quote("ecs_memory"));
+        let refusal = Refusal::new(format!("App Runner has no instance with {cpu} and {memory}"))
+            .help(format!("it has {}", apprunner::sizes()));
+        Some(self.problem(&["ecs_memory", "ecs_cpu", "compute"], refusal))
+    }
+
+    fn app_runner_count(&self) -> Option<Problem> {
+        self.on_app_runner()?;
+        let most = apprunner::MOST_INSTANCES;
+        if self.number("ecs_max_count")? <= most {
+            return None;
+        }
+        let message = format!("App Runner has at most {most} instances, and {}", self.quote("ecs_max_count"));
+        let refusal = Refusal::new(message).help(format!("use ecs_max_count = {most} or less, or compute = \"ecs\""));
+        Some(self.problem(&["ecs_max_count", "compute"], refusal))
+    }
+
+    fn app_runner_region(&self) -> Option<Problem> {
+        self.on_app_runner()?;
+        let region = self.text("aws_region")?;
+        if apprunner::REGIONS.contains(&region.as_str()) {
+            return None;
+        }
+        let refusal = Refusal::new(format!("there is no App Runner in {region}")).help("use compute = \"ecs\"");
+        Some(self.problem(&["compute"], refusal))
+    }
+
+    fn app_runner_has_an_address_of_its_own(&self) -> Option<Problem> {
+        self.on_app_runner()?;
+        self.text("domain_name")?;
+        let refusal = Refusal::new("rcm leads no domain_name to App Runner yet").help(
+            "the service answers over HTTPS on an address of its own (*.awsapprunner.com), which `rcm output` shows: delete the line, \
+             or use compute = \"ecs\"",
+        );
+        Some(self.problem(&["domain_name"], refusal))
+    }
+
+    /// What would be without effect is refused: somebody counts on it.
+    fn app_runner_scales_by_itself(&self) -> Option<Problem> {
+        const OF_ECS: [&str; 6] = [
+            "ecs_scale_cpu",
+            "ecs_scale_memory",
+            "ecs_scale_requests",
+            "ecs_schedules",
+            "ecs_spot",
+            "ecs_on_demand_base",
+        ];
+        self.on_app_runner()?;
+        let name = OF_ECS.into_iter().find(|name| self.given(name).is_some())?;
+        let refusal = Refusal::new(format!("{name} has no effect on App Runner")).help(
+            "App Runner adds instances by requests alone, between ecs_min_count and ecs_max_count: delete the line",
+        );
+        Some(self.problem(&[name], refusal))
     }
 
     fn task_counts(&self) -> Option<Problem> {

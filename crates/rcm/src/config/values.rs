@@ -125,10 +125,12 @@ impl FromStr for Tier {
 pub enum Compute {
     /// ECS on Fargate.
     Ecs,
+    /// App Runner, for accounts that had it before AWS closed it to new customers.
+    AppRunner,
 }
 
 impl Compute {
-    pub(super) const NAMES: &'static [&'static str] = &["ecs"];
+    pub(super) const NAMES: &'static [&'static str] = &["ecs", "apprunner"];
 }
 
 impl FromStr for Compute {
@@ -137,7 +139,7 @@ impl FromStr for Compute {
     fn from_str(text: &str) -> Result<Self, Refusal> {
         match text {
             "ecs" => Ok(Compute::Ecs),
-            "apprunner" => Err(Refusal::new("App Runner is not supported yet").help("use compute = \"ecs\"")),
+            "apprunner" => Ok(Compute::AppRunner),
             _ => Err(one_of("compute", text, Compute::NAMES)),
         }
     }

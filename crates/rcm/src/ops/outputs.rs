@@ -1,6 +1,10 @@
 //! What people and programs need to know of an environment once it stands.
 
-use rcm_engine::{model::Address, store::State};
+use rcm_aws::resources::rds_replica::Replica;
+use rcm_engine::{
+    model::{Address, Resource},
+    store::State,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -31,14 +35,30 @@ const SOURCES: &[(&str, &str, &str, &str)] = &[
     ("database_endpoint", "Database", "database/instance", "address"),
     ("database_port", "Database port", "database/instance", "port"),
     ("database_url_secret_arn", "Secret with the database URL", "secrets/database-url", "secret_arn"),
+    (
+        "database_reader_url_secret_arn",
+        "Secret with the URL of the first read replica",
+        "secrets/database-reader-url",
+        "secret_arn",
+    ),
     ("database_password_secret_arn", "Secret with the database password", "secrets/database-password", "secret_arn"),
     ("jwt_secret_arn", "Secret for signing tokens", "secrets/jwt-secret", "secret_arn"),
     ("ecs_cluster_arn", "Cluster", "compute/cluster", "cluster_arn"),
     ("ecs_service_arn", "Service", "compute/service", "service_arn"),
+    ("app_runner_service_arn", "App Runner service", "compute/app-runner", "service_arn"),
+    ("app_runner_service_url", "App Runner address, over HTTPS", "compute/app-runner", "service_url"),
     ("kms_key_arn", "Key", "security/key", "key_arn"),
     ("vpc_id", "VPC", "network/vpc", "vpc_id"),
     ("logs_bucket", "Logs bucket", "storage/bucket/logs", "name"),
 ];
+
+/// The host names of the read replicas, if there are any.
+fn reader_endpoints(state: &State) -> Option<Output> {
+    let replicas = state.resources.values().filter(|record| record.kind == Replica::KIND && !record.retained);
+    let hosts: Vec<Value> = replicas.filter_map(|record| record.outputs.get("address").cloned()).collect();
+    let (name, title) = ("database_reader_endpoints", "Read replicas");
+    (!hosts.is_empty()).then(|| Output { name, title, value: hosts.into() })
+}
 
 impl Outputs {
     /// What `state` knows. What `destroy` has kept is not an output any more.
@@ -48,7 +68,7 @@ impl Outputs {
             let value = record.outputs.get(field).filter(|value| !value.is_null() && !record.retained)?.clone();
             Some(Output { name, title, value })
         });
-        Self(known.collect())
+        Self(known.chain(reader_endpoints(state)).collect())
     }
 
     /// The output of that name.

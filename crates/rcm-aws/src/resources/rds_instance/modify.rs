@@ -10,6 +10,7 @@ use aws_sdk_rds::{
     types::{CloudwatchLogsExportConfiguration, DbInstance},
 };
 use rcm_engine::model::{Fault, FaultKind, Id, Resource};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Cx, Instance, Spec, describe, observe, password, security_groups};
@@ -37,17 +38,9 @@ pub(super) async fn modify(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Faul
 
 /// The fields to send: those that the plan changes and that are not yet as they should be.
 fn differing(cx: &Cx<'_>, spec: &Spec, live: &DbInstance) -> Result<BTreeSet<&'static str>, Fault> {
-    let wanted = serde_json::to_value(spec).map_err(|error| Fault::invalid("spec", error.to_string()))?;
-    let wanted = cx.resolve(&wanted)?;
-    let differs = |field: &str, is: &Value| match &wanted[field] {
-        // What is not wanted is AWS's to choose, unless it was wanted before.
-        Value::Null => !cx.creating() && !is.is_null(),
-        wanted => !same(wanted, is),
-    };
-    let sent = |field: &str| cx.changes(field) && !Instance::REPLACE_ON.contains(&field);
-    let seen = observe::fields(live).into_iter().filter(|(field, is)| sent(field) && differs(field, is));
-    let mut fields: BTreeSet<_> = seen.map(|(field, _)| field).collect();
-    if cx.changes("allocated_storage") && too_small(spec, live) {
+    let mut fields = unlike(cx, spec, observe::fields(live))?;
+    fields.retain(|field| !Instance::REPLACE_ON.contains(field));
+    if cx.changes("allocated_storage") && too_small(spec.allocated_storage, live) {
         fields.insert("allocated_storage");
     }
     // Nobody can see whether this differs; after a create it is the one that was created with.
@@ -55,6 +48,23 @@ fn differing(cx: &Cx<'_>, spec: &Spec, live: &DbInstance) -> Result<BTreeSet<&'s
         fields.insert("master_password");
     }
     Ok(fields)
+}
+
+/// Of the fields that were seen, those that the plan changes and that are not as `spec` says.
+pub(in crate::resources) fn unlike(
+    cx: &Cx<'_>,
+    spec: &impl Serialize,
+    seen: Vec<(&'static str, Value)>,
+) -> Result<BTreeSet<&'static str>, Fault> {
+    let wanted = serde_json::to_value(spec).map_err(|error| Fault::invalid("spec", error.to_string()))?;
+    let wanted = cx.resolve(&wanted)?;
+    let differs = |field: &str, is: &Value| match &wanted[field] {
+        // What is not wanted is AWS's to choose, unless it was wanted before.
+        Value::Null => !cx.creating() && !is.is_null(),
+        wanted => !same(wanted, is),
+    };
+    let seen = seen.into_iter().filter(|(field, is)| cx.changes(field) && differs(field, is));
+    Ok(seen.map(|(field, _)| field).collect())
 }
 
 /// Whether two values are the same when the order of lists does not count.
@@ -151,12 +161,12 @@ impl Change<'_> {
 }
 
 /// Whether the storage has to grow. With autoscaling it may be larger than the spec says, which is no difference.
-fn too_small(spec: &Spec, live: &DbInstance) -> bool {
-    live.allocated_storage().is_some_and(|live| live < spec.allocated_storage)
+pub(in crate::resources) fn too_small(wanted: i32, live: &DbInstance) -> bool {
+    live.allocated_storage().is_some_and(|live| live < wanted)
 }
 
 /// What to turn on and off so that exactly `wanted` is exported.
-fn exports(wanted: &[String], live: &[String]) -> CloudwatchLogsExportConfiguration {
+pub(in crate::resources) fn exports(wanted: &[String], live: &[String]) -> CloudwatchLogsExportConfiguration {
     let without = |these: &[String], those: &[String]| -> Vec<String> {
         these.iter().filter(|log| !those.contains(log)).cloned().collect()
     };
@@ -169,7 +179,6 @@ fn exports(wanted: &[String], live: &[String]) -> CloudwatchLogsExportConfigurat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resources::rds_instance::tests::spec;
 
     fn with_storage(gib: i32) -> DbInstance {
         DbInstance::builder().allocated_storage(gib).build()
@@ -177,10 +186,9 @@ mod tests {
 
     #[test]
     fn storage_that_has_grown_by_itself_is_left_alone() {
-        let spec = Spec { allocated_storage: 100, ..spec() };
-        assert!(!too_small(&spec, &with_storage(150)));
-        assert!(!too_small(&spec, &with_storage(100)));
-        assert!(too_small(&spec, &with_storage(50)));
+        assert!(!too_small(100, &with_storage(150)));
+        assert!(!too_small(100, &with_storage(100)));
+        assert!(too_small(100, &with_storage(50)));
     }
 
     #[test]

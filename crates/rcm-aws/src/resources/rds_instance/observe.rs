@@ -11,7 +11,7 @@ use super::Outputs;
 const STUCK: &[&str] = &["failed", "insufficient-capacity", "restore-error", "storage-full", "stopped", "deleting"];
 
 /// Whether it can be used.
-pub(super) fn readiness(instance: &DbInstance) -> Readiness {
+pub(in crate::resources) fn readiness(instance: &DbInstance) -> Readiness {
     let status = instance.db_instance_status().unwrap_or("creating");
     let stuck = STUCK.contains(&status) || status.starts_with("incompatible-") || status.starts_with("inaccessible-");
     if stuck {
@@ -35,7 +35,7 @@ pub(super) fn observe(instance: &DbInstance) -> Observed<Outputs> {
 
 /// The live values of the spec's fields. What was asked for and is pending counts as there: who wants something else has to
 /// ask for that.
-pub(super) fn fields(instance: &DbInstance) -> Vec<(&'static str, Value)> {
+pub(in crate::resources) fn fields(instance: &DbInstance) -> Vec<(&'static str, Value)> {
     let mut fields = current(instance);
     let pending = instance.pending_modified_values().map(pending).unwrap_or_default();
     for (field, value) in &mut fields {
@@ -123,7 +123,8 @@ fn network(instance: &DbInstance) -> Vec<(&'static str, Value)> {
     fields
 }
 
-fn outputs(instance: &DbInstance) -> Outputs {
+/// What AWS gave.
+pub(in crate::resources) fn outputs(instance: &DbInstance) -> Outputs {
     let endpoint = instance.endpoint();
     Outputs {
         instance_arn: instance.db_instance_arn().unwrap_or_default().to_owned(),

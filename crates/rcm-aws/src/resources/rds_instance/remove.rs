@@ -1,6 +1,7 @@
 //! Deleting an instance without losing what is in it.
 //!
 //! Unless the delete purges, a final snapshot stays, named after the instance and its resource id, which AWS never uses twice.
+//! A read replica has nothing of its own, and AWS takes no snapshot of it; one that was promoted is an instance like any other.
 //! A final snapshot takes the instance's tags where `copy_tags_to_snapshot` is on. AWS takes none of an instance that has
 //! failed or never came up; of such a one the automated backups stay, for as long as they were to be kept anyway.
 
@@ -38,11 +39,16 @@ enum Legacy {
 }
 
 /// Whether it is on its way out already.
-pub(super) fn leaving(instance: &DbInstance) -> bool {
+pub(in crate::resources) fn leaving(instance: &DbInstance) -> bool {
     matches!(instance.db_instance_status(), Some("deleting" | "delete-precheck"))
 }
 
-pub(super) async fn remove(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+/// Whether it only repeats what another instance has.
+fn replicates(instance: &DbInstance) -> bool {
+    instance.read_replica_source_db_instance_identifier().is_some_and(|source| !source.is_empty())
+}
+
+pub(in crate::resources) async fn remove(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
     let found = describe(cx.cloud, &[id]).await?.into_iter().next();
     let Some(instance) = found.filter(|instance| !leaving(instance)) else { return already_left(cx, id).await };
     let legacy = legacy(cx, id, &instance).await?;
@@ -72,7 +78,7 @@ async fn already_left(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
 }
 
 /// Deletes a final snapshot ([DeleteDBSnapshot](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBSnapshot.html)).
-pub(super) async fn discard(aws: &Aws, snapshot: &str) -> Result<(), Fault> {
+pub(in crate::resources) async fn discard(aws: &Aws, snapshot: &str) -> Result<(), Fault> {
     let request = aws.rds.delete_db_snapshot().db_snapshot_identifier(snapshot);
     request.send().await.map(drop).map_err(fault("rds", "DeleteDBSnapshot"))
 }
@@ -92,7 +98,7 @@ async fn unprotect(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
 }
 
 async fn legacy(cx: &Cx<'_>, id: &Id, instance: &DbInstance) -> Result<Legacy, Fault> {
-    if cx.purges() {
+    if cx.purges() || replicates(instance) {
         return Ok(Legacy::Nothing);
     }
     if instance.db_instance_status().is_some_and(|status| NO_SNAPSHOT.contains(&status)) {
@@ -123,6 +129,13 @@ mod tests {
         let second = snapshot_name("acme-rcm-prod-db", "db-ABC123", std::slice::from_ref(&first));
         assert_eq!(second, "acme-rcm-prod-db-final-abc123-2");
         assert_eq!(snapshot_name("acme-rcm-prod-db", "db-ABC123", &[second, first.clone()]), format!("{first}-3"));
+    }
+
+    #[test]
+    fn a_replica_has_nothing_of_its_own_until_it_is_promoted() {
+        let of = |source: &str| DbInstance::builder().read_replica_source_db_instance_identifier(source).build();
+        assert!(replicates(&of("acme-rcm-prod-db")));
+        assert!(!replicates(&of("")) && !replicates(&DbInstance::builder().build()));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `Create-`, `Describe-`, `ModifyDBInstance(s)` | `creating`, `backing-up`, `available`; an address only then; changes that AWS defers are pending, and after a modification the status is `available` once more before it is `modifying` |
 //! | `DeleteDBInstance` | refused under deletion protection and without a decision on the final snapshot, which is really taken |
-//! | `CreateDBInstanceReadReplica` | the source must be available and have backups; linked both ways |
+//! | `CreateDBInstanceReadReplica` | the source must be available and have backups, whose key and parameter group it has; linked both ways; upgraded with its source; a source that is deleted leaves it promoted |
+//! | `PromoteReadReplica` | yes; there is no way back |
 //! | `RebootDBInstance` | applies a pending parameter group |
 //! | `Create-`, `Describe-`, `DeleteDBSnapshot(s)` | yes |
 //! | `Create-`, `Describe-`, `Modify-`, `DeleteDBSubnetGroup(s)` | subnets of one VPC in two zones at least; no delete while used |
@@ -108,6 +109,7 @@ impl Rds {
         match params.action() {
             "DescribeDBInstances" => self.describe_instances(params),
             "DeleteDBInstance" => self.delete_instance(cx, params),
+            "PromoteReadReplica" => self.promote(cx, params),
             "RebootDBInstance" => self.reboot_instance(cx, params),
             "CreateDBSnapshot" => self.create_snapshot(cx, params),
             "DescribeDBSnapshots" => self.describe_snapshots(params),

@@ -170,6 +170,17 @@ const NO_CHANGE: [&str; 5] =
     ["Action", "Version", "DBInstanceIdentifier", "ApplyImmediately", "AllowMajorVersionUpgrade"];
 
 impl Rds {
+    /// Replicas are upgraded along with their source, and then have the default parameter group of their new family.
+    fn upgrade_replicas(&mut self, cx: &Context, source: &str, version: &str) {
+        for replica in self.instances.values_mut().filter(|other| other.replica_of.as_deref() == Some(source)) {
+            replica.pending.engine_version = Some(version.to_owned());
+            if catalogue::major(version) != catalogue::major(&replica.engine_version) {
+                replica.parameter_group.name = format!("default.{}", catalogue::family(version));
+            }
+            replica.stages = stages(&[("upgrading", cx.polls())]);
+        }
+    }
+
     pub(super) fn modify_instance(
         &mut self,
         cx: &Context,
@@ -184,6 +195,9 @@ impl Rds {
         }
         let instance = self.instance(params.require("DBInstanceIdentifier")?)?;
         instance.refuse_unless_available()?;
+        if instance.replica_of.is_some() && params.get("MasterUserPassword").is_some() {
+            return Err(combination("The master user password of a read replica cannot be modified"));
+        }
         let wanted = instance.wanted(cx, params, &surroundings)?;
         let (id, version) = (instance.id.clone(), wanted.engine_version.clone());
         let group = match params.get("DBParameterGroupName") {
@@ -210,6 +224,9 @@ impl Rds {
         }
         if now && instance.pending != Pending::default() {
             instance.stages = stages(&[("available", cx.polls().min(1)), ("modifying", cx.polls())]);
+        }
+        if let Some(version) = instance.pending.engine_version.clone().filter(|_| now) {
+            self.upgrade_replicas(cx, &id, &version);
         }
         Ok(self.shown(&id, "available"))
     }

@@ -1,6 +1,6 @@
 //! Read replicas.
 
-use super::instances::{Instance, Surroundings, creation_stages};
+use super::instances::{Instance, Surroundings, creation_stages, stages};
 use super::modify::Pending;
 use super::settings::{Insights, Monitoring, Options, Storage};
 use super::{Rds, catalogue, combination, tags};
@@ -21,6 +21,15 @@ impl Rds {
         let id = self.new_id(params)?;
         let source = self.instance(params.require("SourceDBInstanceIdentifier")?)?.clone();
         refuse_source(&source)?;
+        if params.get("DBParameterGroupName").is_some() {
+            return Err(combination(
+                "A parameter group can't be specified during Read Replica creation for the DB engine: postgres",
+            ));
+        }
+        if self.replicas_of(&source.id).count() >= MOST {
+            let message = format!("You can have at most {MOST} read replicas of a DB instance");
+            return Err(Fault::new("InstanceQuotaExceeded", message));
+        }
         if surroundings.key.as_ref().is_some_and(|key| Some(key) != source.key.as_ref()) {
             return Err(combination("A replica in the same region is encrypted with the key of its source"));
         }
@@ -34,10 +43,6 @@ impl Rds {
             logs: Vec::new(),
             copy_tags: false,
             ..source.options.clone()
-        };
-        let parameter_group = match params.get("DBParameterGroupName") {
-            Some(_) => self.parameter_group_use(params, &source.engine_version)?,
-            None => source.parameter_group.clone(),
         };
         let replica = Instance {
             arn: arn(cx, "rds", &format!("db:{id}")),
@@ -61,13 +66,34 @@ impl Rds {
             zone,
             second_zone,
             multi_az,
-            parameter_group,
             ..source
         };
         self.instances.insert(id.clone(), replica);
         Ok(self.shown(&id, "creating"))
     }
+
+    /// The instances that follow this one.
+    pub(super) fn replicas_of(&self, source: &str) -> impl Iterator<Item = &Instance> {
+        self.instances.values().filter(move |other| other.replica_of.as_deref() == Some(source))
+    }
+
+    /// Makes an instance of its own of a replica, for ever: with backups from then on, after a restart.
+    pub(super) fn promote(&mut self, cx: &Context, params: &Params) -> Result<Xml, Fault> {
+        let replica = self.instance(params.require("DBInstanceIdentifier")?)?;
+        replica.refuse_unless_available()?;
+        if replica.replica_of.take().is_none() {
+            let message = format!("DB Instance {} is not a read replica", replica.id);
+            return Err(Fault::new("InvalidDBInstanceState", message));
+        }
+        replica.options.backup_days = params.parsed("BackupRetentionPeriod")?.unwrap_or(1);
+        replica.stages = stages(&[("modifying", cx.polls()), ("rebooting", cx.polls().min(1))]);
+        let id = replica.id.clone();
+        Ok(self.shown(&id, "modifying"))
+    }
 }
+
+/// How many read replicas a PostgreSQL instance can have.
+const MOST: usize = 15;
 
 fn refuse_source(source: &Instance) -> Result<(), Fault> {
     source.refuse_unless_available()?;

@@ -27,8 +27,7 @@ impl Rds {
         instance.show_options(xml);
         instance.show_watching(xml);
         xml.node("PendingModifiedValues", |xml| instance.pending.show(xml));
-        let replicas = self.instances.values().filter(|other| other.replica_of.as_deref() == Some(id));
-        let replicas = replicas.map(|replica| &replica.id);
+        let replicas = self.replicas_of(id).map(|replica| &replica.id);
         xml.texts("ReadReplicaDBInstanceIdentifiers", "ReadReplicaDBInstanceIdentifier", replicas);
         instance.show_replication(xml, status);
         show_tags(xml, &instance.tags);

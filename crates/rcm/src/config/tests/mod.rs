@@ -64,6 +64,39 @@ fn acme_is_the_example_of_the_documentation() {
 }
 
 #[test]
+fn what_app_runner_has_not_is_refused_with_what_it_has() {
+    let runner = |more: &[(&str, &str)]| {
+        let settings: Vec<_> = [("compute", r#""apprunner""#)].into_iter().chain(more.iter().copied()).collect();
+        match parse(&acme_with(&settings)) {
+            Ok(config) => panic!("{config:?}"),
+            Err(ConfigError::Invalid { problems, .. }) => {
+                let said = |problem: &Problem| {
+                    format!("{}: {}", problem.message, problem.help.as_deref().unwrap_or("no help"))
+                };
+                problems.iter().map(said).collect::<Vec<_>>().join("\n")
+            }
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert!(parse(&acme_with(&[("compute", r#""apprunner""#)])).is_ok(), "the presets of a tier fit");
+    let size = runner(&[("ecs_cpu", "512"), ("ecs_memory", "2048")]);
+    assert!(
+        size.starts_with("App Runner has no instance with ecs_cpu = 512 and ecs_memory = 2048: it has ecs_cpu = 256"),
+        "{size}"
+    );
+    assert!(size.contains("ecs_cpu = 4096 with ecs_memory 8192, 10240, 12288"), "{size}");
+    let large = runner(&[("ecs_cpu", "8192"), ("ecs_memory", "16384")]);
+    assert!(large.contains("no instance"), "{large}");
+    assert!(runner(&[("ecs_max_count", "26")]).contains("at most 25 instances, and ecs_max_count = 26"));
+    let domain = runner(&[("domain_name", r#""rcm.acme.com""#)]);
+    assert!(domain.contains("*.awsapprunner.com") && domain.contains(r#"compute = "ecs""#), "{domain}");
+    assert!(runner(&[("aws_region", r#""ca-central-1""#)]).contains("no App Runner in ca-central-1"));
+    for (name, value) in [("ecs_scale_cpu", "60"), ("ecs_spot", "true"), ("ecs_on_demand_base", "2")] {
+        assert!(runner(&[(name, value)]).starts_with(&format!("{name} has no effect on App Runner")), "{name}");
+    }
+}
+
+#[test]
 fn each_tier_fills_in_what_the_file_leaves_out() {
     let sizes = |name: &str| {
         let config = load(name);
@@ -302,14 +335,13 @@ fn bad_values_say_what_is_allowed() {
     assert_snapshot!(refusal("tier", r#""high_availability""#), @r#"`tier` cannot be `high_availability` = did you mean "high-availability"? tier is one of development, production, high-availability"#);
     assert_snapshot!(refusal("tier", r#""huge""#), @"`tier` cannot be `huge` = tier is one of development, production, high-availability");
     assert_snapshot!(refusal("tier", r#""prod""#), @r#"`tier` cannot be `prod` = did you mean "production"? tier is one of development, production, high-availability"#);
-    assert_snapshot!(refusal("compute", r#""apprunner""#), @r#"App Runner is not supported yet = use compute = "ecs""#);
-    assert_snapshot!(refusal("compute", r#""lambda""#), @r#"`compute` cannot be `lambda` = use compute = "ecs""#);
+    assert_snapshot!(refusal("compute", r#""lambda""#), @"`compute` cannot be `lambda` = compute is one of ecs, apprunner");
     assert_snapshot!(refusal("availability_zones", "1"), @"`availability_zones` cannot be 1 = availability_zones takes a number from 2 to 3, for example: availability_zones = 2");
     assert_snapshot!(refusal("db_instance_class", r#""t3.micro""#), @r#"`t3.micro` is not a database instance class = write "db.t3.micro""#);
     assert_snapshot!(refusal("db_instance_class", r#""db.m1.small""#), @r#"`db.m1.small` cannot be encrypted at rest = db_instance_class takes an RDS instance class, for example: db_instance_class = "db.r6g.large""#);
     assert_snapshot!(refusal("db_engine_version", r#""17.4""#), @r#"`17.4` names a minor version = minor upgrades come by themselves; write db_engine_version = "17""#);
     assert_snapshot!(refusal("db_allocated_storage", "5"), @"`db_allocated_storage` cannot be 5 = db_allocated_storage takes a number from 20 to 65536, for example: db_allocated_storage = 100");
-    assert_snapshot!(refusal("db_read_replicas", "1"), @"read replicas are not supported yet = db_read_replicas takes 0, for example: db_read_replicas = 0");
+    assert_snapshot!(refusal("db_read_replicas", "6"), @"`db_read_replicas` cannot be 6 = db_read_replicas takes a number from 0 to 5, for example: db_read_replicas = 1");
     assert_snapshot!(refusal("ecs_cpu", "1000"), @"`ecs_cpu` cannot be 1000 = ecs_cpu takes 256, 512, 1024, 2048, 4096, 8192, 16384, for example: ecs_cpu = 1024");
     assert_snapshot!(refusal("ecs_min_count", "-1"), @"`ecs_min_count` cannot be -1 = ecs_min_count takes a number from 1 to 1000, for example: ecs_min_count = 2");
 }
