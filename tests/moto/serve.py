@@ -74,9 +74,9 @@ def acl_filter(acl, filter_name, *rest):
     return acl_filter_value(acl, filter_name, *rest)
 
 
-def acl_parameter(response, name, *rest):
+def acl_parameter(response, name, if_none=None):
     """The type and code of an ICMP entry; moto looks for them under another name than it reads them by."""
-    return parameter(response, name.replace("Icmp.", "IcmpTypeCode."), *rest)
+    return parameter(response, name.replace("Icmp.", "IcmpTypeCode."), if_none)
 
 
 def bucket_with_tags(response, request, bucket_name, *rest):

@@ -126,8 +126,8 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     stage.rcm("provision --partner acme --yes");
     let calls = stage.recorder.calls();
     assert!(calls.mutating().is_empty(), "{}", calls.mutating());
-    // What is not in the bare stack of `dns`: the network ACLs.
-    assert!(calls.len() <= 31, "{} calls: {calls}", calls.len());
+    // What is not in the bare stack of `dns`: the network ACLs, and the role of enhanced monitoring.
+    assert!(calls.len() <= 32, "{} calls: {calls}", calls.len());
     stage.rcm("plan --partner acme --refresh full --detailed-exitcode");
 
     change(&stage);
@@ -206,6 +206,7 @@ fn database(made: &Value, endpoint: &str) {
         "DBInstanceClass": "db.t3.medium", "MultiAZ": true, "StorageEncrypted": true, "DeletionProtection": true,
         "PubliclyAccessible": false, "BackupRetentionPeriod": 35, "CopyTagsToSnapshot": true,
         "AutoMinorVersionUpgrade": true, "MaxAllocatedStorage": 500, "DBName": "rcm", "Engine": "postgres",
+        "IAMDatabaseAuthenticationEnabled": true, "PerformanceInsightsEnabled": true, "MonitoringInterval": 60,
     });
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(&instance[field], value, "{field}");

@@ -193,6 +193,11 @@ impl Bucket {
         } else {
             let given = Element::parse(text).filter(|given| given.name == setting.root).ok_or_else(malformed_xml)?;
             check(self, setting, &given)?;
+            // Both are taken away by a document without content, as neither has a call to delete it.
+            if ["logging", "notification"].contains(&setting.query) && given.children.is_empty() {
+                self.settings.remove(setting.query);
+                return Ok(empty(200));
+            }
         }
         self.settings.insert(setting.query.to_owned(), text.to_owned());
         let mut response = empty(if ["policy", "tagging"].contains(&setting.query) { 204 } else { 200 });
