@@ -6,8 +6,8 @@ use rcm::engine::store::{State, Store, write_atomically};
 use rcm_testkit::{Ran, Rcm, Running};
 use serde_json::Value;
 
-/// The partner file that comes with rcm.
-pub(crate) const ACME: &str = include_str!("../../partners/acme.toml");
+/// The partner file that comes with rcm, without what is added to a stack in tests of its own.
+pub(crate) const ACME: &str = concat!(include_str!("../../partners/acme.toml"), include_str!("reliability/bare.toml"));
 
 /// Acme's partner file in a directory, and an `rcm` that reads it.
 pub(crate) struct Bench {

@@ -163,7 +163,7 @@ fn the_final_snapshot_is_named_by_what_was_asked_for() {
     assert!(told.iter().any(|line| line["event"] == "discarded" && line["id"] == made[0].as_str()));
     let (certificate, text) = self::certificate(told.last().unwrap());
     assert_eq!(certificate["retained"], serde_json::json!([]), "{text}");
-    assert!(text.contains(&made[0]) && text.contains("Destroyed (52)"), "51 resources and a snapshot: {text}");
+    assert!(text.contains(&made[0]) && text.contains("Destroyed (53)"), "52 resources and a snapshot: {text}");
 }
 
 /// What a destroy has certified, for programs and for people.

@@ -25,7 +25,7 @@ async fn run(dir: &Path, file: &str, goal: &Goal, depth: Depth) -> Report {
 async fn acme_comes_stays_goes_and_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let made = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 52)]);
+    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 66)]);
     assert!(made.outputs.get("alb_dns_name").is_some() && made.outputs.get("database_endpoint").is_some());
     for depth in [Depth::Quick, Depth::Full] {
         let again = run(dir.path(), ACME, &Goal::provision(), depth).await;
@@ -44,11 +44,12 @@ async fn acme_comes_stays_goes_and_comes_again() {
             "storage/log-group/container-insights",
             "storage/log-group/database-postgresql",
             "storage/log-group/database-upgrade",
+            "storage/log-group/flow-logs",
         ]
     );
 
     let back = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 10), ("create", 42)]);
+    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 11), ("create", 55)]);
     assert_eq!(back.outputs.get("kms_key_arn"), made.outputs.get("kms_key_arn"));
 
     run(dir.path(), ACME, &Goal { purge: true, ..Goal::destroy() }, Depth::Quick).await;
@@ -77,7 +78,7 @@ async fn every_node_of_every_tier_is_of_a_kind_that_exists_and_without_a_secret(
         let dir = tempfile::tempdir().unwrap();
         let file = ACME.replace("tier = \"production\"", &format!("tier = \"{tier}\""));
         let report = run(dir.path(), &file, &Goal::provision(), Depth::Quick).await;
-        assert!(report.plan.forward.len() >= 52, "{tier}");
+        assert!(report.plan.forward.len() >= 55, "{tier}");
         let state = std::fs::read_to_string(dir.path().join("state/acme/prod.json")).unwrap();
         let state: serde_json::Value = serde_json::from_str(&state).unwrap();
         let url = &state["resources"]["secrets/database-url"];

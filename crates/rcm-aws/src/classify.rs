@@ -89,6 +89,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "Gateway.NotAttached",
             "InvalidAllocationID.NotFound",
             "InvalidAssociationID.NotFound",
+            "InvalidFlowLogId.NotFound",
             "InvalidGatewayID.NotFound",
             "InvalidGroup.NotFound",
             "InvalidInternetGatewayID.NotFound",
@@ -117,6 +118,8 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "ObjectNotFoundException",
             "NoSuchHostedZone",
             "NoSuchChange",
+            // CloudWatch.
+            "ResourceNotFound",
         ],
     ),
     (
@@ -139,6 +142,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "InvalidGroup.Duplicate",
             "InvalidPermission.Duplicate",
             "RouteAlreadyExists",
+            "FlowLogAlreadyExists",
         ],
     ),
     (HasContent, &["BucketNotEmpty", "RepositoryNotEmptyException"]),
@@ -169,6 +173,9 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "RouteTableLimitExceeded",
             "SecurityGroupLimitExceeded",
             "VpcEndpointLimitExceeded",
+            "FlowLogsLimitExceeded",
+            "TopicLimitExceeded",
+            "SubscriptionLimitExceeded",
             "LimitExceeded",
             "LimitExceededException",
             "ServiceQuotaExceededException",
@@ -237,6 +244,9 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ),
     // The key's new policy has not reached CloudWatch Logs yet.
     ("logs", "", "AccessDeniedException", "KMS key does not exist or is not allowed to be used", Propagating),
+    ("ec2", "CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role", Propagating),
+    // A topic of that name is there, with other tags: somebody else's.
+    ("sns", "CreateTopic", "InvalidParameter", "already exists with different", Exists),
     // Busy, not wrong.
     ("rds", "", "InvalidParameterCombination", "is already being deleted", NotFound),
     ("rds", "", "InvalidDBInstanceState", "is already being deleted", NotFound),

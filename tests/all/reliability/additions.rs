@@ -14,12 +14,16 @@ struct Addition {
     settings: &'static str,
 }
 
-const ADDITIONS: &[Addition] = &[Addition {
-    what: "scaling",
-    settings: r#"ecs_scale_memory = 70
+const ADDITIONS: &[Addition] = &[
+    Addition {
+        what: "scaling",
+        settings: r#"ecs_scale_memory = 70
 ecs_scale_requests = 1000
 ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max = 2 }]"#,
-}];
+    },
+    Addition { what: "flow logs", settings: "flow_logs = true" },
+    Addition { what: "alarms", settings: "alarms = true" },
+];
 
 impl Addition {
     fn file(&self) -> String {

@@ -31,6 +31,8 @@ pub(super) fn acme() -> String {
 pub(super) fn everything() -> String {
     let settings = r#"
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
+        flow_logs = true
+        alarms = true
     "#;
     with_settings(&acme(), settings)
 }

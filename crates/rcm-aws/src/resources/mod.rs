@@ -39,7 +39,9 @@ kinds! {
     autoscaling_policy::ScalingPolicy,
     autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
+    cloudwatch_alarm::Alarm,
     ec2_elastic_ip::ElasticIp,
+    ec2_flow_log::FlowLog,
     ec2_internet_gateway::InternetGateway,
     ec2_nat_gateway::NatGateway,
     ec2_route_table::RouteTable,
@@ -65,4 +67,6 @@ kinds! {
     route53_record::DnsRecord,
     s3_bucket::Bucket,
     secrets_secret::Secret,
+    sns_subscription::Subscription,
+    sns_topic::Topic,
 }

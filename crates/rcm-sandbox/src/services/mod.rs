@@ -2,6 +2,7 @@
 
 mod acm;
 mod application_autoscaling;
+mod cloudwatch;
 mod ec2;
 mod ecr;
 mod ecs;
@@ -13,6 +14,7 @@ mod rds;
 mod route53;
 mod s3;
 mod secretsmanager;
+mod sns;
 mod sts;
 
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use crate::emulator::Emulator;
 use crate::service::Service;
 
+pub(crate) use cloudwatch::operation as rpc_operation;
 pub(crate) use route53::API as ROUTE53_API;
 
 /// Every service the sandbox plays. A new one is a file in this directory and a line here.
@@ -27,6 +30,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
     vec![
         Arc::new(Emulator::<acm::Acm>::default()),
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
+        Arc::new(Emulator::<cloudwatch::CloudWatch>::default()),
         Arc::new(Emulator::<ec2::Network>::default()),
         Arc::new(Emulator::<ecr::Ecr>::default()),
         Arc::new(Emulator::<ecs::Ecs>::default()),
@@ -38,6 +42,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<route53::Route53>::default()),
         Arc::new(Emulator::<s3::S3>::default()),
         Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
+        Arc::new(Emulator::<sns::Sns>::default()),
         Arc::new(Emulator::<sts::Sts>::default()),
     ]
 }

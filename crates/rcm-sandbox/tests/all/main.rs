@@ -4,6 +4,7 @@
 
 mod acm;
 mod application_autoscaling;
+mod cloudwatch;
 mod ec2;
 mod ecr;
 mod ecs;
@@ -18,4 +19,5 @@ mod rds;
 mod route53;
 mod s3;
 mod secretsmanager;
+mod sns;
 mod support;

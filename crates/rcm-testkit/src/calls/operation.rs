@@ -26,6 +26,7 @@ pub(super) enum Protocol {
     Query,
     Ec2,
     RestXml,
+    Cbor,
 }
 
 /// Operations with these beginnings read.
@@ -41,10 +42,10 @@ impl Operation {
         let query = head.uri.query().unwrap_or_default();
         let (name, protocol) = if let Some(target) = text(&head.headers, "x-amz-target") {
             (target.rsplit('.').next().unwrap_or(target).to_owned(), Protocol::Json)
+        } else if let Some((_, operation)) = head.uri.path().split_once("/operation/") {
+            (operation.to_owned(), Protocol::Cbor)
         } else if let Some(action) = field(body, "Action").or_else(|| field(query, "Action")) {
             (action.to_owned(), if service == "ec2" { Protocol::Ec2 } else { Protocol::Query })
-        } else if let Some((_, operation)) = head.uri.path().split_once("/operation/") {
-            (operation.to_owned(), Protocol::Json)
         } else if service == "s3" {
             (s3(&head.method, head.uri.path(), query), Protocol::RestXml)
         } else if service == "route53" {
@@ -208,6 +209,13 @@ mod tests {
         assert_is(&route53("POST", "/2013-04-01/hostedzone/Z1/rrset"), "route53:ChangeResourceRecordSets", true);
         assert_is(&route53("GET", "/2013-04-01/hostedzone/Z1/rrset?name=a"), "route53:ListResourceRecordSets", false);
         assert_is(&route53("GET", "/2013-04-01/change/C1"), "route53:GetChange", false);
+    }
+
+    #[test]
+    fn an_operation_of_rpc_v2_is_named_by_its_path() {
+        let rpc = |name| operation("POST", &format!("/service/GraniteServiceVersion20100801/operation/{name}"), "monitoring", &[], "{}");
+        assert_is(&rpc("PutMetricAlarm"), "monitoring:PutMetricAlarm", true);
+        assert_is(&rpc("DescribeAlarms"), "monitoring:DescribeAlarms", false);
     }
 
     #[test]

@@ -18,6 +18,7 @@ const USER: &str = "rcm_admin";
 /// What others need of this layer.
 pub(super) struct Database {
     pub(super) url: Ref<Secret>,
+    pub(super) instance: Ref<Instance>,
 }
 
 pub(super) fn add(
@@ -51,7 +52,7 @@ pub(super) fn add(
         graph.after(&instance, group);
     }
     let url = graph.add::<Secret>("secrets/database-url", url(plan, security, secrets, &instance));
-    Database { url }
+    Database { url, instance }
 }
 
 fn instance(

@@ -11,12 +11,14 @@ mod network;
 mod secrets;
 mod security;
 mod storage;
+mod watching;
 
 use rcm_engine::model::{Graph, GraphError};
 
 use crate::{PartnerConfig, config::AccountId};
 pub use edge::PROOF;
 pub use network::private_subnet;
+pub use watching::SUBSCRIPTION;
 
 /// What the partner file does not say and the cloud or the state does.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +41,9 @@ pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Grap
     let database = database::add(&mut graph, &plan, &network, &security, &storage, &secrets);
     let identity = identity::add(&mut graph, &plan, &security);
     let edge = edge::add(&mut graph, &plan, &network, &security, &storage);
-    compute::add(&mut graph, &plan, &compute::Below { network, security, storage, secrets, database, identity, edge });
+    let below = compute::Below { network, security, storage, secrets, database, identity, edge };
+    let compute = compute::add(&mut graph, &plan, &below);
+    watching::add(&mut graph, &plan, &below, &compute, &[]);
     graph.finish()
 }
 
@@ -62,6 +66,15 @@ pub fn notes(config: &PartnerConfig) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// What the person who provisions this should know once an address has been asked whether it wants the alarms.
+pub fn unconfirmed(config: &PartnerConfig) -> String {
+    format!(
+        "AWS has written to {}: alarms are sent there only once somebody has confirmed by the link in that mail, within 48 hours. \
+         After that, provision again for another mail",
+        config.support_email
+    )
 }
 
 /// For how many days HIPAA has logs kept: seven years.

@@ -83,14 +83,14 @@ fn rules(
     ]
 }
 
-/// The account administers the key; CloudWatch Logs uses it for this account's log groups; RDS, S3, ECR and Secrets Manager
+/// The account administers the key; CloudWatch Logs uses it for this account's log groups, and CloudWatch for its alarms; RDS, S3, ECR and Secrets Manager
 /// use it on behalf of this account's callers.
 fn key_policy(plan: &Blueprint<'_>) -> Value {
     let via =
         ["rds", "s3", "ecr", "secretsmanager"].map(|service| format!("{service}.{}.amazonaws.com", plan.region()));
     let use_it = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"];
     let through = [&use_it[..], &["kms:CreateGrant", "kms:RetireGrant"]].concat();
-    json!({
+    let mut policy = json!({
         "Version": "2012-10-17",
         "Statement": [
             {
@@ -119,5 +119,21 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
                 }
             }
         ]
+    });
+    if let Some(statements) = policy["Statement"].as_array_mut().filter(|_| plan.config.alarms) {
+        statements.push(alarms_of_this_account(plan));
+    }
+    policy
+}
+
+/// [What alarms need](https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html) to tell something to an encrypted topic.
+fn alarms_of_this_account(plan: &Blueprint<'_>) -> Value {
+    json!({
+        "Sid": "AlarmsOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
     })
 }

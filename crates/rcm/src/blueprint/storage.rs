@@ -19,6 +19,8 @@ pub(super) struct Storage {
     pub(super) database_logs: Vec<Ref<LogGroup>>,
     /// The same of Container Insights.
     pub(super) insights_logs: Ref<LogGroup>,
+    /// Who spoke to whom in the network. It stays when that is not logged any more, with what is in it.
+    pub(super) flow_logs: Ref<LogGroup>,
 }
 
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> Storage {
@@ -52,7 +54,13 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) 
             "storage/log-group/container-insights",
             format!("/aws/ecs/containerinsights/{}/performance", plan.name("cluster")),
         ),
+        flow_logs: group("storage/log-group/flow-logs", flow_log_group(plan)),
     }
+}
+
+/// The name of the group that the VPC's flow logs are in.
+pub(super) fn flow_log_group(plan: &Blueprint<'_>) -> String {
+    format!("/vpc/{}", plan.prefix)
 }
 
 impl Blueprint<'_> {

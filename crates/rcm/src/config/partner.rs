@@ -95,6 +95,10 @@ pub struct PartnerConfig {
     pub ecs_spot: bool,
     /// How many tasks never run on Spot.
     pub ecs_on_demand_base: u32,
+    /// Whether the network's traffic is logged.
+    pub flow_logs: bool,
+    /// Whether somebody is told when something is wrong.
+    pub alarms: bool,
     /// The application's image; without it the service runs no task.
     pub api_image: Option<ImageRef>,
 }
@@ -232,6 +236,8 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_schedules: from.schedules("ecs_schedules"),
         ecs_spot: values.flag("ecs_spot")?,
         ecs_on_demand_base: values.number("ecs_on_demand_base")?,
+        flow_logs: values.flag("flow_logs")?,
+        alarms: values.flag("alarms")?,
         api_image: values.parse_if_given("api_image")?,
     })
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::filter::Filters;
+use super::flow_log::FlowLog;
 use super::group::SecurityGroup;
 use super::internet_gateway::InternetGateway;
 use super::nat_gateway::NatGateway;
@@ -31,6 +32,8 @@ pub(crate) struct Network {
     pub(super) groups: Vec<SecurityGroup>,
     pub(super) rules: Vec<Rule>,
     pub(super) endpoints: Vec<Endpoint>,
+    #[serde(default)]
+    pub(super) flow_logs: Vec<FlowLog>,
     /// By resource id.
     pub(super) tags: BTreeMap<String, Tags>,
     /// How many public addresses were ever given out.
