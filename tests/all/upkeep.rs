@@ -116,7 +116,7 @@ async fn a_lost_state_is_made_again_and_one_that_is_there_is_kept() {
     assert_eq!((&told["resources"], &told["missing"], &told["backup"]), (&json!(53), &json!([]), &Value::Null));
     let _ = bench.run("plan --sandbox --refresh full --detailed-exitcode").expect_code(0);
     let destroyed = bench.run("destroy --sandbox --yes").expect_code(0);
-    says(&destroyed, "44 deleted, 1 left to the account, 7 kept");
+    says(&destroyed, "44 deleted, 1 left to the account, 8 kept");
 
     let nothing = Bench::new();
     let ran = nothing.run("state rebuild --sandbox").expect_code(1);

@@ -23,6 +23,7 @@ ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max
     },
     Addition { what: "flow logs", settings: "flow_logs = true" },
     Addition { what: "alarms", settings: "alarms = true" },
+    Addition { what: "dashboard", settings: "dashboard = true" },
 ];
 
 impl Addition {

@@ -33,6 +33,7 @@ pub(super) fn everything() -> String {
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
         flow_logs = true
         alarms = true
+        dashboard = true
     "#;
     with_settings(&acme(), settings)
 }

@@ -76,6 +76,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("autoscaling/scheduled-action", "target", "it is in the id"),
     ("autoscaling/target", "service", "it is the id"),
     ("cloudwatch/alarm", "name", "it is the id"),
+    ("cloudwatch/dashboard", "name", "it is the id"),
     ("ec2/flow-log", "*", "there is no call for it"),
     (
         "ec2/internet-gateway",
@@ -667,6 +668,11 @@ fn watching() -> Vec<Row> {
         alarm("comparison", |alarm| alarm.comparison_operator = Some(ComparisonOperator::LessThanThreshold)),
         alarm("missing_data", |alarm| alarm.treat_missing_data = Some("ignore".into())),
         alarm("topic", |alarm| alarm.alarm_actions = None),
+        row(Quick, "cloudwatch/dashboard", "widgets", "watching/dashboard", |at| async move {
+            let request = at.aws.cloudwatch.put_dashboard().dashboard_name(at.id("watching/dashboard"));
+            request.dashboard_body(r#"{"widgets":[]}"#).send().await.unwrap();
+        })
+        .of(everything),
         topic("kms_key", "KmsMasterKeyId", |at| Box::pin(async move { another_key(&at).await })),
         topic("policy", "Policy", |_| {
             let anybody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:Publish","Resource":"*"}]}"#;

@@ -197,7 +197,7 @@ async fn is_right(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<bool, Fault> {
         && topic(&live) == Some(cx.id(&spec.topic)?.as_str())
         && statistic(&live) == Some(spec.statistic.as_str())
         && live.alarm_description() == Some(spec.description.as_str())
-        && live.treat_missing_data() == Some(spec.missing_data.as_str())
+        && missing_data(&live) == spec.missing_data
         && live.comparison_operator().map(|one| one.as_str()) == Some(spec.comparison.as_str())
         && (live.namespace(), live.metric_name()) == (Some(&*spec.namespace), Some(&*spec.metric))
         && (live.period(), live.threshold()) == (Some(spec.period_seconds), Some(spec.threshold))
@@ -214,7 +214,7 @@ fn dimensions(cx: &Cx<'_>, spec: &Spec) -> Result<Vec<Sent>, Fault> {
 }
 
 /// What metrics call it.
-fn text(cx: &Cx<'_>, dimension: &Dimension) -> Result<String, Fault> {
+pub(super) fn text(cx: &Cx<'_>, dimension: &Dimension) -> Result<String, Fault> {
     let odd = |what: &dyn std::fmt::Display| Fault::invalid("dimension", format!("{what} names no metric"));
     match dimension {
         Dimension::Name(value) => {
@@ -251,7 +251,7 @@ fn observe(at: &Deployment, ids: &[&Id], alarms: Vec<MetricAlarm>) -> Vec<Option
             .see("periods_to_alarm", live.datapoints_to_alarm())
             .see("threshold", live.threshold())
             .see("comparison", live.comparison_operator().map(|one| one.as_str()))
-            .see("missing_data", live.treat_missing_data())
+            .see("missing_data", missing_data(live))
             .see("topic", topic(live))
     })
 }
@@ -266,18 +266,24 @@ fn statistic(live: &MetricAlarm) -> Option<&str> {
 
 /// The dimensions as a spec says them, with ARNs for references.
 fn dimensions_of(at: &Deployment, live: &MetricAlarm) -> BTreeMap<String, Value> {
-    let Deployment { partition, region, account, .. } = at;
-    let arn = |tail: String| format!("arn:{partition}:elasticloadbalancing:{region}:{account}:{tail}");
-    let pair = |one: &Sent| {
-        let (name, value) = (one.name()?, one.value()?);
-        let value = match name {
-            "LoadBalancer" => json!({"load_balancer": arn(format!("loadbalancer/{value}"))}),
-            "TargetGroup" => json!({"target_group": arn(value.to_owned())}),
-            _ => json!({"name": value}),
-        };
-        Some((name.to_owned(), value))
-    };
+    let pair = |one: &Sent| Some((one.name()?.to_owned(), dimension_of(at, one.name()?, one.value()?)));
     live.dimensions().iter().filter_map(pair).collect()
+}
+
+/// A dimension's value as a spec says it.
+pub(super) fn dimension_of(at: &Deployment, name: &str, value: &str) -> Value {
+    let Deployment { partition, region, account, .. } = at;
+    let arn = |tail: &str| format!("arn:{partition}:elasticloadbalancing:{region}:{account}:{tail}");
+    match name {
+        "LoadBalancer" => json!({"load_balancer": arn(&format!("loadbalancer/{value}"))}),
+        "TargetGroup" => json!({"target_group": arn(value)}),
+        _ => json!({"name": value}),
+    }
+}
+
+/// AWS need not tell its default.
+fn missing_data(live: &MetricAlarm) -> &str {
+    live.treat_missing_data().unwrap_or("missing")
 }
 
 /// The one topic that is told of everything; `None` where it is told of nothing, or not of the end, or nobody is, or another is, too.

@@ -40,6 +40,7 @@ kinds! {
     autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
     cloudwatch_alarm::Alarm,
+    cloudwatch_dashboard::Dashboard,
     ec2_elastic_ip::ElasticIp,
     ec2_flow_log::FlowLog,
     ec2_internet_gateway::InternetGateway,

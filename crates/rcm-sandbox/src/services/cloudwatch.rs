@@ -35,12 +35,8 @@ struct Alarm {
     tags: Tags,
 }
 
-const COMPARISONS: [&str; 4] = [
-    "GreaterThanOrEqualToThreshold",
-    "GreaterThanThreshold",
-    "LessThanThreshold",
-    "LessThanOrEqualToThreshold",
-];
+const COMPARISONS: [&str; 4] =
+    ["GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"];
 const TREATMENTS: [&str; 4] = ["breaching", "notBreaching", "ignore", "missing"];
 
 impl Emulated for CloudWatch {
@@ -108,7 +104,6 @@ impl CloudWatch {
             "PutDashboard" => self.put_dashboard(&input),
             "GetDashboard" => self.dashboard(cx, &input),
             "DeleteDashboards" => self.delete_dashboards(&input),
-            "ListDashboards" => Ok(json!({"DashboardEntries": self.dashboards.keys().map(|name| json!({"DashboardName": name})).collect::<Vec<_>>()})),
             other => Err(Fault::new("UnknownOperationException", format!("The sandbox does not play {other}."))),
         }
     }

@@ -95,7 +95,8 @@ impl Sns {
             "CreateTopic" => self.create(cx, params),
             "GetTopicAttributes" => self.describe(params),
             "SetTopicAttributes" => {
-                let (name, value) = (params.require("AttributeName")?, params.get("AttributeValue").unwrap_or_default());
+                let (name, value) =
+                    (params.require("AttributeName")?, params.get("AttributeValue").unwrap_or_default());
                 check(name, value)?;
                 self.topic(params, "TopicArn")?.attributes.insert(name.to_owned(), value.to_owned());
                 Ok(Xml::default())
@@ -149,7 +150,9 @@ impl Sns {
         let (arn, attributes, tags) = (arn(cx, "sns", name), attributes(params), tags(params));
         attributes.iter().try_for_each(|(name, value)| check(name, value))?;
         match self.topics.get(&arn) {
-            Some(topic) if topic.tags != tags => return Err(invalid("Tags Reason: Topic already exists with different tags")),
+            Some(topic) if topic.tags != tags => {
+                return Err(invalid("Tags Reason: Topic already exists with different tags"));
+            }
             Some(topic) if attributes.iter().any(|(name, value)| topic.attributes.get(name) != Some(value)) => {
                 return Err(invalid("Attributes Reason: Topic already exists with different attributes"));
             }
@@ -185,7 +188,12 @@ impl Sns {
         let same = |one: &&Subscription| one.protocol == protocol && one.endpoint == endpoint;
         if !subscriptions.iter().any(|one| same(&one)) {
             let arn = format!("{of}:{}", Uuid::new_v4());
-            subscriptions.push(Subscription { arn, protocol: protocol.clone(), endpoint: endpoint.clone(), confirmed: false });
+            subscriptions.push(Subscription {
+                arn,
+                protocol: protocol.clone(),
+                endpoint: endpoint.clone(),
+                confirmed: false,
+            });
         }
         let mut xml = Xml::default();
         if let Some(subscription) = subscriptions.iter().find(same) {

@@ -11,7 +11,8 @@ async fn an_alarm_is_described_as_it_was_put_and_keeps_the_tags_of_its_first_put
     let cloud = Cloud::new().await;
     let watch = Client::new(&cloud.sdk());
     let put = |threshold: f64, tag: &str| {
-        let request = watch.put_metric_alarm().alarm_name("acme-cpu").namespace("AWS/RDS").metric_name("CPUUtilization");
+        let request =
+            watch.put_metric_alarm().alarm_name("acme-cpu").namespace("AWS/RDS").metric_name("CPUUtilization");
         let request = request.statistic(Statistic::Average).period(60).evaluation_periods(5).threshold(threshold);
         let request = request.dimensions(Dimension::builder().name("DBInstanceIdentifier").value("acme-db").build());
         let request = request.comparison_operator(ComparisonOperator::GreaterThanThreshold);

@@ -213,7 +213,15 @@ mod tests {
 
     #[test]
     fn an_operation_of_rpc_v2_is_named_by_its_path() {
-        let rpc = |name| operation("POST", &format!("/service/GraniteServiceVersion20100801/operation/{name}"), "monitoring", &[], "{}");
+        let rpc = |name| {
+            operation(
+                "POST",
+                &format!("/service/GraniteServiceVersion20100801/operation/{name}"),
+                "monitoring",
+                &[],
+                "{}",
+            )
+        };
         assert_is(&rpc("PutMetricAlarm"), "monitoring:PutMetricAlarm", true);
         assert_is(&rpc("DescribeAlarms"), "monitoring:DescribeAlarms", false);
     }

@@ -1,6 +1,7 @@
 //! What watches over the environment: who spoke to whom in the network, and who is told when something is wrong.
 
 mod alarms;
+mod dashboard;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +28,12 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below, comput
     if plan.config.flow_logs {
         flow_log(graph, plan, &below.network, &below.storage);
     }
+    let watches = alarms::watches(plan, below, compute, replicas);
+    if plan.config.dashboard {
+        dashboard::add(graph, plan, &watches);
+    }
     if plan.config.alarms {
-        alarms::add(graph, plan, below, compute, replicas);
+        alarms::add(graph, plan, below, watches);
     }
 }
 

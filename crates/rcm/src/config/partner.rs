@@ -99,6 +99,8 @@ pub struct PartnerConfig {
     pub flow_logs: bool,
     /// Whether somebody is told when something is wrong.
     pub alarms: bool,
+    /// Whether there is a dashboard of what the alarms watch.
+    pub dashboard: bool,
     /// The application's image; without it the service runs no task.
     pub api_image: Option<ImageRef>,
 }
@@ -238,6 +240,7 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_on_demand_base: values.number("ecs_on_demand_base")?,
         flow_logs: values.flag("flow_logs")?,
         alarms: values.flag("alarms")?,
+        dashboard: values.flag("dashboard")?,
         api_image: values.parse_if_given("api_image")?,
     })
 }

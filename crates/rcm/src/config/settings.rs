@@ -449,6 +449,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         example: "true",
     },
     Setting {
+        name: "dashboard",
+        kind: Kind::Flag,
+        default: Preset::PerTier([Value::Flag(false), Value::Flag(true), Value::Flag(true)]),
+        doc: "Whether CloudWatch has a dashboard of what the alarms watch: about $3 a month.",
+        example: "true",
+    },
+    Setting {
         name: "api_image",
         kind: Kind::Text {
             takes: "a container image pinned by digest",

@@ -22,13 +22,13 @@ const BELOW: &str = "LessThanThreshold";
 const GIB: f64 = 1_073_741_824.0;
 
 /// What an alarm is about: everything but its name and whom it tells.
-struct Watch {
-    what: String,
+pub(super) struct Watch {
+    pub(super) what: String,
     description: String,
-    namespace: &'static str,
-    metric: &'static str,
-    statistic: &'static str,
-    dimensions: BTreeMap<String, Dimension>,
+    pub(super) namespace: &'static str,
+    pub(super) metric: &'static str,
+    pub(super) statistic: &'static str,
+    pub(super) dimensions: BTreeMap<String, Dimension>,
     comparison: &'static str,
     threshold: f64,
     /// Length in seconds, how many are looked at, and how many of them have to be beyond.
@@ -37,11 +37,16 @@ struct Watch {
     silence: &'static str,
 }
 
-pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below, compute: &Compute, replicas: &[Value]) {
-    let topic = topic(graph, plan, below);
+/// Everything that is watched.
+pub(super) fn watches(plan: &Blueprint<'_>, below: &Below, compute: &Compute, replicas: &[Value]) -> Vec<Watch> {
     let database = below.database.instance.to_value();
     let watches = [balancer(below), service(plan.config, compute), instance(plan.config, &database)];
-    for watch in watches.into_iter().flatten().chain(lags(replicas)) {
+    watches.into_iter().flatten().chain(lags(replicas)).collect()
+}
+
+pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below, watches: Vec<Watch>) {
+    let topic = topic(graph, plan, below);
+    for watch in watches {
         let (period_seconds, periods, periods_to_alarm) = watch.periods;
         let spec = cloudwatch_alarm::Spec {
             name: plan.name(&watch.what),
@@ -167,7 +172,9 @@ fn service(config: &PartnerConfig, compute: &Compute) -> Vec<Watch> {
     };
     let used = |what: &str, metric, percent: u32, word: &str| Watch {
         what: what.to_owned(),
-        description: format!("The tasks have used more than {percent} % of their {word} for 15 minutes: autoscaling cannot help."),
+        description: format!(
+            "The tasks have used more than {percent} % of their {word} for 15 minutes: autoscaling cannot help."
+        ),
         namespace: "AWS/ECS",
         metric,
         statistic: "Average",
@@ -302,7 +309,8 @@ mod tests {
 
     #[test]
     fn an_instance_class_tells_its_memory() {
-        let classes = ["db.t3.micro", "db.t4g.medium", "db.m7g.large", "db.r6g.large", "db.r6i.4xlarge", "db.x2g.large"];
+        let classes =
+            ["db.t3.micro", "db.t4g.medium", "db.m7g.large", "db.r6g.large", "db.r6i.4xlarge", "db.x2g.large"];
         assert_eq!(classes.map(memory_gib), [Some(1), Some(4), Some(8), Some(16), Some(128), None]);
     }
 
