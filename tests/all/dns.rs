@@ -121,7 +121,7 @@ async fn the_records_are_made_the_certificate_is_issued_by_them_and_nothing_of_i
     let place = Place::new().await;
     let file = place.file();
     let made = place.done(&file, &Goal::provision()).await;
-    assert_eq!(made.plan.counts()["create"], 54);
+    assert_eq!(made.plan.counts()["create"], 55);
     let records = place.records().await;
     assert_eq!(records.len(), 2, "{records:?}");
     assert_eq!(records[0], "A rcm.acme.invalid.");

@@ -65,7 +65,7 @@ fn a_saved_plan_to_destroy_is_run_as_it_was_shown() {
     assert!(planned.stdout.contains("rcm destroy --partner acme"), "{}", planned.transcript());
     assert!(planned.stdout.contains(&format!("--plan {file}")), "{}", planned.transcript());
     let ran = bench.run(&format!("destroy --sandbox --yes --plan {file}")).expect_code(0);
-    assert!(ran.stdout.contains("44 deleted, 1 left to the account, 7 kept"), "{}", ran.transcript());
+    assert!(ran.stdout.contains("44 deleted, 1 left to the account, 8 kept"), "{}", ran.transcript());
     let again = bench.run(&format!("destroy --sandbox --yes --plan {file}")).expect_code(7);
     says(&again, "out of date");
     says(&again, "plan --destroy --out FILE");
@@ -138,12 +138,12 @@ fn the_final_snapshot_is_named_by_what_was_asked_for() {
     let snapshot: &Value = &result["remnants"][0];
     assert_eq!(snapshot["id"], made[0].as_str(), "{}", again.transcript());
     assert_eq!(snapshot["address"], "database/instance");
-    assert_eq!(result["retained"].as_array().unwrap().len(), 7);
+    assert_eq!(result["retained"].as_array().unwrap().len(), 8);
     assert_eq!(result["notes"], serde_json::json!([]), "what is gone needs no image");
 
     let (certificate, text) = certificate(result);
     let all = |list: &str| certificate[list].as_array().unwrap().clone();
-    assert_eq!((all("destroyed").len(), all("retained").len()), (44, 8), "{text}");
+    assert_eq!((all("destroyed").len(), all("retained").len()), (44, 9), "{text}");
     assert_eq!((&certificate["partner"], &certificate["account"]), (&"acme".into(), &"123456789012".into()));
     let of = |list: &str, address: &str| all(list).into_iter().find(|entry| entry["address"] == address).unwrap();
     assert!(of("destroyed", "secrets/jwt-secret")["recoverable_until"].is_string(), "{text}");
@@ -163,7 +163,7 @@ fn the_final_snapshot_is_named_by_what_was_asked_for() {
     assert!(told.iter().any(|line| line["event"] == "discarded" && line["id"] == made[0].as_str()));
     let (certificate, text) = self::certificate(told.last().unwrap());
     assert_eq!(certificate["retained"], serde_json::json!([]), "{text}");
-    assert!(text.contains(&made[0]) && text.contains("Destroyed (52)"), "51 resources and a snapshot: {text}");
+    assert!(text.contains(&made[0]) && text.contains("Destroyed (53)"), "52 resources and a snapshot: {text}");
 }
 
 /// What a destroy has certified, for programs and for people.

@@ -27,7 +27,8 @@ async fn run(dir: &Path, file: &str, goal: &Goal, depth: Depth) -> Report {
 async fn acme_comes_stays_goes_and_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let made = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 56)]);
+    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 71)]);
+    assert!(made.notes.iter().any(|note| note.contains("support@acme.com") && note.contains("confirmed")));
     assert!(made.outputs.get("alb_dns_name").is_some() && made.outputs.get("database_endpoint").is_some());
     for depth in [Depth::Quick, Depth::Full] {
         let again = run(dir.path(), ACME, &Goal::provision(), depth).await;
@@ -46,11 +47,12 @@ async fn acme_comes_stays_goes_and_comes_again() {
             "storage/log-group/container-insights",
             "storage/log-group/database-postgresql",
             "storage/log-group/database-upgrade",
+            "storage/log-group/flow-logs",
         ]
     );
 
     let back = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 11), ("create", 45)]);
+    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 12), ("create", 59)]);
     assert_eq!(back.outputs.get("kms_key_arn"), made.outputs.get("kms_key_arn"));
 
     run(dir.path(), ACME, &Goal { purge: true, ..Goal::destroy() }, Depth::Quick).await;
@@ -67,7 +69,8 @@ async fn an_image_in_the_file_starts_the_service() {
     let deployed = format!("{ACME}\napi_image = \"{image}\"\n");
     let report = run(dir.path(), &deployed, &Goal::provision(), Depth::Quick).await;
     let counts = report.plan.counts();
-    assert_eq!((counts["replace"], counts["update"]), (1, 2), "{counts:?}");
+    // The definition; the service, the bounds of its tasks, and the dashboard, which shows how many run.
+    assert_eq!((counts["replace"], counts["update"]), (1, 3), "{counts:?}");
     assert!(report.notes.is_empty(), "{:?}", report.notes);
     let again = run(dir.path(), &deployed, &Goal::provision(), Depth::Full).await;
     assert!(again.plan.is_empty(), "{:#?}", again.plan.forward);
@@ -79,7 +82,7 @@ async fn every_node_of_every_tier_is_of_a_kind_that_exists_and_without_a_secret(
         let dir = tempfile::tempdir().unwrap();
         let file = ACME.replace("tier = \"production\"", &format!("tier = \"{tier}\""));
         let report = run(dir.path(), &file, &Goal::provision(), Depth::Quick).await;
-        assert!(report.plan.forward.len() >= 52, "{tier}");
+        assert!(report.plan.forward.len() >= 55, "{tier}");
         let state = std::fs::read_to_string(dir.path().join("state/acme/prod.json")).unwrap();
         let state: serde_json::Value = serde_json::from_str(&state).unwrap();
         let url = &state["resources"]["secrets/database-url"];

@@ -43,7 +43,7 @@ fn says(ran: &Ran, text: &str) {
 async fn drift_is_told_by_the_exit_code_field_by_field_and_put_back() {
     let bench = provisioned();
     let ran = bench.run("drift --sandbox").expect_code(0);
-    says(&ran, "acme/prod is as rcm left it: 52 resources compared");
+    says(&ran, "acme/prod is as rcm left it: 53 resources compared");
     let none = one(&bench.run("drift --sandbox --output json").expect_code(0));
     assert_eq!(
         (&none["drift"], &none["changed"], &none["account"]),
@@ -107,16 +107,16 @@ async fn a_lost_state_is_made_again_and_one_that_is_there_is_kept() {
     says(&refused, "rcm state rebuild --force --partner acme");
     let old = bench.state_file();
     let ran = bench.run("state rebuild --force --sandbox").expect_code(0);
-    says(&ran, "52 resources found. Nothing was changed in AWS.");
+    says(&ran, "53 resources found. Nothing was changed in AWS.");
     says(&ran, "prod.json.backup-1");
     assert_eq!(fs::read_to_string(bench.state().join("prod.json.backup-1")).unwrap(), old);
 
     fs::remove_dir_all(bench.state()).unwrap();
     let told = one(&bench.run("state rebuild --sandbox --output json").expect_code(0));
-    assert_eq!((&told["resources"], &told["missing"], &told["backup"]), (&json!(52), &json!([]), &Value::Null));
+    assert_eq!((&told["resources"], &told["missing"], &told["backup"]), (&json!(53), &json!([]), &Value::Null));
     let _ = bench.run("plan --sandbox --refresh full --detailed-exitcode").expect_code(0);
     let destroyed = bench.run("destroy --sandbox --yes").expect_code(0);
-    says(&destroyed, "44 deleted, 1 left to the account, 7 kept");
+    says(&destroyed, "44 deleted, 1 left to the account, 8 kept");
 
     let nothing = Bench::new();
     let ran = nothing.run("state rebuild --sandbox").expect_code(1);

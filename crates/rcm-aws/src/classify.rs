@@ -89,6 +89,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "Gateway.NotAttached",
             "InvalidAllocationID.NotFound",
             "InvalidAssociationID.NotFound",
+            "InvalidFlowLogId.NotFound",
             "InvalidGatewayID.NotFound",
             "InvalidGroup.NotFound",
             "InvalidInternetGatewayID.NotFound",
@@ -119,6 +120,8 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "ObjectNotFoundException",
             "NoSuchHostedZone",
             "NoSuchChange",
+            // CloudWatch.
+            "ResourceNotFound",
         ],
     ),
     (
@@ -142,6 +145,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "InvalidPermission.Duplicate",
             "RouteAlreadyExists",
             "NetworkAclEntryAlreadyExists",
+            "FlowLogAlreadyExists",
         ],
     ),
     (HasContent, &["BucketNotEmpty", "RepositoryNotEmptyException"]),
@@ -174,6 +178,9 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "NetworkAclEntryLimitExceeded",
             "SecurityGroupLimitExceeded",
             "VpcEndpointLimitExceeded",
+            "FlowLogsLimitExceeded",
+            "TopicLimitExceeded",
+            "SubscriptionLimitExceeded",
             "LimitExceeded",
             "LimitExceededException",
             "ServiceQuotaExceededException",
@@ -242,6 +249,9 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ),
     // The key's new policy has not reached CloudWatch Logs yet.
     ("logs", "", "AccessDeniedException", "KMS key does not exist or is not allowed to be used", Propagating),
+    ("ec2", "CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role", Propagating),
+    // A topic of that name is there, with other tags: somebody else's.
+    ("sns", "CreateTopic", "InvalidParameter", "already exists with different", Exists),
     // Busy, not wrong.
     ("rds", "", "InvalidParameterCombination", "is already being deleted", NotFound),
     ("rds", "", "InvalidDBInstanceState", "is already being deleted", NotFound),

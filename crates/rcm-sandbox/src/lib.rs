@@ -15,10 +15,11 @@
 //!   `store` owns the directory; `client` and `serve` are the two ways in.
 //! - `service`: a service as the cloud sees it; `emulator`: the one way to make one, of a typed state.
 //! - `services`: a file for each service; each says in its doc comment what it plays.
-//! - What services share: `wire` and `json` are AWS's wire formats, `neighbours` is what one service asks another, `countdown`
+//! - What services share: `wire`, `json` and `cbor` are AWS's wire formats, `neighbours` is what one service asks another, `countdown`
 //!   counts polls, `arn`, `time` and `page` are names, times and lists.
 
 mod arn;
+pub mod cbor;
 mod client;
 mod cloud;
 mod countdown;

@@ -65,6 +65,7 @@ pub(crate) fn refuse(request: &ApiRequest, fault: &Fault) -> ApiResponse {
         return fault.json();
     }
     match header(request, "content-type") {
+        _ if header(request, "smithy-protocol").is_some() => fault.cbor(),
         Some(kind) if kind.starts_with("application/x-www-form-urlencoded") => fault.query(),
         _ if request.uri.contains(crate::services::ROUTE53_API) => fault.query(),
         _ => fault.s3(),
@@ -93,6 +94,9 @@ fn operation(service: &str, request: &ApiRequest) -> String {
     }
     if let Some(target) = header(request, "x-amz-target") {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
+    }
+    if let Some(operation) = crate::services::rpc_operation(&request.uri) {
+        return operation.to_owned();
     }
     Params::parse(&request.body).get("Action").unwrap_or_default().to_owned()
 }

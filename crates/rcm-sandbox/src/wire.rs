@@ -91,6 +91,11 @@ impl Fault {
         json_response(self.status, &json!({ "__type": self.code, "message": self.message }))
     }
 
+    /// As services that speak RPC v2 CBOR (CloudWatch) send it.
+    pub(crate) fn cbor(&self) -> ApiResponse {
+        cbor_reply(self.status, &json!({ "__type": self.code, "message": self.message }))
+    }
+
     /// As S3 sends it.
     pub(crate) fn s3(&self) -> ApiResponse {
         let id = request_id();
@@ -162,6 +167,13 @@ pub(crate) fn json_reply(value: &Value) -> ApiResponse {
     json_response(200, value)
 }
 
+/// The answer of a service that speaks RPC v2 CBOR.
+pub(crate) fn cbor_reply(status: u16, value: &Value) -> ApiResponse {
+    let mut answer = response(status, "application/cbor", crate::cbor::from_json(value), &request_id());
+    answer.headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+    answer
+}
+
 /// A request id as AWS gives them.
 pub(crate) fn request_id() -> String {
     uuid::Uuid::new_v4().to_string()
@@ -180,7 +192,7 @@ fn xml_response(status: u16, document: String, id: &str) -> ApiResponse {
     response(status, "text/xml;charset=UTF-8", document, id)
 }
 
-fn response(status: u16, kind: &'static str, body: String, id: &str) -> ApiResponse {
+fn response(status: u16, kind: &'static str, body: impl Into<bytes::Bytes>, id: &str) -> ApiResponse {
     let mut headers = HeaderMap::new();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(id) = HeaderValue::from_str(id) {

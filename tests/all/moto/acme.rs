@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use rcm::aws::{Aws, Connect};
+use rcm_sandbox::Sandbox;
 use rcm_testkit::calls::{Call, Recorder};
 use rcm_testkit::{Moto, Rcm, boto3, inventory};
 use serde_json::{Value, json};
@@ -10,10 +12,55 @@ const PREFIX: &str = "acme-rcm-prod";
 
 struct Stage {
     _moto: Moto,
+    /// moto does not speak what the SDK of CloudWatch speaks, so that is played by the sandbox.
+    cloudwatch: Played,
     recorder: Recorder,
     rcm: Rcm,
     endpoint: String,
     partners: tempfile::TempDir,
+}
+
+/// A sandbox over HTTP, for one service of it. It ends with its test.
+struct Played {
+    recorder: Recorder,
+    sandbox: Sandbox,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+}
+
+impl Played {
+    fn start() -> Self {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let dir = tempfile::tempdir().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let sandbox = Sandbox::open(dir.path(), Moto::ACCOUNT, "us-east-1").await.unwrap();
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                tell.send((listener.local_addr().unwrap().port(), sandbox.clone())).unwrap();
+                sandbox.serve(listener, async { drop(stopped.await) }).await.unwrap();
+            });
+        });
+        let (port, sandbox) = told.recv().unwrap();
+        Self { recorder: Recorder::start(&format!("http://127.0.0.1:{port}")), sandbox, stop: Some(stop) }
+    }
+
+    /// How many alarms there are.
+    fn alarms(&self) -> usize {
+        let in_process = Some(self.sandbox.http_client());
+        let connect = Connect { region: "us-east-1".into(), in_process, ..Connect::default() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let aws = Aws::connect(&connect).await;
+            aws.cloudwatch.describe_alarms().send().await.unwrap().metric_alarms().len()
+        })
+    }
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+    }
 }
 
 impl Stage {
@@ -23,8 +70,10 @@ impl Stage {
         let partners = tempfile::tempdir().unwrap();
         let shipped = rcm_testkit::root().join("partners/acme.toml");
         fs::copy(shipped, partners.path().join("acme.toml")).unwrap();
+        let cloudwatch = Played::start();
         let rcm = Rcm::new(&recorder.endpoint(), partners.path());
-        Self { endpoint: moto.endpoint(), _moto: moto, recorder, rcm, partners }
+        let rcm = rcm.env("AWS_ENDPOINT_URL_CLOUDWATCH", cloudwatch.recorder.endpoint());
+        Self { endpoint: moto.endpoint(), _moto: moto, cloudwatch, recorder, rcm, partners }
     }
 
     fn rcm(&self, arguments: &str) -> String {
@@ -122,12 +171,17 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     compute(&made);
     tagged(&made);
 
+    watching(&stage);
+
     stage.recorder.clear();
+    stage.cloudwatch.recorder.clear();
     stage.rcm("provision --partner acme --yes");
     let calls = stage.recorder.calls();
     assert!(calls.mutating().is_empty(), "{}", calls.mutating());
-    // What is not in the bare stack of `dns`: the network ACLs, and the role of enhanced monitoring.
-    assert!(calls.len() <= 32, "{} calls: {calls}", calls.len());
+    // 30 for the bare stack; the flow log and its role; the topic and its subscription; the network ACLs; the role of enhanced monitoring.
+    assert!(calls.len() <= 36, "{} calls: {calls}", calls.len());
+    let calls = stage.cloudwatch.recorder.calls();
+    assert!(calls.mutating().is_empty() && calls.len() <= 2, "{} calls: {calls}", calls.len());
     stage.rcm("plan --partner acme --refresh full --detailed-exitcode");
 
     change(&stage);
@@ -136,10 +190,35 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     stage.rcm("destroy --partner acme --yes");
     assert_eq!(stage.recorder.objections(), Vec::<String>::new());
     only_what_is_kept(&stage.inventory());
+    assert_eq!(stage.cloudwatch.alarms(), 0);
     stage.rcm("provision --partner acme --yes");
     let again = stage.inventory();
     assert_eq!(count(&again, "/kms/keys"), 1, "the kept key is in use again");
     compute(&again);
+}
+
+fn watching(stage: &Stage) {
+    let seen = boto3(
+        &stage.endpoint,
+        "
+log = client('ec2').describe_flow_logs()['FlowLogs'][0]
+role = client('iam').get_role(RoleName=log['DeliverLogsPermissionArn'].split('/')[-1])['Role']
+topic = client('sns').list_topics()['Topics'][0]['TopicArn']
+told = client('sns').list_subscriptions_by_topic(TopicArn=topic)['Subscriptions']
+say({
+    'log': [log['ResourceId'][:4], log['LogGroupName'], log['TrafficType'], log['MaxAggregationInterval']],
+    'trust': role['AssumeRolePolicyDocument']['Statement'][0]['Principal']['Service'],
+    'key': client('sns').get_topic_attributes(TopicArn=topic)['Attributes']['KmsMasterKeyId'].split(':')[2],
+    'told': [[one['Protocol'], one['Endpoint']] for one in told],
+})
+",
+    );
+    assert_eq!(seen["log"], json!(["vpc-", format!("/vpc/{PREFIX}"), "ALL", 60]));
+    assert_eq!(seen["trust"], "vpc-flow-logs.amazonaws.com");
+    assert_eq!((&seen["key"], &seen["told"]), (&json!("kms"), &json!([["email", "support@acme.com"]])));
+    let calls = stage.cloudwatch.recorder.calls();
+    assert_eq!((calls.of("PutMetricAlarm").len(), stage.cloudwatch.alarms()), (9, 9), "{calls}");
+    assert_eq!(calls.len(), calls.iter().filter(|call| call.operation.service == "monitoring").count());
 }
 
 fn network(made: &Value) {

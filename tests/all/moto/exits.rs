@@ -113,7 +113,7 @@ fn not_approved() -> Ran {
     let bench = Bench::new();
     let ran = bench.run("provision --sandbox");
     assert!(ran.stderr.contains("no terminal to ask on") && ran.stderr.contains("--yes"), "{}", ran.transcript());
-    assert!(ran.stdout.contains("Plan: 52 to create."), "{}", ran.transcript());
+    assert!(ran.stdout.contains("Plan: 53 to create."), "{}", ran.transcript());
     ran
 }
 

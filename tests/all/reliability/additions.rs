@@ -37,6 +37,9 @@ ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max
 compute = "apprunner"
 api_image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:0000000000000000000000000000000000000000000000000000000000000000""#,
     },
+    Addition { what: "flow logs", settings: "flow_logs = true" },
+    Addition { what: "alarms", settings: "alarms = true" },
+    Addition { what: "dashboard", settings: "dashboard = true" },
 ];
 
 impl Addition {

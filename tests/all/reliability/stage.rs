@@ -40,6 +40,9 @@ pub(super) fn everything() -> String {
         s3_event_notifications = true
         db_performance_insights = true
         db_enhanced_monitoring = 60
+        flow_logs = true
+        alarms = true
+        dashboard = true
     "#;
     with_settings(&acme(), settings)
 }

@@ -10,6 +10,7 @@ use aws_sdk_apprunner::types::{
     EgressConfiguration, EgressType, HealthCheckConfiguration, ImageRepositoryType, InstanceConfiguration,
     NetworkConfiguration as RunnerNetwork, SourceConfiguration,
 };
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic};
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, IpPermission, IpRange, PortRange, RuleAction, SecurityGroupRuleRequest,
     SecurityGroupRuleUpdate,
@@ -88,6 +89,9 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("autoscaling/scheduled-action", "name", "it is in the id"),
     ("autoscaling/scheduled-action", "target", "it is in the id"),
     ("autoscaling/target", "service", "it is the id"),
+    ("cloudwatch/alarm", "name", "it is the id"),
+    ("cloudwatch/dashboard", "name", "it is the id"),
+    ("ec2/flow-log", "*", "there is no call for it"),
     (
         "ec2/internet-gateway",
         "vpc",
@@ -144,6 +148,8 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("s3/account-log-bucket", "name", "it is the id"),
     ("s3/bucket", "name", "it is the id"),
     ("secretsmanager/secret", "name", "it is in the ARN"),
+    ("sns/subscription", "*", "another address or topic is another subscription"),
+    ("sns/topic", "name", "it is in the ARN"),
 ];
 
 /// Fields whose change nobody sees, each with the reason.
@@ -177,10 +183,8 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    [network(), security(), storage(), database(), edge(), compute(), app_runner(), super::account::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let layers = [network(), security(), storage(), database(), edge(), compute(), app_runner(), watching()];
+    layers.into_iter().flatten().chain(super::account::rows()).collect()
 }
 
 fn network() -> Vec<Row> {
@@ -807,6 +811,70 @@ fn app_runner() -> Vec<Row> {
     ]
 }
 
+fn watching() -> Vec<Row> {
+    use Depth::Quick;
+    const ALARM: &str = "watching/alarm/database-cpu";
+    const TOPIC: &str = "watching/topic";
+    let alarm = |field, change: fn(&mut MetricAlarm)| {
+        row(Quick, "cloudwatch/alarm", field, ALARM, move |at| async move {
+            let found = at.aws.cloudwatch.describe_alarms().alarm_names(at.id(ALARM)).send().await.unwrap();
+            let mut alarm = found.metric_alarms()[0].clone();
+            change(&mut alarm);
+            put(&at, alarm).await;
+        })
+        .of(everything)
+    };
+    let topic = |field, attribute: &'static str, value: fn(At) -> Pin<Box<dyn Future<Output = String>>>| {
+        row(Quick, "sns/topic", field, TOPIC, move |at| async move {
+            let value = value(at.clone()).await;
+            let request = at.aws.sns.set_topic_attributes().topic_arn(at.id(TOPIC)).attribute_name(attribute);
+            request.attribute_value(value).send().await.unwrap();
+        })
+        .of(everything)
+    };
+    vec![
+        alarm("description", |alarm| alarm.alarm_description = Some("by hand".into())),
+        alarm("namespace", |alarm| alarm.namespace = Some("AWS/EC2".into())),
+        alarm("metric", |alarm| alarm.metric_name = Some("WriteIOPS".into())),
+        alarm("statistic", |alarm| alarm.statistic = Some(Statistic::Minimum)),
+        alarm("dimensions", |alarm| {
+            let other = Dimension::builder().name("DBInstanceIdentifier").value("another").build();
+            alarm.dimensions = Some(vec![other]);
+        }),
+        alarm("period_seconds", |alarm| alarm.period = Some(300)),
+        alarm("periods", |alarm| alarm.evaluation_periods = Some(20)),
+        alarm("periods_to_alarm", |alarm| alarm.datapoints_to_alarm = Some(1)),
+        alarm("threshold", |alarm| alarm.threshold = Some(99.9)),
+        alarm("comparison", |alarm| alarm.comparison_operator = Some(ComparisonOperator::LessThanThreshold)),
+        alarm("missing_data", |alarm| alarm.treat_missing_data = Some("ignore".into())),
+        alarm("topic", |alarm| alarm.alarm_actions = None),
+        row(Quick, "cloudwatch/dashboard", "widgets", "watching/dashboard", |at| async move {
+            let request = at.aws.cloudwatch.put_dashboard().dashboard_name(at.id("watching/dashboard"));
+            request.dashboard_body(r#"{"widgets":[]}"#).send().await.unwrap();
+        })
+        .of(everything),
+        topic("kms_key", "KmsMasterKeyId", |at| Box::pin(async move { another_key(&at).await })),
+        topic("policy", "Policy", |_| {
+            let anybody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:Publish","Resource":"*"}]}"#;
+            Box::pin(async move { anybody.to_owned() })
+        }),
+    ]
+}
+
 fn configuration(source: &mut SourceConfiguration) -> &mut aws_sdk_apprunner::types::ImageConfiguration {
     source.image_repository.as_mut().unwrap().image_configuration.as_mut().unwrap()
+}
+
+/// An alarm is always put as a whole.
+async fn put(at: &At, alarm: MetricAlarm) {
+    let request = at.aws.cloudwatch.put_metric_alarm().set_alarm_name(alarm.alarm_name);
+    let request = request.set_alarm_description(alarm.alarm_description).set_namespace(alarm.namespace);
+    let request = request.set_metric_name(alarm.metric_name).set_statistic(alarm.statistic);
+    let request = request.set_dimensions(alarm.dimensions).set_period(alarm.period);
+    let request = request.set_evaluation_periods(alarm.evaluation_periods);
+    let request = request.set_datapoints_to_alarm(alarm.datapoints_to_alarm).set_threshold(alarm.threshold);
+    let request = request.set_comparison_operator(alarm.comparison_operator);
+    let request = request.set_treat_missing_data(alarm.treat_missing_data);
+    let request = request.set_alarm_actions(alarm.alarm_actions).set_ok_actions(alarm.ok_actions);
+    request.send().await.unwrap();
 }

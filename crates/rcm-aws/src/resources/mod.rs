@@ -51,7 +51,10 @@ kinds! {
     config_conformance_pack::ConformancePack,
     config_recorder::Recorder,
     ec2_account_defaults::AccountDefaults,
+    cloudwatch_alarm::Alarm,
+    cloudwatch_dashboard::Dashboard,
     ec2_elastic_ip::ElasticIp,
+    ec2_flow_log::FlowLog,
     ec2_internet_gateway::InternetGateway,
     ec2_nat_gateway::NatGateway,
     ec2_network_acl::NetworkAcl,
@@ -84,4 +87,6 @@ kinds! {
     s3_account_public_access_block::AccountPublicAccessBlock,
     s3_bucket::Bucket,
     secrets_secret::Secret,
+    sns_subscription::Subscription,
+    sns_topic::Topic,
 }

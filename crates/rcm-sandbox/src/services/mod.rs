@@ -5,6 +5,7 @@ mod acm;
 mod application_autoscaling;
 mod apprunner;
 mod cloudtrail;
+mod cloudwatch;
 mod config;
 mod ec2;
 mod ecr;
@@ -18,6 +19,7 @@ mod rds;
 mod route53;
 mod s3;
 mod secretsmanager;
+mod sns;
 mod sts;
 
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use crate::emulator::Emulator;
 use crate::service::Service;
 
+pub(crate) use cloudwatch::operation as rpc_operation;
 pub(crate) use route53::API as ROUTE53_API;
 
 /// Every service the sandbox plays. A new one is a file in this directory and a line here.
@@ -36,6 +39,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<cloudtrail::CloudTrail>::default()),
         Arc::new(Emulator::<config::Config>::default()),
         Arc::new(Emulator::<apprunner::AppRunner>::default()),
+        Arc::new(Emulator::<cloudwatch::CloudWatch>::default()),
         Arc::new(Emulator::<ec2::Network>::default()),
         Arc::new(Emulator::<ecr::Ecr>::default()),
         Arc::new(Emulator::<ecs::Ecs>::default()),
@@ -48,6 +52,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<route53::Route53>::default()),
         Arc::new(Emulator::<s3::S3>::default()),
         Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
+        Arc::new(Emulator::<sns::Sns>::default()),
         Arc::new(Emulator::<sts::Sts>::default()),
     ]
 }

@@ -1,6 +1,7 @@
 //! The network: its whole life, what AWS refuses, and what takes its time.
 
 mod endpoints;
+mod flow_logs;
 mod lifecycle;
 mod nat_gateways;
 mod network_acls;

@@ -25,6 +25,13 @@ struct Pages {
     witness: Option<Witness>,
 }
 
+/// A body as text, that of RPC v2 as JSON.
+fn readable(head: &Parts, body: &[u8]) -> String {
+    let cbor = head.headers.get("content-type").is_some_and(|kind| kind == "application/cbor");
+    let json = cbor.then(|| rcm_sandbox::cbor::to_json(body)).flatten();
+    json.map_or_else(|| String::from_utf8_lossy(body).into_owned(), |json| json.to_string())
+}
+
 impl Book {
     pub(super) fn new() -> Self {
         Self { started: Instant::now(), pages: Mutex::default() }
@@ -61,7 +68,7 @@ impl Book {
     /// Enters a request; its number, what was asked, and the fault that it shall meet. The first trouble that has one wins, but
     /// all are asked, so that each counts every call.
     pub(super) fn enter(&self, head: &Parts, body: &[u8]) -> (Call, Option<Fault>) {
-        let body = String::from_utf8_lossy(body).into_owned();
+        let body = readable(head, body);
         let operation = Operation::of(head, &body);
         let target = head.uri.to_string();
         let arrived = self.started.elapsed();

@@ -26,6 +26,7 @@ pub(super) enum Protocol {
     Query,
     Ec2,
     RestXml,
+    Cbor,
 }
 
 /// Operations with these beginnings read.
@@ -41,10 +42,10 @@ impl Operation {
         let query = head.uri.query().unwrap_or_default();
         let (name, protocol) = if let Some(target) = text(&head.headers, "x-amz-target") {
             (target.rsplit('.').next().unwrap_or(target).to_owned(), Protocol::Json)
+        } else if let Some((_, operation)) = head.uri.path().split_once("/operation/") {
+            (operation.to_owned(), Protocol::Cbor)
         } else if let Some(action) = field(body, "Action").or_else(|| field(query, "Action")) {
             (action.to_owned(), if service == "ec2" { Protocol::Ec2 } else { Protocol::Query })
-        } else if let Some((_, operation)) = head.uri.path().split_once("/operation/") {
-            (operation.to_owned(), Protocol::Json)
         } else if service == "s3" && head.uri.path() == ACCOUNT_BLOCK {
             (format!("{}AccountPublicAccessBlock", verb(&head.method)), Protocol::Query)
         } else if service == "s3" {
@@ -254,6 +255,21 @@ mod tests {
         let account = |method| operation(method, "/v20180820/configuration/publicAccessBlock", "s3", &[], "");
         assert_is(&account("PUT"), "s3:PutAccountPublicAccessBlock", true);
         assert_is(&account("GET"), "s3:GetAccountPublicAccessBlock", false);
+    }
+
+    #[test]
+    fn an_operation_of_rpc_v2_is_named_by_its_path() {
+        let rpc = |name| {
+            operation(
+                "POST",
+                &format!("/service/GraniteServiceVersion20100801/operation/{name}"),
+                "monitoring",
+                &[],
+                "{}",
+            )
+        };
+        assert_is(&rpc("PutMetricAlarm"), "monitoring:PutMetricAlarm", true);
+        assert_is(&rpc("DescribeAlarms"), "monitoring:DescribeAlarms", false);
     }
 
     #[test]

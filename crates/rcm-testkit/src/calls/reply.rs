@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use rcm_sandbox::cbor;
 use serde_json::{Value, json};
 
 use super::operation::Protocol;
@@ -20,7 +21,7 @@ pub(super) fn error_code(status: u16, type_header: Option<&str>, body: &[u8]) ->
 }
 
 fn json_code(body: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let value: Value = serde_json::from_slice(body).ok().or_else(|| cbor::to_json(body))?;
     ["__type", "code", "Code"].iter().find_map(|key| value[key].as_str()).map(str::to_owned)
 }
 
@@ -33,8 +34,10 @@ fn xml_code(body: &[u8]) -> Option<String> {
 /// An error as a service of this protocol sends it.
 pub(super) fn refusal(protocol: Protocol, status: u16, code: &str, message: &str) -> Response<Bytes> {
     let error = format!("<Code>{code}</Code><Message>{}</Message>", message.replace('&', "&amp;").replace('<', "&lt;"));
+    let document = json!({ "__type": code, "message": message });
     let (content_type, body) = match protocol {
-        Protocol::Json => ("application/x-amz-json-1.1", json!({ "__type": code, "message": message }).to_string()),
+        Protocol::Cbor => return answer(status, "application/cbor", cbor::from_json(&document)),
+        Protocol::Json => ("application/x-amz-json-1.1", document.to_string()),
         Protocol::Query => (
             "text/xml",
             format!(
@@ -47,8 +50,15 @@ pub(super) fn refusal(protocol: Protocol, status: u16, code: &str, message: &str
         ),
         Protocol::RestXml => ("application/xml", format!("<Error>{error}<RequestId>rule</RequestId></Error>")),
     };
-    let mut response = Response::new(Bytes::from(body));
+    answer(status, content_type, body)
+}
+
+fn answer(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     response.headers_mut().insert("content-type", http::HeaderValue::from_static(content_type));
+    if content_type == "application/cbor" {
+        response.headers_mut().insert("smithy-protocol", http::HeaderValue::from_static("rpc-v2-cbor"));
+    }
     response
 }

@@ -48,7 +48,13 @@ pub(super) struct Below {
     pub(super) edge: Edge,
 }
 
-pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below) {
+/// What others need of this layer.
+pub(super) struct Compute {
+    pub(super) cluster: Ref<Cluster>,
+    pub(super) service: Ref<Service>,
+}
+
+pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below) -> Compute {
     let role = iam_service_linked_role::Spec { service: "ecs.amazonaws.com".into() };
     let role = graph.add::<ServiceLinkedRole>("compute/service-linked-role", role);
     let cluster = graph.add::<Cluster>(
@@ -62,11 +68,12 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below) {
     graph.after(&cluster, &role);
     graph.after(&cluster, &below.logs.insights);
     let definition = graph.add::<TaskDefinition>("compute/task-definition", task_definition(plan, below));
-    let service = graph.add::<Service>("compute/service", service(plan, below, cluster, definition));
+    let service = graph.add::<Service>("compute/service", service(plan, below, cluster.clone(), definition));
     graph.after(&service, &below.edge.forwarding);
     below.network.private_routes.iter().for_each(|routes| graph.after(&service, routes));
     below.security.service_rules.iter().for_each(|rule| graph.after(&service, rule));
-    scaling(graph, plan, below, service);
+    scaling(graph, plan, below, service.clone());
+    Compute { cluster, service }
 }
 
 fn task_definition(plan: &Blueprint<'_>, below: &Below) -> ecs_task_definition::Spec {

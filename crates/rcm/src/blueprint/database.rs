@@ -21,6 +21,7 @@ const USER: &str = "rcm_admin";
 /// What others need of this layer.
 pub(super) struct Database {
     pub(super) url: Ref<Secret>,
+    pub(super) instance: Ref<Instance>,
     /// The read replicas, by whose identifiers they are watched.
     pub(super) replicas: Vec<Ref<Replica>>,
     /// How to reach the first of them.
@@ -62,7 +63,7 @@ pub(super) fn add(
     let endpoint = (instance.output("address"), instance.output("port"));
     let spec = url(plan, security, secrets, "database-url", "How the application reaches its database", endpoint);
     let url = graph.add::<Secret>("secrets/database-url", spec);
-    let mut database = Database { url, replicas: Vec::new(), reader_url: None };
+    let mut database = Database { instance: instance.clone(), url, replicas: Vec::new(), reader_url: None };
     for (index, logs) in storage.replica_logs.iter().enumerate() {
         let spec = self::replica(plan.replica(index), &instance, &replica);
         let replica = graph.add::<Replica>(&format!("database/replica-{}", index + 1), spec);

@@ -138,6 +138,7 @@ fn task(plan: &Blueprint<'_>, security: &Security) -> Value {
     })
 }
 
-fn allow(sid: &str, actions: &[&str], resource: Value) -> Value {
+/// A statement that allows something.
+pub(super) fn allow(sid: &str, actions: &[&str], resource: Value) -> Value {
     json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource})
 }

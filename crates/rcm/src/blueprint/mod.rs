@@ -15,6 +15,7 @@ mod network_acl;
 mod secrets;
 mod security;
 mod storage;
+mod watching;
 
 use rcm_engine::model::{Graph, GraphError};
 
@@ -24,6 +25,7 @@ use crate::{
 };
 pub use edge::PROOF;
 pub use network::private_subnet;
+pub use watching::SUBSCRIPTION;
 
 /// What the partner file does not say and the cloud or the state does.
 #[derive(Debug, Clone, Default)]
@@ -53,12 +55,17 @@ pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Grap
             let identity = identity::add(&mut graph, &plan, &security);
             let edge = edge::add(&mut graph, &plan, &network, &security, &storage);
             let below = compute::Below { network, security, storage, logs, secrets, database, identity, edge };
-            compute::add(&mut graph, &plan, &below);
+            let compute = compute::add(&mut graph, &plan, &below);
+            let compute::Below { network, security, storage, database, edge, .. } = &below;
+            let tasks = Some(watching::Tasks { edge, compute: &compute });
+            watching::add(&mut graph, &plan, &watching::Below { network, security, storage, database, tasks });
         }
         Compute::AppRunner => {
             let roles = identity::of_app_runner(&mut graph, &plan, &security);
-            let (network, security, secrets, database) = (&network, &security, &secrets, &database);
-            apprunner::add(&mut graph, &plan, &apprunner::Below { network, security, secrets, database, roles });
+            let (network, security, storage, database) = (&network, &security, &storage, &database);
+            let below = apprunner::Below { network, security, secrets: &secrets, database, roles };
+            apprunner::add(&mut graph, &plan, &below);
+            watching::add(&mut graph, &plan, &watching::Below { network, security, storage, database, tasks: None });
         }
     }
     graph.finish()
@@ -100,6 +107,15 @@ fn notes_on_app_runner(config: &PartnerConfig) -> Vec<String> {
         )
     });
     missing.into_iter().chain([logs.to_owned()]).collect()
+}
+
+/// What the person who provisions this should know once an address has been asked whether it wants the alarms.
+pub fn unconfirmed(config: &PartnerConfig) -> String {
+    format!(
+        "AWS has written to {}: alarms are sent there only once somebody has confirmed by the link in that mail, within 48 hours. \
+         After that, provision again for another mail",
+        config.support_email
+    )
 }
 
 /// For how many days HIPAA has logs kept: seven years.

@@ -86,7 +86,7 @@ fn rules(
     of_service
 }
 
-/// The account administers the key; CloudWatch Logs uses it for this account's log groups; RDS, S3, ECR and Secrets Manager
+/// The account administers the key; CloudWatch Logs uses it for this account's log groups, and CloudWatch for its alarms; RDS, S3, ECR and Secrets Manager
 /// use it on behalf of this account's callers.
 fn key_policy(plan: &Blueprint<'_>) -> Value {
     let runner = (plan.config.compute == Compute::AppRunner).then_some("apprunner");
@@ -94,7 +94,7 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
     let via: Vec<_> = services.map(|service| format!("{service}.{}.amazonaws.com", plan.region())).collect();
     let use_it = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"];
     let through = [&use_it[..], &["kms:CreateGrant", "kms:RetireGrant"]].concat();
-    json!({
+    let mut policy = json!({
         "Version": "2012-10-17",
         "Statement": [
             {
@@ -123,5 +123,21 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
                 }
             }
         ]
+    });
+    if let Some(statements) = policy["Statement"].as_array_mut().filter(|_| plan.config.alarms) {
+        statements.push(alarms_of_this_account(plan));
+    }
+    policy
+}
+
+/// [What alarms need](https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html) to tell something to an encrypted topic.
+fn alarms_of_this_account(plan: &Blueprint<'_>) -> Value {
+    json!({
+        "Sid": "AlarmsOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
     })
 }

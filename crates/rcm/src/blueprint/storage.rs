@@ -22,6 +22,8 @@ pub(super) struct Storage {
     pub(super) database_logs: Vec<Ref<LogGroup>>,
     /// The same of each read replica.
     pub(super) replica_logs: Vec<Vec<Ref<LogGroup>>>,
+    /// Who spoke to whom in the network. It stays when that is not logged any more, with what is in it.
+    pub(super) flow_logs: Ref<LogGroup>,
 }
 
 /// What is kept of ECS.
@@ -46,7 +48,8 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) 
     let replicas = 0..usize::try_from(plan.config.db_read_replicas).unwrap_or_default();
     let replica_logs =
         replicas.map(|index| of_database(&format!("replica-{}", index + 1), &plan.replica(index))).collect();
-    Storage { delivered_logs, api, database_logs, replica_logs }
+    let flow_logs = group(graph, security, "storage/log-group/flow-logs", flow_log_group(plan));
+    Storage { delivered_logs, api, database_logs, replica_logs, flow_logs }
 }
 
 /// The logs of what runs on ECS. App Runner writes to groups of AWS's own.
@@ -65,6 +68,11 @@ pub(super) fn of_tasks(graph: &mut Graph, plan: &Blueprint<'_>, security: &Secur
 fn group(graph: &mut Graph, security: &Security, address: &str, name: String) -> Ref<LogGroup> {
     let kms_key = security.key.clone();
     graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
+}
+
+/// The name of the group that the VPC's flow logs are in.
+pub(super) fn flow_log_group(plan: &Blueprint<'_>) -> String {
+    format!("/vpc/{}", plan.prefix)
 }
 
 impl Blueprint<'_> {

@@ -115,6 +115,12 @@ pub struct PartnerConfig {
     pub ecs_on_demand_base: u32,
     /// Whether the account as a whole is watched and guarded too.
     pub account_baseline: bool,
+    /// Whether the network's traffic is logged.
+    pub flow_logs: bool,
+    /// Whether somebody is told when something is wrong.
+    pub alarms: bool,
+    /// Whether there is a dashboard of what the alarms watch.
+    pub dashboard: bool,
     /// The application's image; without it the service runs no task.
     pub api_image: Option<ImageRef>,
 }
@@ -262,6 +268,9 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_spot: values.flag("ecs_spot")?,
         ecs_on_demand_base: values.number("ecs_on_demand_base")?,
         account_baseline: values.flag("account_baseline")?,
+        flow_logs: values.flag("flow_logs")?,
+        alarms: values.flag("alarms")?,
+        dashboard: values.flag("dashboard")?,
         api_image: values.parse_if_given("api_image")?,
     })
 }

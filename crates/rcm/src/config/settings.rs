@@ -499,6 +499,27 @@ pub(super) static SETTINGS: &[Setting] = &[
         example: "true",
     },
     Setting {
+        name: "flow_logs",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(true)),
+        doc: "Whether the addresses and ports of all traffic in the network are logged and kept for seven years: about $0.50 a GB.",
+        example: "true",
+    },
+    Setting {
+        name: "alarms",
+        kind: Kind::Flag,
+        default: Preset::PerTier([Value::Flag(false), Value::Flag(true), Value::Flag(true)]),
+        doc: "Whether `support_email` is told when something is wrong, see [Alarms](#alarms): about $1 a month.",
+        example: "true",
+    },
+    Setting {
+        name: "dashboard",
+        kind: Kind::Flag,
+        default: Preset::PerTier([Value::Flag(false), Value::Flag(true), Value::Flag(true)]),
+        doc: "Whether CloudWatch has a dashboard of what the alarms watch: about $3 a month.",
+        example: "true",
+    },
+    Setting {
         name: "api_image",
         kind: Kind::Text {
             takes: "a container image pinned by digest",

@@ -227,6 +227,8 @@ impl Environment {
             .collect();
         if !plan.destroy && !state.resources.is_empty() {
             notes.extend(blueprint::notes(&self.config));
+            let asked = plan.forward.iter().any(|step| step.address.as_str() == blueprint::SUBSCRIPTION);
+            notes.extend(asked.then(|| blueprint::unconfirmed(&self.config)));
             notes.extend(fixed::note(&self.config, state));
             notes.extend(account::notes(state, live));
         }

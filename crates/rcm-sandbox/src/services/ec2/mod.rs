@@ -11,6 +11,7 @@
 //! | network ACLs | every VPC has a default one, every subnet exactly one; nothing is judged by them, as no traffic flows |
 //! | endpoints | a gateway endpoint shows as a route in its tables |
 //! | account | encryption of new disks, and the blocks of public snapshots and images; the last one takes some polls |
+//! | flow logs | of a VPC or subnet to a log group, through a role that is there; refusals are told inside an answer of 200 |
 //! | tags | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |
 //!
 //! Not played: pages (a Describe gives everything), IPv6 addresses, instances and their interfaces.
@@ -21,6 +22,7 @@ mod account;
 mod address;
 mod endpoint;
 mod filter;
+mod flow_log;
 mod group;
 mod interface;
 mod internet_gateway;
@@ -41,6 +43,7 @@ use self::nat_gateway::NatGateway;
 pub(crate) use self::network::Network;
 use self::network::{Call, describe, forget_gone};
 use crate::emulator::{Emulated, Emulator};
+use crate::neighbours;
 use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::wire::{self, Fault, Params, Xml};
 
@@ -68,6 +71,12 @@ async fn operation(emulator: &Emulator<Network>, cx: &Context, params: &Params) 
     if params.get("DryRun") == Some("true") {
         let message = "Request would have succeeded, but DryRun flag is set.";
         return Err(Fault::new("DryRunOperation", message).status(412));
+    }
+    if params.action() == "CreateFlowLogs"
+        && let Some(role) = params.get("DeliverLogsPermissionArn").and_then(|arn| arn.rsplit('/').next())
+        && !neighbours::role_exists(cx, role).await
+    {
+        return Err(Fault::new("InvalidParameter", "Unable to assume given IAM role"));
     }
     let held_by = match held(params) {
         Some(resource) => cx.holders_of(&resource).await,
@@ -151,6 +160,9 @@ fn act(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
         "ReplaceNetworkAclEntry" => network_acl::replace_entry(net, call),
         "DeleteNetworkAclEntry" => network_acl::delete_entry(net, call),
         "ReplaceNetworkAclAssociation" => network_acl::replace_association(net, call),
+        "CreateFlowLogs" => flow_log::create(net, call),
+        "DescribeFlowLogs" => describe::<flow_log::FlowLog>(net, call),
+        "DeleteFlowLogs" => flow_log::delete(net, call),
         "CreateTags" => tag::create(net, call),
         "DeleteTags" => tag::delete(net, call),
         "DescribeTags" => tag::describe(net, call),

@@ -9,6 +9,7 @@ use super::account::Defaults;
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::filter::Filters;
+use super::flow_log::FlowLog;
 use super::group::SecurityGroup;
 use super::internet_gateway::InternetGateway;
 use super::nat_gateway::NatGateway;
@@ -35,6 +36,7 @@ pub(crate) struct Network {
     pub(super) endpoints: Vec<Endpoint>,
     #[serde(default)]
     pub(super) network_acls: Vec<NetworkAcl>,
+    pub(super) flow_logs: Vec<FlowLog>,
     /// By resource id.
     pub(super) tags: BTreeMap<String, Tags>,
     /// How many public addresses were ever given out.

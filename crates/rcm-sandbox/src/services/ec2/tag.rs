@@ -3,6 +3,7 @@
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::filter::Filters;
+use super::flow_log::FlowLog;
 use super::group::SecurityGroup;
 use super::internet_gateway::InternetGateway;
 use super::nat_gateway::NatGateway;
@@ -50,6 +51,7 @@ impl Network {
             Some("sgr") => self.find::<Rule>(id).map(drop),
             Some("acl") => self.find::<NetworkAcl>(id).map(drop),
             Some("vpce") => self.find::<Endpoint>(id).map(drop),
+            Some("fl") => self.find::<FlowLog>(id).map(drop),
             _ => Err(Fault::new("InvalidID", format!("The ID '{id}' is not valid"))),
         }
     }
@@ -165,6 +167,7 @@ fn type_of(id: &str) -> &'static str {
         "sgr" => "security-group-rule",
         "acl" => "network-acl",
         "vpce" => "vpc-endpoint",
+        "fl" => "vpc-flow-log",
         _ => "",
     }
 }
