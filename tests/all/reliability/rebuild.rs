@@ -11,7 +11,7 @@ use rcm::engine::{
 use rcm::{Error, Goal};
 
 use super::canon::{difference, inventory, present};
-use super::stage::{Stage, acme, play, provisioned};
+use super::stage::{Stage, acme, everything, play, provisioned};
 use super::world::{Disk, scratch};
 
 fn address(text: &str) -> Address {
@@ -70,7 +70,7 @@ fn rebuilt(disk: &Disk, file: &str) -> Disk {
 
 #[test]
 fn a_lost_state_is_made_again_from_the_cloud_and_destroys_what_the_lost_one_would_have() {
-    for file in [acme(), include_str!("../../../partners/acme.toml").to_owned()] {
+    for file in [acme(), everything(), include_str!("../../../partners/acme.toml").to_owned()] {
         let disk = provisioned(&file);
         let again = rebuilt(&disk, &file);
         let difference = difference(&destroyed(&disk, &file), &destroyed(&again, &file));
@@ -218,9 +218,10 @@ fn where_nothing_is_nothing_is_made() {
 
 #[test]
 fn every_kind_of_resource_can_be_forgotten_and_imported() {
-    let disk = provisioned(&acme());
+    let file = everything();
+    let disk = provisioned(&file);
     play(&disk, async |stage| {
-        let rcm = stage.rcm(&acme(), Depth::Full).await;
+        let rcm = stage.rcm(&file, Depth::Full).await;
         let state = stage.state().await;
         for record in state.resources.values() {
             rcm.forget(&record.address).await.unwrap();
@@ -228,7 +229,7 @@ fn every_kind_of_resource_can_be_forgotten_and_imported() {
             let differs = differs.unwrap_or_else(|error| panic!("{}: {error}", record.address));
             assert!(differs.is_empty(), "{}: {differs:?}", record.address);
         }
-        assert!(stage.plan(&acme()).await.is_empty());
+        assert!(stage.plan(&file).await.is_empty());
         assert!(rcm.drift().await.unwrap().is_empty());
     });
 }
