@@ -70,7 +70,7 @@ pub(super) fn standing(disk: &Disk) -> Vec<String> {
         "status={status=Inactive}",
         "{active=false ",
         "ec2 defaults ",
-        "iam password_policy ",
+        "iam password_policy",
         "s3 account ",
         "access-analyzer ",
         "guardduty ",

@@ -158,7 +158,9 @@ fn regenerated(before: &Disk, after: &Disk) -> Result<(), String> {
 /// known before that line, and the next process writes on from there as if there had never been half a line.
 fn torn(what: &str, story: &Story) {
     let lines: Vec<&[u8]> = story.journal.split_inclusive(|byte| *byte == b'\n').collect();
-    let before = story.forks.iter().find(|fork| !fork.disk.journal().is_empty()).unwrap().disk.state_alone();
+    // A run that only forgets sends nothing any more once it has begun its journal.
+    let begun = story.forks.iter().find(|fork| !fork.disk.journal().is_empty());
+    let before = begun.or(story.forks.first()).unwrap().disk.state_alone();
     let points: Vec<(usize, usize)> = (0..lines.len())
         .flat_map(|line| [1, lines[line].len() / 2, lines[line].len() - 1].map(|cut| (line, cut)))
         .collect();

@@ -218,9 +218,10 @@ fn where_nothing_is_nothing_is_made() {
 
 #[test]
 fn every_kind_of_resource_can_be_forgotten_and_imported() {
-    let disk = provisioned(&acme());
+    let file = everything();
+    let disk = provisioned(&file);
     play(&disk, async |stage| {
-        let rcm = stage.rcm(&acme(), Depth::Full).await;
+        let rcm = stage.rcm(&file, Depth::Full).await;
         let state = stage.state().await;
         for record in state.resources.values() {
             rcm.forget(&record.address).await.unwrap();
@@ -228,7 +229,7 @@ fn every_kind_of_resource_can_be_forgotten_and_imported() {
             let differs = differs.unwrap_or_else(|error| panic!("{}: {error}", record.address));
             assert!(differs.is_empty(), "{}: {differs:?}", record.address);
         }
-        assert!(stage.plan(&acme()).await.is_empty());
+        assert!(stage.plan(&file).await.is_empty());
         assert!(rcm.drift().await.unwrap().is_empty());
     });
 }

@@ -16,6 +16,7 @@ async fn a_region_has_one_detector() {
     assert!(kind == "BadRequestException" && message.contains("a detector already exists"), "{message}");
     let id = made.detector_id().unwrap();
     guardduty.update_detector().detector_id(id).enable(false).send().await.unwrap();
+    drop(guardduty);
     let cloud = cloud.reopen().await;
     let guardduty = aws_sdk_guardduty::Client::new(&cloud.sdk());
     let seen = guardduty.get_detector().detector_id(id).send().await.unwrap();
