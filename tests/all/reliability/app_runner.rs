@@ -36,7 +36,11 @@ fn of(lines: &[String], services: &[&str]) -> Vec<String> {
 fn there_is_no_load_balancer_and_no_ecs_and_without_an_image_no_service() {
     let left = play(&Disk::default(), async |stage| {
         let report = stage.provision(&without_image()).await;
-        assert!(report.notes.iter().any(|note| note.contains("App Runner has no service without one")), "{:?}", report.notes);
+        assert!(
+            report.notes.iter().any(|note| note.contains("App Runner has no service without one")),
+            "{:?}",
+            report.notes
+        );
         assert!(!report.notes.iter().any(|note| note.contains("load balancer")), "{:?}", report.notes);
         assert_eq!(report.outputs.get("app_runner_service_url"), None);
         assert_eq!(report.outputs.get("alb_dns_name"), None);
@@ -73,7 +77,10 @@ fn the_service_runs_in_the_private_subnets_as_itself_and_reads_its_secrets() {
         let connectors = at.aws.apprunner.list_vpc_connectors().send().await.unwrap();
         let [connector] = connectors.vpc_connectors() else { panic!("{connectors:?}") };
         let private = ["a", "b"].map(|zone| at.id(&format!("network/subnet/private-{zone}")));
-        assert_eq!((connector.subnets(), connector.security_groups()), (&private[..], &[at.id("security/group/service")][..]));
+        assert_eq!(
+            (connector.subnets(), connector.security_groups()),
+            (&private[..], &[at.id("security/group/service")][..])
+        );
     });
 }
 
@@ -152,7 +159,9 @@ fn fated(disk: &Disk, file: &str, fate: impl Trouble + 'static) -> (Result<Repor
 
 fn said(result: Result<Report, Error>) -> String {
     match result.unwrap().outcome {
-        Outcome::Failed { failures, .. } => failures.iter().map(|(address, fault)| format!("{address}: {fault}\n")).collect(),
+        Outcome::Failed { failures, .. } => {
+            failures.iter().map(|(address, fault)| format!("{address}: {fault}\n")).collect()
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -63,8 +63,7 @@ fn the_task_is_told_where_to_read_for_as_long_as_there_is_a_replica() {
         let hosts = same.outputs.get("database_reader_endpoints").unwrap().as_array().unwrap();
         assert_eq!(hosts.len(), 2);
         // As without replicas, and one for all of them; one is for the zone's records.
-        let calls: Vec<_> =
-            stage.wire.calls().iter().skip(before).map(|call| call.operation.to_string()).collect();
+        let calls: Vec<_> = stage.wire.calls().iter().skip(before).map(|call| call.operation.to_string()).collect();
         assert!(calls.len() <= 32, "{} calls: {calls:#?}", calls.len());
 
         let none = stage.provision(&acme()).await;
@@ -91,7 +90,8 @@ fn one_that_was_promoted_is_not_replaced_or_deleted_unasked_and_then_with_a_fina
         stage.settle();
 
         let drift = stage.rcm(&with_replicas(1), Depth::Quick).await.drift().await.unwrap();
-        let source: Vec<_> = drift.changed.iter().flat_map(|changed| &changed.fields).map(|field| &*field.field).collect();
+        let source: Vec<_> =
+            drift.changed.iter().flat_map(|changed| &changed.fields).map(|field| &*field.field).collect();
         assert_eq!((source, drift.added.len()), (vec!["source"], 0));
         let story = "was promoted outside rcm, is a database of its own with data of its own, and would be";
         for (count, end) in [(1, "replaced by an empty one"), (0, "deleted")] {

@@ -673,10 +673,7 @@ fn compute() -> Vec<Row> {
 }
 
 /// What somebody makes of the source of an App Runner service.
-fn resourced(
-    field: &'static str,
-    change: fn(SourceConfiguration, &At) -> SourceConfiguration,
-) -> Row {
+fn resourced(field: &'static str, change: fn(SourceConfiguration, &At) -> SourceConfiguration) -> Row {
     let row = row(Depth::Quick, "apprunner/service", field, RUNNER, move |at| async move {
         let live = at.aws.apprunner.describe_service().service_arn(at.id(RUNNER)).send().await.unwrap();
         let source = live.service.unwrap().source_configuration.unwrap();

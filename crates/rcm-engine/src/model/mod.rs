@@ -16,4 +16,6 @@ pub use fault::{Fault, FaultKind};
 pub use graph::{Graph, GraphError, Node};
 pub use reference::{Lookup, Ref, Reference, Resolved, readdress, references, replaced, resolve};
 pub use remnant::{Remnant, Remnants};
-pub use resource::{Actions, Cx, Deployment, Holds, Identity, Known, Observed, OnDestroy, Owned, Pace, Readiness, Resource};
+pub use resource::{
+    Actions, Cx, Deployment, Holds, Identity, Known, Observed, OnDestroy, Owned, Pace, Readiness, Resource,
+};

@@ -17,8 +17,14 @@ use rcm_engine::model::{Graph, Ref};
 use serde_json::Value;
 
 use super::{
-    Blueprint, database::Database, edge::Edge, identity::Identity, network::Network, secrets::Secrets,
-    security::Security, storage::{Storage, TaskLogs},
+    Blueprint,
+    database::Database,
+    edge::Edge,
+    identity::Identity,
+    network::Network,
+    secrets::Secrets,
+    security::Security,
+    storage::{Storage, TaskLogs},
 };
 
 /// What the API listens on; it is told so in `PORT`.

@@ -80,12 +80,7 @@ fn record(zone: &str, domain: &str, content: Content) -> route53_record::Spec {
     route53_record::Spec { zone: zone.to_owned(), domain: domain.to_owned(), content }
 }
 
-fn balancer(
-    plan: &Blueprint<'_>,
-    network: &Network,
-    security: &Security,
-    logs: &TaskLogs,
-) -> elb_load_balancer::Spec {
+fn balancer(plan: &Blueprint<'_>, network: &Network, security: &Security, logs: &TaskLogs) -> elb_load_balancer::Spec {
     elb_load_balancer::Spec {
         name: plan.name("alb"),
         scheme: "internet-facing".into(),

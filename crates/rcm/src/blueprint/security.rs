@@ -75,14 +75,7 @@ fn rules(
         }
         rule("load-balancer-to-service", balancer, egress, CONTAINER_PORT, members(service), "To the service");
         let from = "From the load balancer";
-        of_service.push(rule(
-            "service-from-load-balancer",
-            service,
-            ingress,
-            CONTAINER_PORT,
-            members(balancer),
-            from,
-        ));
+        of_service.push(rule("service-from-load-balancer", service, ingress, CONTAINER_PORT, members(balancer), from));
     }
     rule("database-from-service", database, ingress, DATABASE_PORT, members(service), "PostgreSQL from the service");
     of_service.extend([

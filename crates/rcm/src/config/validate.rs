@@ -222,8 +222,9 @@ impl<'a> Environment<'a> {
         ];
         self.on_app_runner()?;
         let name = OF_ECS.into_iter().find(|name| self.given(name).is_some())?;
-        let refusal = Refusal::new(format!("{name} has no effect on App Runner"))
-            .help("App Runner adds instances by requests alone, between ecs_min_count and ecs_max_count: delete the line");
+        let refusal = Refusal::new(format!("{name} has no effect on App Runner")).help(
+            "App Runner adds instances by requests alone, between ecs_min_count and ecs_max_count: delete the line",
+        );
         Some(self.problem(&[name], refusal))
     }
 

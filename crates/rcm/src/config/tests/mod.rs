@@ -70,7 +70,9 @@ fn what_app_runner_has_not_is_refused_with_what_it_has() {
         match parse(&acme_with(&settings)) {
             Ok(config) => panic!("{config:?}"),
             Err(ConfigError::Invalid { problems, .. }) => {
-                let said = |problem: &Problem| format!("{}: {}", problem.message, problem.help.as_deref().unwrap_or("no help"));
+                let said = |problem: &Problem| {
+                    format!("{}: {}", problem.message, problem.help.as_deref().unwrap_or("no help"))
+                };
                 problems.iter().map(said).collect::<Vec<_>>().join("\n")
             }
             Err(other) => panic!("{other}"),
@@ -78,7 +80,10 @@ fn what_app_runner_has_not_is_refused_with_what_it_has() {
     };
     assert!(parse(&acme_with(&[("compute", r#""apprunner""#)])).is_ok(), "the presets of a tier fit");
     let size = runner(&[("ecs_cpu", "512"), ("ecs_memory", "2048")]);
-    assert!(size.starts_with("App Runner has no instance with ecs_cpu = 512 and ecs_memory = 2048: it has ecs_cpu = 256"), "{size}");
+    assert!(
+        size.starts_with("App Runner has no instance with ecs_cpu = 512 and ecs_memory = 2048: it has ecs_cpu = 256"),
+        "{size}"
+    );
     assert!(size.contains("ecs_cpu = 4096 with ecs_memory 8192, 10240, 12288"), "{size}");
     let large = runner(&[("ecs_cpu", "8192"), ("ecs_memory", "16384")]);
     assert!(large.contains("no instance"), "{large}");
