@@ -137,7 +137,8 @@ fn url(plan: &Blueprint<'_>, security: &Security, secrets: &Secrets, instance: &
         kms_key: security.key.clone(),
         value: Source::DatabaseUrl {
             host: instance.output("address"),
-            port: instance.output("port"),
+            // Not the instance's own word for it, which a plan knows only after the change.
+            port: plan.config.db_port.into(),
             user: USER.into(),
             database: DATABASE.into(),
             password: secrets.database_password.clone(),
