@@ -147,6 +147,18 @@ fn the_effect_of_a_change_is_in_the_plans_json_too() {
 }
 
 #[test]
+fn another_port_and_another_tls_policy_are_changes_in_place() {
+    let bench = provisioned(&file("production", ""));
+    let tls = "tls_policy = \"ELBSecurityPolicy-TLS13-1-2-Res-FIPS-PQ-2025-09\"";
+    let said = change(&bench, &file("production", &format!("db_port = 5433\n{tls}")));
+    for text in ["port: 5432 → 5433\n           restarts the database", "ssl_policy: ", "acl/database"] {
+        assert!(said.contains(text), "does not say {text:?}:\n{said}");
+    }
+    let said = change(&bench, &file("production", "network_acls = false\ndb_enhanced_monitoring = 0"));
+    assert!(said.contains("acl/database") && said.contains("monitoring-role"), "{said}");
+}
+
+#[test]
 fn zones_and_gateways_are_added_to_a_live_environment() {
     let bench = provisioned(&file("production", ""));
     let _ = change(&bench, &file("production", "availability_zones = 3"));

@@ -36,7 +36,7 @@ use super::{
     kms_key::Key,
     rds::{claim_with, is_replica, listed, ours, tagged_as_replica},
     rds_instance::{
-        Instance, NAME_LIMIT, Outputs, describe,
+        Instance, Monitoring, NAME_LIMIT, Outputs, describe,
         modify::{exports, too_small, unlike},
         observe, remove,
     },
@@ -88,6 +88,8 @@ pub struct Spec {
     pub performance_insights_key: Option<Ref<Key>>,
     /// Whether IAM identities may log in.
     pub iam_authentication: bool,
+    /// How often the server's operating system is measured; not at all if `None`.
+    pub monitoring: Option<Monitoring>,
 }
 
 /// What a Describe tells that is the source's business.
@@ -210,7 +212,13 @@ impl Resource for Replica {
     fn actions() -> Actions {
         let Actions { delete, .. } = Instance::actions();
         Actions {
-            write: &["rds:CreateDBInstanceReadReplica", "rds:AddTagsToResource", "rds:ModifyDBInstance"],
+            write: &[
+                "rds:CreateDBInstanceReadReplica",
+                "rds:AddTagsToResource",
+                "rds:ModifyDBInstance",
+                // The role of its monitoring.
+                "iam:PassRole",
+            ],
             read: &["rds:DescribeDBInstances", "rds:ListTagsForResource"],
             delete,
         }
@@ -241,7 +249,13 @@ fn request(cx: &Cx<'_>, spec: &Spec) -> Result<Create, Fault> {
         .set_enable_cloudwatch_logs_exports(Some(spec.log_exports.clone()))
         .enable_performance_insights(insights.is_some())
         .set_performance_insights_kms_key_id(insights.map(|key| key.to_string()))
-        .enable_iam_database_authentication(spec.iam_authentication))
+        .enable_iam_database_authentication(spec.iam_authentication)
+        .set_monitoring_interval(spec.monitoring.as_ref().map(|monitoring| monitoring.seconds))
+        .set_monitoring_role_arn(monitoring_role(cx, spec)?))
+}
+
+fn monitoring_role(cx: &Cx<'_>, spec: &Spec) -> Result<Option<String>, Fault> {
+    spec.monitoring.as_ref().map(|monitoring| Ok(cx.id(&monitoring.role)?.to_string())).transpose()
 }
 
 /// The fields to send: those that the plan changes and that are not yet as they should be.
@@ -303,6 +317,10 @@ impl Change<'_> {
             .set_copy_tags_to_snapshot(self.of("copy_tags_to_snapshot", spec.copy_tags_to_snapshot))
             .set_auto_minor_version_upgrade(self.of("auto_minor_version_upgrade", spec.auto_minor_version_upgrade))
             .set_cloudwatch_logs_export_configuration(logs)
+            .set_monitoring_interval(
+                self.of("monitoring", spec.monitoring.as_ref().map_or(0, |monitoring| monitoring.seconds)),
+            )
+            .set_monitoring_role_arn(self.of("monitoring", monitoring_role(cx, spec)?).flatten())
             .set_enable_performance_insights(on)
             .set_performance_insights_kms_key_id(key))
     }
@@ -362,6 +380,7 @@ mod tests {
             log_exports: vec!["postgresql".into()],
             performance_insights_key: None,
             iam_authentication: false,
+            monitoring: None,
         }
     }
 

@@ -60,8 +60,8 @@ pub(super) fn add(
     for group in &storage.database_logs {
         graph.after(&instance, group);
     }
-    let endpoint = (instance.output("address"), instance.output("port"));
-    let spec = url(plan, security, secrets, "database-url", "How the application reaches its database", endpoint);
+    let host = instance.output("address");
+    let spec = url(plan, security, secrets, "database-url", "How the application reaches its database", host);
     let url = graph.add::<Secret>("secrets/database-url", spec);
     let mut database = Database { instance: instance.clone(), url, replicas: Vec::new(), reader_url: None };
     for (index, logs) in storage.replica_logs.iter().enumerate() {
@@ -71,9 +71,9 @@ pub(super) fn add(
         database.replicas.push(replica);
     }
     database.reader_url = database.replicas.first().map(|first| {
-        let endpoint = (first.output("address"), first.output("port"));
+        let host = first.output("address");
         let description = "How the application reaches the first read replica";
-        let spec = self::url(plan, security, secrets, "database-reader-url", description, endpoint);
+        let spec = self::url(plan, security, secrets, "database-reader-url", description, host);
         graph.add::<Secret>("secrets/database-reader-url", spec)
     });
     database
@@ -184,17 +184,18 @@ fn replica(identifier: String, source: &Ref<Instance>, like: &rds_instance::Spec
         log_exports: like.log_exports,
         performance_insights_key: like.performance_insights_key,
         iam_authentication: like.iam_authentication,
+        monitoring: like.monitoring,
     }
 }
 
-/// `endpoint`: references to host and port.
+/// `host`: a reference to the address.
 fn url(
     plan: &Blueprint<'_>,
     security: &Security,
     secrets: &Secrets,
     name: &str,
     description: &str,
-    (host, port): (Value, Value),
+    host: Value,
 ) -> secrets_secret::Spec {
     secrets_secret::Spec {
         name: plan.secret(name),
@@ -202,7 +203,8 @@ fn url(
         kms_key: security.key.clone(),
         value: Source::DatabaseUrl {
             host,
-            port,
+            // Not the instance's own word for it, which a plan knows only after the change.
+            port: plan.config.db_port.into(),
             user: USER.into(),
             database: DATABASE.into(),
             password: secrets.database_password.clone(),
