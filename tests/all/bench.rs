@@ -33,7 +33,7 @@ pub(crate) fn at_any_risk(goal: &Goal) -> Goal {
 }
 
 /// The same as options of the command.
-pub(crate) fn at_any_risk_typed() -> String {
+fn at_any_risk_typed() -> String {
     let controls: String = risks().into_keys().map(|control| format!(" --accept-risk {control}")).collect();
     format!("--reason test{controls}")
 }
@@ -42,6 +42,8 @@ pub(crate) fn at_any_risk_typed() -> String {
 pub(crate) struct Bench {
     pub(crate) rcm: Rcm,
     partners: tempfile::TempDir,
+    /// Whether production's controls stand, as they do for everybody; the bare stack would break some.
+    strict: bool,
 }
 
 impl Bench {
@@ -53,8 +55,15 @@ impl Bench {
     /// One that sends its calls to `endpoint` unless it is told `--sandbox`.
     pub(crate) fn at(endpoint: &str) -> Self {
         let partners = tempfile::tempdir().unwrap();
-        let bench = Self { rcm: Rcm::new(endpoint, partners.path()), partners };
+        let bench = Self { rcm: Rcm::new(endpoint, partners.path()), partners, strict: false };
         bench.partner("acme", ACME);
+        bench
+    }
+
+    /// With the partner file as it is shipped, and no risk accepted that a test does not name.
+    pub(crate) fn strict() -> Self {
+        let bench = Self { strict: true, ..Self::new() };
+        bench.partner("acme", SHIPPED);
         bench
     }
 
@@ -65,17 +74,26 @@ impl Bench {
 
     /// Runs `rcm` with these arguments, `acme` for the partner.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
-        self.rcm.run(split(arguments))
+        self.rcm.run(self.split(arguments))
     }
 
     /// Starts it.
     pub(crate) fn start(&self, arguments: &str) -> Running {
-        self.rcm.start(split(arguments))
+        self.rcm.start(self.split(arguments))
     }
 
     /// The command with these arguments.
     pub(crate) fn command(&self, arguments: &str) -> Command {
-        self.rcm.command(split(arguments))
+        self.rcm.command(self.split(arguments))
+    }
+
+    fn split(&self, arguments: &str) -> Vec<String> {
+        let risks = if !self.strict && arguments.starts_with("provision") && !arguments.contains("--accept-risk") {
+            format!(" {}", at_any_risk_typed())
+        } else {
+            String::new()
+        };
+        format!("{arguments}{risks} --partner acme").split(' ').map(str::to_owned).collect()
     }
 
     /// The same with one environment variable more, or another value for it.
@@ -107,10 +125,6 @@ impl Bench {
     pub(crate) fn file(&self, name: &str) -> String {
         self.partners.path().join(name).to_str().unwrap().to_owned()
     }
-}
-
-fn split(arguments: &str) -> impl Iterator<Item = &str> {
-    arguments.split(' ').chain(["--partner", "acme"])
 }
 
 /// The JSON objects of an output, one a line.

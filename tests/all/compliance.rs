@@ -6,7 +6,7 @@ use rcm::aws::{Aws, Connect};
 use rcm_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::bench::{ACME, Bench};
+use crate::bench::{Bench, SHIPPED};
 
 fn report(bench: &Bench, code: i32) -> Value {
     serde_json::from_str(&bench.run("compliance --sandbox --output json").expect_code(code).stdout).unwrap()
@@ -26,7 +26,7 @@ async fn behind_its_back(bench: &Bench, change: impl AsyncFnOnce(Aws)) {
 /// By live reads: what rcm made passes, and what somebody changes behind its back does not.
 #[tokio::test]
 async fn production_passes_every_control_of_its_own_until_somebody_changes_it() {
-    let bench = Bench::new();
+    let bench = Bench::strict();
     let _ = bench.run("provision --sandbox --yes").expect_code(0);
     let found = report(&bench, 0);
     for judged in found["controls"].as_array().unwrap().iter().filter(|judged| judged["scope"] == "stack") {
@@ -67,8 +67,8 @@ async fn production_passes_every_control_of_its_own_until_somebody_changes_it() 
 /// A plan that would break a control is refused before anything is sent, and goes through, once, when somebody says why.
 #[test]
 fn a_risk_is_accepted_by_name_and_with_a_reason_and_is_written_down() {
-    let bench = Bench::new();
-    bench.partner("acme", &format!("{ACME}\ndb_multi_az = false\n"));
+    let bench = Bench::strict();
+    bench.partner("acme", &format!("{SHIPPED}\ndb_multi_az = false\n"));
     let ran = bench.run("provision --sandbox --yes").expect_code(7);
     assert!(ran.stderr.contains("rds-multi-az-support"), "{}", ran.transcript());
     assert!(ran.stderr.contains("--accept-risk rds-multi-az-support --reason TEXT"), "{}", ran.transcript());
@@ -108,9 +108,9 @@ fn a_risk_is_accepted_by_name_and_with_a_reason_and_is_written_down() {
 /// Elsewhere than in production nobody is kept from trying something.
 #[test]
 fn what_is_not_production_is_judged_and_not_refused() {
-    let bench = Bench::new();
-    let staging = ACME.replace("environment = \"prod\"", "environment = \"staging\"");
-    assert_ne!(staging, ACME);
+    let bench = Bench::strict();
+    let staging = SHIPPED.replace("environment = \"prod\"", "environment = \"staging\"");
+    assert_ne!(staging, SHIPPED);
     bench.partner("acme", &format!("{staging}\ndb_multi_az = false\n"));
     let _ = bench.run("provision --sandbox --yes").expect_code(0);
     assert_eq!(of(&report(&bench, 2), "rds-multi-az-support")["verdict"], "fail");

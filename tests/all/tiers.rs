@@ -8,7 +8,7 @@ use rcm_sandbox::Sandbox;
 use rcm_testkit::Ran;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, SHIPPED, at_any_risk_typed, lines};
+use crate::bench::{Bench, SHIPPED, lines};
 
 const DATA: [&str; 6] =
     ["rds/instance", "s3/bucket", "secretsmanager/secret", "kms/key", "logs/group", "ecr/repository"];
@@ -29,9 +29,8 @@ fn provisioned(file: &str) -> Bench {
     bench
 }
 
-/// These are production's files, and not all of them as production should be.
 fn provision(bench: &Bench, more: &str) -> Ran {
-    bench.run(&format!("provision --sandbox --yes {}{more}", at_any_risk_typed()))
+    bench.run(&format!("provision --sandbox --yes{more}"))
 }
 
 fn plan(bench: &Bench) -> Value {

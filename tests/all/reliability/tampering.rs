@@ -171,13 +171,11 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
     ("rds/instance", "ca_certificate", "no setting wants one: AWS chooses"),
     ("rds/instance", "maintenance_window", "no setting wants one: AWS chooses"),
     ("rds/instance", "master_password", "AWS does not tell it"),
-    ("rds/instance", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
     (
         "rds/replica",
         "allocated_storage",
         "AWS grows it by itself, so what is there says nothing about what was asked for",
     ),
-    ("rds/replica", "performance_insights_key", "no setting wants it, so whether it is on is AWS's own business"),
     ("secretsmanager/secret", "value", "it is a secret: rcm never compares it"),
 ];
 
@@ -449,6 +447,8 @@ fn database() -> Vec<Row> {
         replica!("publicly_accessible", publicly_accessible(true)),
         replica!("copy_tags_to_snapshot", copy_tags_to_snapshot(false)),
         replica!("auto_minor_version_upgrade", auto_minor_version_upgrade(false)),
+        replica!("performance_insights_key", enable_performance_insights(false)),
+        replica!("monitoring", monitoring_interval(0)),
         replica!("iam_authentication", enable_iam_database_authentication(true)),
         replica!("parameter_group", db_parameter_group_name("default.postgres17")),
         replica!(

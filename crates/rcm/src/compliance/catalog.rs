@@ -16,6 +16,7 @@ const SEVEN_YEARS: i64 = 2557;
 const WEB: [u64; 2] = [80, 443];
 /// Policies of load balancers that speak TLS 1.3, or 1.2 with forward secrecy, and nothing older.
 const MODERN_TLS: &[&str] = &[
+    "ELBSecurityPolicy-TLS13-1-2-Res-FIPS-PQ-2025-09",
     "ELBSecurityPolicy-TLS13-1-2-2021-06",
     "ELBSecurityPolicy-TLS13-1-2-FIPS-2023-04",
     "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
@@ -73,6 +74,16 @@ const fn needs(kind: &'static str, test: Test) -> Check {
 
 const fn of(kind: &'static str, about: fn(&Subject) -> bool, test: Test) -> Check {
     Check::Each { kind, about, test }
+}
+
+const fn account(
+    id: &'static str,
+    title: &'static str,
+    cites: &'static [&'static str],
+    kind: &'static str,
+    test: Test,
+) -> Control {
+    Control { id, title, cites, scope: Scope::Account, check: Check::Baseline { kind, test } }
 }
 
 static CONTROLS: &[Control] = &[
@@ -137,6 +148,24 @@ static CONTROLS: &[Control] = &[
         &[TRANSMISSION, UNALTERED, ENCRYPTED],
         each("rds/parameter-group", Test::Yes("force_ssl")),
     ),
+    stack(
+        "rds-enhanced-monitoring-enabled",
+        "The database server's operating system is measured",
+        &[EMERGENCY],
+        each("rds/instance", Test::Set("monitoring")),
+    ),
+    stack(
+        "rds-instance-iam-authentication-enabled",
+        "IAM identities may log in to the database in the place of passwords",
+        &[ACCESS, IDENTITY],
+        each("rds/instance", Test::Yes("iam_authentication")),
+    ),
+    stack(
+        "rds-replica-public-access-check",
+        "No read replica has a public address",
+        &[WORKFORCE, ACCESS],
+        each("rds/replica", Test::No("publicly_accessible")),
+    ),
     // Buckets.
     stack(
         "s3-bucket-public-read-prohibited",
@@ -179,6 +208,18 @@ static CONTROLS: &[Control] = &[
         "What lies in log buckets is kept for seven years and then goes",
         &[RETENTION],
         each("s3/bucket", Test::AtLeast("lifecycle/expire_after_days", SEVEN_YEARS)),
+    ),
+    stack(
+        "s3-bucket-logging-enabled",
+        "Who reads the logs is logged",
+        &[REVIEW, SUPERVISION, RESPONSE, AUDIT, UNALTERED],
+        of("s3/bucket", not_of_the_load_balancer, Test::Set("access_logs")),
+    ),
+    stack(
+        "s3-event-notifications-enabled",
+        "EventBridge is told what happens in the buckets",
+        &[REVIEW, AUDIT],
+        each("s3/bucket", Test::Yes("event_bridge")),
     ),
     // The way in.
     stack(
@@ -248,6 +289,36 @@ static CONTROLS: &[Control] = &[
         &[WORKFORCE, ACCESS, TRANSMISSION],
         of("ec2/route-table", not_public, Test::Field("routes", no_gateway)),
     ),
+    stack(
+        "subnet-auto-assign-public-ip-disabled",
+        "No subnet hands out public addresses by itself",
+        &[WORKFORCE, ACCESS],
+        each("ec2/subnet", Test::No("map_public_ip_on_launch")),
+    ),
+    stack(
+        "nacl-no-unrestricted-ssh-rdp",
+        "Network ACLs keep SSH and remote desktop shut to the world",
+        &[RISK, TRANSMISSION],
+        needs("ec2/network-acl", Test::Field("entries", no_remote_shell)),
+    ),
+    stack(
+        "vpc-flow-logs-enabled",
+        "Who spoke to whom in the network is logged",
+        &[REVIEW, SUPERVISION, RESPONSE, AUDIT, AUTHENTICITY],
+        needs("ec2/flow-log", Test::OneOf("traffic", &["ALL"])),
+    ),
+    stack(
+        "cloudwatch-alarm-action-check",
+        "Somebody is told when something is wrong",
+        &[RESPONSE, "164.308(a)(6)(i)"],
+        needs("cloudwatch/alarm", Test::Set("topic")),
+    ),
+    stack(
+        "sns-encrypted-kms",
+        "What is told of alarms is encrypted with the partner's key",
+        &[RISK, ISOLATION, ENCRYPTION, ENCRYPTED],
+        each("sns/topic", Test::Set("kms_key")),
+    ),
     // Logs and keys.
     stack(
         "cloudwatch-log-group-encrypted",
@@ -278,6 +349,12 @@ static CONTROLS: &[Control] = &[
         "Secrets are encrypted with the partner's key",
         &[WORKFORCE, ENCRYPTION],
         each("secretsmanager/secret", Test::Set("kms_key")),
+    ),
+    stack(
+        "secretsmanager-policy-no-cross-account",
+        "Secrets are shut to every other account",
+        &[WORKFORCE, ACCESS],
+        each("secretsmanager/secret", Test::Set("policy")),
     ),
     // What runs, and as whom.
     stack(
@@ -346,6 +423,70 @@ static CONTROLS: &[Control] = &[
         &[WORKFORCE, ACCESS],
         each("iam/role", Test::Field("assume_role_policy", for_this_account)),
     ),
+    // The account.
+    account(
+        "multi-region-cloudtrail-enabled",
+        "CloudTrail records every call in every Region, encrypted and with validation",
+        &[REVIEW, SUPERVISION, RESPONSE, AUDIT, INTEGRITY, AUTHENTICITY, UNALTERED],
+        "cloudtrail/trail",
+        Test::Complete,
+    ),
+    account(
+        "config-enabled-all-resources",
+        "AWS Config records what resources there are and how they are set",
+        &["164.308(a)(1)(ii)(A)", AUDIT],
+        "config/recorder",
+        Test::Complete,
+    ),
+    account(
+        "config-hipaa-conformance-pack",
+        "AWS Config holds the account against HIPAA's rules all the time",
+        &["164.308(a)(8)"],
+        "config/conformance-pack",
+        Test::Exists,
+    ),
+    account(
+        "guardduty-enabled-centralized",
+        "GuardDuty looks for attacks",
+        &["164.308(a)(1)(ii)(A)", REVIEW, "164.308(a)(5)(ii)(C)", "164.308(a)(6)(i)", RESPONSE, "164.308(a)(8)", AUDIT],
+        "guardduty/detector",
+        Test::Complete,
+    ),
+    account(
+        "iam-external-access-analyzer-enabled",
+        "Access Analyzer tells what can be reached from outside the account",
+        &[ACCESS_MANAGEMENT, ACCESS],
+        "accessanalyzer/analyzer",
+        Test::Complete,
+    ),
+    account(
+        "ec2-ebs-encryption-by-default",
+        "New disks are encrypted",
+        &[RISK, ISOLATION, ENCRYPTION, ENCRYPTED],
+        "ec2/account-defaults",
+        Test::Yes("ebs_encryption"),
+    ),
+    account(
+        "ebs-snapshot-block-public-access",
+        "No snapshot of a disk can be made public",
+        &[RISK, WORKFORCE, ACCESS],
+        "ec2/account-defaults",
+        Test::Yes("snapshots_private"),
+    ),
+    account(
+        "s3-account-level-public-access-blocks-periodic",
+        "No bucket of the account can be made public",
+        &[RISK, WORKFORCE],
+        "s3/account-public-access-block",
+        Test::Yes("restrict_public_buckets"),
+    ),
+    account(
+        "iam-password-policy",
+        "Passwords of the account are long, and none is used twice",
+        &["164.308(a)(4)(ii)(C)", "164.308(a)(5)(ii)(D)", IDENTITY],
+        "iam/password-policy",
+        Test::AtLeast("minimum_length", 14),
+    ),
     // What rcm does in another way than AWS's pack asks.
     stack(
         "s3-bucket-replication-enabled",
@@ -386,7 +527,27 @@ static CONTROLS: &[Control] = &[
         &[ACCESS_MANAGEMENT],
         Check::Deviation("a role's own policy cannot be attached to anything else, and goes when the role goes"),
     ),
+    stack(
+        "rds-in-backup-plan",
+        "The database is in a plan of AWS Backup",
+        &[BACKUP, RECOVERY],
+        Check::Deviation(
+            "RDS's own backups of every day, kept for 35 days, and the final snapshot take its place; see db-instance-backup-enabled",
+        ),
+    ),
     // What only people can do.
+    person(
+        "alb-waf-enabled",
+        "A web application firewall stands before the load balancer, and logs",
+        &[RISK, TRANSMISSION, AUDIT],
+        "rcm makes no web ACL: associate one with the load balancer by hand",
+    ),
+    person(
+        "securityhub-enabled",
+        "Security Hub gathers what is found",
+        &[REVIEW, RESPONSE, "164.308(a)(8)", AUDIT],
+        "rcm does not turn it on: it costs per check, and is the account's choice",
+    ),
     person(
         "business-associate-agreement",
         "AWS's Business Associate Addendum is signed for the account",
@@ -445,6 +606,25 @@ fn from_the_world(rule: &Subject) -> bool {
 
 fn not_public(table: &Subject) -> bool {
     table.address.as_str() != "network/route-table/public"
+}
+
+/// An ACL is judged by the first entry that is about a packet, as AWS does.
+fn no_remote_shell(entries: &Value) -> Result<String, String> {
+    let mut entries: Vec<&Value> = entries.as_array().map(|entries| entries.iter().collect()).unwrap_or_default();
+    entries.sort_by_key(|entry| entry["number"].as_u64());
+    let from_the_world = |entry: &&&Value| entry["direction"] == "in" && entry["cidr"] == "0.0.0.0/0";
+    for port in [22, 3389] {
+        let about = |entry: &&&Value| {
+            let (from, to) = (entry["traffic"]["tcp"]["from"].as_u64(), entry["traffic"]["tcp"]["to"].as_u64());
+            let tcp = from.is_some_and(|from| from <= port) && to.is_some_and(|to| to >= port);
+            tcp || entry["traffic"] == "all"
+        };
+        let first = entries.iter().filter(from_the_world).find(about);
+        if first.is_some_and(|entry| entry["allow"] == true) {
+            return Err(format!("port {port} is open to the world"));
+        }
+    }
+    Ok(format!("{} entries, 22 and 3389 shut", entries.len()))
 }
 
 fn of_the_web(port: &Value) -> Result<String, String> {

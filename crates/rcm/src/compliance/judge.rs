@@ -57,6 +57,8 @@ pub enum Test {
     OneOf(&'static str, &'static [&'static str]),
     /// An output is this text.
     Output(&'static str, &'static str),
+    /// Its `lacks`, what somebody else's resource falls short of, is empty.
+    Complete,
     /// What a function says of a field: what shows that it is so, or what is wrong.
     Field(&'static str, fn(&Value) -> Result<String, String>),
 }
@@ -126,7 +128,7 @@ impl Test {
     /// The field of the spec that it looks at.
     pub fn field(&self) -> Option<&'static str> {
         match *self {
-            Self::Exists | Self::Output(..) => None,
+            Self::Exists | Self::Complete | Self::Output(..) => None,
             Self::Yes(field) | Self::No(field) | Self::Set(field) | Self::AtLeast(field, _) => Some(field),
             Self::AtMost(field, _) | Self::OneOf(field, _) | Self::Field(field, _) => Some(field),
         }
@@ -138,6 +140,9 @@ impl Test {
         };
         if let Self::Output(name, wanted) = self {
             return output(&subject.outputs, name, wanted);
+        }
+        if let Self::Complete = self {
+            return complete(&subject.outputs);
         }
         let Some(field) = self.field() else { return (Verdict::Pass, "it is there".to_owned()) };
         let Some(value) = fields.pointer(&format!("/{field}")) else {
@@ -162,7 +167,7 @@ impl Test {
             Self::AtLeast(_, least) => value.as_i64().is_some_and(|number| number >= least),
             Self::AtMost(_, most) => value.as_i64().is_some_and(|number| (1..=most).contains(&number)),
             Self::OneOf(_, texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
-            Self::Exists | Self::Output(..) | Self::Field(..) => true,
+            Self::Exists | Self::Complete | Self::Output(..) | Self::Field(..) => true,
         }
     }
 }
@@ -172,6 +177,16 @@ fn output(outputs: &Value, name: &str, wanted: &str) -> (Verdict, String) {
         None => (Verdict::Open, format!("{name} is not known yet")),
         Some(found) if found == wanted => (Verdict::Pass, format!("{name} = {found}")),
         Some(found) => (Verdict::Fail, format!("{name} = {found}")),
+    }
+}
+
+fn complete(outputs: &Value) -> (Verdict, String) {
+    let lacks: Option<Vec<&str>> =
+        outputs["lacks"].as_array().map(|lacks| lacks.iter().filter_map(Value::as_str).collect());
+    match lacks.as_deref() {
+        None => (Verdict::Open, "it is not known yet what it lacks".to_owned()),
+        Some([]) => (Verdict::Pass, "it lacks nothing".to_owned()),
+        Some(lacks) => (Verdict::Fail, format!("it is somebody else's and lacks: {}", lacks.join(", "))),
     }
 }
 
