@@ -74,26 +74,31 @@ impl Bench {
 
     /// Runs `rcm` with these arguments, `acme` for the partner.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
-        self.rcm.run(self.split(arguments))
+        self.run_as("acme", arguments)
+    }
+
+    /// Runs it for another partner.
+    pub(crate) fn run_as(&self, partner: &str, arguments: &str) -> Ran {
+        self.rcm.run(self.split(partner, arguments))
     }
 
     /// Starts it.
     pub(crate) fn start(&self, arguments: &str) -> Running {
-        self.rcm.start(self.split(arguments))
+        self.rcm.start(self.split("acme", arguments))
     }
 
     /// The command with these arguments.
     pub(crate) fn command(&self, arguments: &str) -> Command {
-        self.rcm.command(self.split(arguments))
+        self.rcm.command(self.split("acme", arguments))
     }
 
-    fn split(&self, arguments: &str) -> Vec<String> {
+    fn split(&self, partner: &str, arguments: &str) -> Vec<String> {
         let risks = if !self.strict && arguments.starts_with("provision") && !arguments.contains("--accept-risk") {
             format!(" {}", at_any_risk_typed())
         } else {
             String::new()
         };
-        format!("{arguments}{risks} --partner acme").split(' ').map(str::to_owned).collect()
+        format!("{arguments}{risks} --partner {partner}").split(' ').map(str::to_owned).collect()
     }
 
     /// The same with one environment variable more, or another value for it.

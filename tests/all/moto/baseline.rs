@@ -61,11 +61,11 @@ fn two_partners_share_the_baseline_and_it_stands_when_one_has_left() {
     let moto = Moto::start();
     let recorder = Recorder::start(&moto.endpoint());
     let bench = Bench::at(&recorder.endpoint()).env("AWS_ENDPOINT_URL_ACCESSANALYZER", &analyzers());
-    let acme = format!("{ACME}\naccount_baseline = true\n");
+    let acme = ACME.replace("account_baseline = false", "account_baseline = true");
     let globex = acme.replace("acme-rcm", "globex-rcm").replace("rcm.acme.com", "rcm.globex.com");
     bench.partner("acme", &acme);
     bench.partner("globex", &globex);
-    let globex = |arguments: &str| bench.rcm.run(arguments.split(' ').chain(["--partner", "globex"]));
+    let globex = |arguments: &str| bench.run_as("globex", arguments);
 
     let _ = bench.run("provision --yes").expect_code(0);
     let expected = json!({

@@ -19,7 +19,7 @@ fn replicas_come_after_their_source_and_go_before_it() {
     let moto = Moto::start();
     let recorder = Recorder::start(&moto.endpoint());
     let bench = Bench::at(&recorder.endpoint());
-    bench.partner("acme", &format!("{ACME}\ndb_read_replicas = 2\n"));
+    bench.partner("acme", &ACME.replace("db_read_replicas = 0", "db_read_replicas = 2"));
     let _ = bench.run("provision --yes").expect_code(0);
     let (source, first, second) = ("acme-rcm-prod-db", "acme-rcm-prod-db-replica", "acme-rcm-prod-db-replica-2");
     let both = json!([[source, null, true, true], [first, source, true, false], [second, source, true, false]]);
@@ -32,7 +32,7 @@ fn replicas_come_after_their_source_and_go_before_it() {
     let calls = recorder.calls();
     assert!(calls.len() <= 31 && calls.mutating().is_empty(), "{} calls: {calls}", calls.len());
 
-    bench.partner("acme", &format!("{ACME}\ndb_read_replicas = 1\n"));
+    bench.partner("acme", &ACME.replace("db_read_replicas = 0", "db_read_replicas = 1"));
     let _ = bench.run("provision --yes").expect_code(0);
     assert_eq!(boto3(&moto.endpoint(), SEEN), json!([[source, null, true, true], [first, source, true, false]]));
 

@@ -90,14 +90,7 @@ fn from_ecs_to_app_runner_and_back_nothing_is_left_behind() {
         let report = stage.provision(&on_app_runner()).await;
         // What is kept of ECS are its logs.
         let kept: Vec<_> = report.retained.iter().map(|address| address.as_str()).collect();
-        assert_eq!(
-            kept,
-            [
-                "storage/bucket/load-balancer-logs",
-                "storage/log-group/application",
-                "storage/log-group/container-insights"
-            ]
-        );
+        assert_eq!(kept, ["storage/log-group/application", "storage/log-group/container-insights"]);
         assert!(stage.plan(&on_app_runner()).await.is_empty());
     });
     let gone = of(&standing(&there), &["ecs services", "ecs clusters", "elasticloadbalancing", "acm"]);

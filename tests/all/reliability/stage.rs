@@ -15,7 +15,7 @@ use rcm_sandbox::Sandbox;
 use rcm_testkit::calls::Wire;
 use tempfile::TempDir;
 
-use super::world::{Disk, ground, scratch, with_settings, zoned};
+use super::world::{ACME, Disk, ground, scratch, with_settings, zoned};
 use crate::bench::at_any_risk;
 
 const ACCOUNT: &str = "123456789012";
@@ -128,7 +128,7 @@ impl Stage {
     }
 
     pub(super) async fn state(&self) -> State {
-        self.rcm(&acme(), Depth::Full).await.state().unwrap()
+        self.rcm(ACME, Depth::Full).await.state().unwrap()
     }
 
     /// The cloud without rcm, and what rcm knows to be in it.
