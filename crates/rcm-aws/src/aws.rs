@@ -36,11 +36,9 @@ pub struct Connect {
 #[expect(missing_docs, reason = "each field is the client of the service that it names")]
 pub struct Aws {
     pub access_analyzer: aws_sdk_accessanalyzer::Client,
-    pub account: aws_sdk_account::Client,
     pub acm: aws_sdk_acm::Client,
     pub apprunner: aws_sdk_apprunner::Client,
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
-    pub backup: aws_sdk_backup::Client,
     pub cloudtrail: aws_sdk_cloudtrail::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub config: aws_sdk_config::Client,
@@ -57,10 +55,8 @@ pub struct Aws {
     pub s3: aws_sdk_s3::Client,
     pub s3control: aws_sdk_s3control::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
-    pub security_hub: aws_sdk_securityhub::Client,
     pub sns: aws_sdk_sns::Client,
     pub sts: aws_sdk_sts::Client,
-    pub wafv2: aws_sdk_wafv2::Client,
     pub(crate) dns_changes: DnsChanges,
 }
 
@@ -95,11 +91,9 @@ impl Aws {
         let s3 = config!(aws_sdk_s3).force_path_style(path_style).build();
         Self {
             access_analyzer: client!(aws_sdk_accessanalyzer),
-            account: client!(aws_sdk_account),
             acm: client!(aws_sdk_acm),
             apprunner: client!(aws_sdk_apprunner),
             autoscaling: client!(aws_sdk_applicationautoscaling),
-            backup: client!(aws_sdk_backup),
             cloudtrail: client!(aws_sdk_cloudtrail),
             cloudwatch: client!(aws_sdk_cloudwatch),
             config: client!(aws_sdk_config),
@@ -116,10 +110,8 @@ impl Aws {
             s3: aws_sdk_s3::Client::from_conf(s3),
             s3control: s3control(sdk, fence),
             secrets: client!(aws_sdk_secretsmanager),
-            security_hub: client!(aws_sdk_securityhub),
             sns: client!(aws_sdk_sns),
             sts: client!(aws_sdk_sts),
-            wafv2: client!(aws_sdk_wafv2),
             dns_changes: DnsChanges::default(),
         }
     }
