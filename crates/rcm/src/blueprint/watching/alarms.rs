@@ -316,6 +316,7 @@ fn memory_gib(class: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blueprint::Surroundings;
 
     #[test]
     fn an_instance_class_tells_its_memory() {
@@ -328,5 +329,18 @@ mod tests {
     fn connections_are_seventy_percent_of_what_postgresql_allows() {
         assert_eq!(connections("db.t3.medium"), Some(315));
         assert_eq!(connections("db.r6g.16xlarge"), Some(3500), "never more than 5000 at all");
+    }
+
+    #[test]
+    fn each_replica_has_alarms_of_its_own() {
+        let acme = include_str!("../../../../../partners/acme.toml");
+        let config = PartnerConfig::parse("acme.toml", &format!("{acme}\ndb_read_replicas = 2\n"), None).unwrap();
+        let zones = ["us-east-1a", "us-east-1b"].map(str::to_owned).into();
+        let graph = crate::blueprint::graph(&config, &Surroundings { zones, proven_in: None }).unwrap();
+        let of_replicas =
+            graph.nodes().filter_map(|node| node.address.as_str().strip_prefix("watching/alarm/replica-"));
+        let all =
+            ["1", "2"].map(|number| ["connections", "cpu", "lag", "storage"].map(|what| format!("{number}-{what}")));
+        assert_eq!(of_replicas.collect::<Vec<_>>(), all.concat());
     }
 }
