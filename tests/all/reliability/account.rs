@@ -2,9 +2,9 @@
 
 use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel, RecordingGroup};
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, ObjectOwnership, OwnershipControls, OwnershipControlsRule, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
+    BucketVersioningStatus, EventBridgeConfiguration, NotificationConfiguration, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, VersioningConfiguration,
 };
 use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
 use rcm::engine::plan::Depth::{Full, Quick};
@@ -189,6 +189,12 @@ fn bucket() -> Vec<Row> {
             let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
             let request = at.aws.s3.put_bucket_encryption().bucket(at.id(BUCKET));
             request.server_side_encryption_configuration(rules).send().await.unwrap();
+        }),
+        row(Full, kind, "event_bridge", BUCKET, |at| async move {
+            let on = EventBridgeConfiguration::builder().build();
+            let everybody = NotificationConfiguration::builder().event_bridge_configuration(on).build();
+            let request = at.aws.s3.put_bucket_notification_configuration().bucket(at.id(BUCKET));
+            request.notification_configuration(everybody).send().await.unwrap();
         }),
         row(Full, kind, "versioned", BUCKET, |at| async move {
             let off = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();

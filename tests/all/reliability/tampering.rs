@@ -176,6 +176,7 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
         "allocated_storage",
         "AWS grows it by itself, so what is there says nothing about what was asked for",
     ),
+    ("s3/account-log-bucket", "access_logs", "rcm wants none, so whether there are some is the account's own business"),
     ("secretsmanager/secret", "value", "it is a secret: rcm never compares it"),
 ];
 
