@@ -17,6 +17,7 @@ ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
 address = ec2.allocate_address(Domain="vpc")["AllocationId"]
 ec2.create_nat_gateway(SubnetId=subnets[0], AllocationId=address)
 ec2.create_route_table(VpcId=vpc)
+ec2.create_network_acl(VpcId=vpc)
 group = ec2.create_security_group(GroupName="alb", Description="alb", VpcId=vpc)["GroupId"]
 ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", VpcEndpointType="Gateway")
 

@@ -32,12 +32,12 @@ fn a_first_run_that_fails_late_leaves_aws_as_it_was_and_says_what_and_why() {
     ] {
         assert!(ran.stdout.contains(line), "does not say {line:?}: {}", ran.transcript());
     }
-    for line in ["compute/service                           failed", "undoing what this run has done: 49 steps"] {
+    for line in ["compute/service                           failed", "undoing what this run has done: 50 steps"] {
         assert!(ran.stderr.contains(line), "does not say {line:?}: {}", ran.transcript());
     }
     assert_eq!(
         ran.stderr.matches("  undone").count(),
-        49,
+        50,
         "each once, and none that was never made: {}",
         ran.transcript()
     );
