@@ -9,9 +9,11 @@ use std::{
 
 use rcm::{
     Goal,
+    aws::{Aws, Connect},
     compliance::{Scope, controls},
     engine::store::{State, Store, write_atomically},
 };
+use rcm_sandbox::Sandbox;
 use rcm_testkit::{Ran, Rcm, Running};
 use serde_json::Value;
 
@@ -130,6 +132,14 @@ impl Bench {
     pub(crate) fn file(&self, name: &str) -> String {
         self.partners.path().join(name).to_str().unwrap().to_owned()
     }
+}
+
+/// Does something to the bench's cloud that rcm does not know of.
+pub(crate) async fn behind_its_back(bench: &Bench, change: impl AsyncFnOnce(Aws)) {
+    let cloud = bench.rcm.state_dir().join("sandbox/cloud/123456789012-us-east-1");
+    let sandbox = Sandbox::open(&cloud, "123456789012", "us-east-1").await.unwrap();
+    let connect = Connect { region: "us-east-1".into(), in_process: Some(sandbox.http_client()), ..Connect::default() };
+    change(Aws::connect(&connect).await).await;
 }
 
 /// The JSON objects of an output, one a line.

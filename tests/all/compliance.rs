@@ -2,11 +2,9 @@
 
 use std::fs;
 
-use rcm::aws::{Aws, Connect};
-use rcm_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, SHIPPED};
+use crate::bench::{Bench, SHIPPED, behind_its_back};
 
 fn report(bench: &Bench, code: i32) -> Value {
     serde_json::from_str(&bench.run("compliance --sandbox --output json").expect_code(code).stdout).unwrap()
@@ -14,13 +12,6 @@ fn report(bench: &Bench, code: i32) -> Value {
 
 fn of<'a>(report: &'a Value, control: &str) -> &'a Value {
     report["controls"].as_array().unwrap().iter().find(|judged| judged["id"] == control).unwrap()
-}
-
-async fn behind_its_back(bench: &Bench, change: impl AsyncFnOnce(Aws)) {
-    let cloud = bench.rcm.state_dir().join("sandbox/cloud/123456789012-us-east-1");
-    let sandbox = Sandbox::open(&cloud, "123456789012", "us-east-1").await.unwrap();
-    let connect = Connect { region: "us-east-1".into(), in_process: Some(sandbox.http_client()), ..Connect::default() };
-    change(Aws::connect(&connect).await).await;
 }
 
 /// By live reads: what rcm made passes, and what somebody changes behind its back does not.

@@ -2,23 +2,14 @@
 
 use std::fs;
 
-use rcm::aws::{Aws, Connect};
+use rcm::aws::Aws;
 use rcm::engine::store::write_atomically;
-use rcm_sandbox::Sandbox;
 use rcm_testkit::Ran;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, lines};
+use crate::bench::{Bench, behind_its_back, lines};
 
 const GROUP: &str = "/ecs/acme-rcm-prod";
-
-/// Does something to the bench's cloud that rcm does not know of.
-async fn behind_its_back(bench: &Bench, change: impl AsyncFnOnce(Aws)) {
-    let cloud = bench.rcm.state_dir().join("sandbox/cloud/123456789012-us-east-1");
-    let sandbox = Sandbox::open(&cloud, "123456789012", "us-east-1").await.unwrap();
-    let connect = Connect { region: "us-east-1".into(), in_process: Some(sandbox.http_client()), ..Connect::default() };
-    change(Aws::connect(&connect).await).await;
-}
 
 async fn keep_logs_for_a_day(aws: Aws) {
     aws.logs.put_retention_policy().log_group_name(GROUP).retention_in_days(1).send().await.unwrap();
