@@ -12,6 +12,8 @@ use crate::bench::{Bench, assert_nothing_is_double};
 
 const KILLS: usize = 50;
 const SEED: u64 = 20_261_123;
+/// What a run beside three others is given to end by itself.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// In the order of a whole life.
 const VERBS: [&str; 2] = ["provision --yes", "destroy --yes"];
 
@@ -37,7 +39,8 @@ fn undisturbed() -> Vec<(BTreeMap<String, usize>, Duration)> {
     let run = |verb| {
         let begun = Instant::now();
         let _ = bench.run(verb).expect_code(0);
-        (counts(&moto.endpoint()), begun.elapsed())
+        let took = begun.elapsed();
+        (counts(&moto.endpoint()), took)
     };
     VERBS.map(run).into()
 }
@@ -47,13 +50,19 @@ fn live(undisturbed: &[(BTreeMap<String, usize>, Duration)], random: &mut u64, k
     let moto = Moto::start();
     let bench = Bench::at(&moto.endpoint());
     for (verb, (expected, takes)) in VERBS.iter().zip(undisturbed) {
-        // Up to twice as long as it takes: a run that goes on first looks for what it cannot know for some seconds.
+        // A run that goes on first looks for some seconds for what it cannot know, and beside the other lives it takes longer
+        // than it did alone: each run is given more time than the last, and after the last kill all of them end.
+        let mut window = *takes;
         let ran = loop {
-            let after = takes.mul_f64(f64::from(u32::try_from(next(random) % 50).unwrap()) / 25.0);
-            match bench.start(verb).kill_after(after) {
+            let running = bench.start(verb);
+            if kills.load(Ordering::SeqCst) >= KILLS {
+                break running.finish(PATIENCE);
+            }
+            match running.kill_after(window.mul_f64(f64::from(u32::try_from(next(random) % 50).unwrap()) / 50.0)) {
                 Some(ran) => break ran,
                 None => kills.fetch_add(1, Ordering::SeqCst),
             };
+            window += *takes;
         };
         let _ = ran.expect_code(0);
         assert_eq!(counts(&moto.endpoint()), *expected, "{verb}");

@@ -146,7 +146,10 @@ fn canon(value: &Value, names: &[(String, String)]) -> String {
 fn scrub(text: &str, names: &[(String, String)]) -> String {
     let mut text = text.to_owned();
     for (id, name) in names {
-        text = text.replace(id.as_str(), name);
+        // Most texts are shorter than any id, and this runs for every text of every inventory.
+        if id.len() <= text.len() {
+            text = text.replace(id.as_str(), name);
+        }
     }
     let text = without_uuids(&text);
     let mut out = String::new();
