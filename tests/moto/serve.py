@@ -52,6 +52,20 @@ def may_write_logs(target_bucket, target_prefix):
     return log_permissions(target_bucket=target, target_prefix=target_prefix)
 
 
+def registered(response):
+    """A scalable target keeps the tags that it was made with; moto forgets them."""
+    answer = register_target(response)
+    tags = response.applicationautoscaling_backend.__dict__.setdefault("tags_of_targets", {})
+    tags.setdefault(json.loads(answer)["ScalableTargetARN"], response._get_param("Tags") or {})
+    return answer
+
+
+def tags_of_target(response):
+    """AWS lists the tags of a scalable target; moto has no such call."""
+    tags = response.applicationautoscaling_backend.__dict__.get("tags_of_targets", {})
+    return json.dumps({"Tags": tags.get(response._get_param("ResourceARN"), {})})
+
+
 def notifications(response):
     """That a bucket tells EventBridge is in AWS's answer; moto leaves it out."""
     configuration = response.backend.get_bucket_notification_configuration(response.bucket_name)
@@ -206,6 +220,9 @@ make_database = DBInstance.__init__
 DBInstance.__init__ = database_with_insights
 filter_value = VPCEndPoint.get_filter_value
 VPCEndPoint.get_filter_value = endpoint_filter
+register_target = ApplicationAutoScalingResponse.register_scalable_target
+ApplicationAutoScalingResponse.register_scalable_target = registered
+ApplicationAutoScalingResponse.list_tags_for_resource = tags_of_target
 parameter = NetworkACLs._get_param
 NetworkACLs._get_param = acl_parameter
 acl_filter_value = NetworkAcl.get_filter_value
