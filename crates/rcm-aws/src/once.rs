@@ -15,9 +15,10 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig};
 
 /// Operations that make something new each time they are executed begin with one of these. Route 53 makes records by
-/// ChangeResourceRecordSets: sent twice, the second is refused, and what the first has made looks like somebody else's.
+/// ChangeResourceRecordSets, EC2 rules of security groups by Authorize…: sent twice, the second is refused, and what the first has
+/// made looks like somebody else's.
 const MAKERS: &[&str] =
-    &["Allocate", "ChangeResourceRecordSets", "Copy", "Create", "Register", "Request", "Restore", "Run"];
+    &["Allocate", "Authorize", "ChangeResourceRecordSets", "Copy", "Create", "Register", "Request", "Restore", "Run"];
 
 /// Turns the SDK's retries off for [`MAKERS`].
 #[derive(Debug)]
@@ -64,6 +65,8 @@ mod tests {
         assert_eq!(calls(), 1, "CreateKey");
         aws.ec2.allocate_address().send().await.expect_err("503");
         assert_eq!(calls(), 1, "AllocateAddress");
+        aws.ec2.authorize_security_group_ingress().group_id("sg-1").send().await.expect_err("503");
+        assert_eq!(calls(), 1, "AuthorizeSecurityGroupIngress");
         let record = ResourceRecordSet::builder().name("a.").r#type(RrType::A).build().unwrap();
         let change = Change::builder().action(ChangeAction::Create).resource_record_set(record).build().unwrap();
         let batch = ChangeBatch::builder().changes(change).build().unwrap();

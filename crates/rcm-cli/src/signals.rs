@@ -1,15 +1,22 @@
-//! Ctrl-C and SIGTERM: the first asks the run to stop at its next safe points, the second ends the process.
+//! Ctrl-C and SIGTERM: the first asks the run to stop at its next safe points, the second ends the process. SIGTERM comes from
+//! somebody who does not wait for long: some seconds after it, it counts as the second.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use rcm::engine::{
     model::{Event, EventKind},
     run::Cancel,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
 
 use crate::{
     error::{CommandError, Exit},
@@ -18,6 +25,9 @@ use crate::{
 
 /// SIGXFSZ has this number on all that rcm is built for.
 const FILE_TOO_LARGE: i32 = 25;
+
+/// How long what is under way may take to end after SIGTERM. CI systems kill a process 7.5 seconds after it.
+const GRACE: Duration = Duration::from_secs(6);
 
 /// Whether something is under way that ought to be stopped with care.
 #[derive(Debug, Clone)]
@@ -51,7 +61,7 @@ pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + '
     // A file that may not grow any more (`ulimit -f`) then fails a write, which is told, instead of ending the process.
     drop(signal(SignalKind::from_raw(FILE_TOO_LARGE)).map_err(failed)?);
     tokio::spawn(async move {
-        next(&mut interrupt, &mut terminate).await;
+        let first = next(&mut interrupt, &mut terminate).await;
         if !stake.is_careful() {
             terminal::tell("\nstopped; nothing was changed\n");
             std::process::exit(i32::from(Exit::Stopped.code()));
@@ -61,7 +71,12 @@ pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + '
             "stopping: nothing new is begun, what is under way is finished (Ctrl-C again to leave at once; the next run \
              settles what was under way)",
         );
-        next(&mut interrupt, &mut terminate).await;
+        let second = next(&mut interrupt, &mut terminate);
+        if first == SignalKind::interrupt() {
+            second.await;
+        } else if timeout(GRACE, second).await.is_err() {
+            say("leaving: what is under way takes longer than one may take after SIGTERM; the next run settles it");
+        }
         std::process::exit(i32::from(Exit::Stopped.code()));
     });
     Ok(())
@@ -70,15 +85,16 @@ pub(crate) fn listen(cancel: Cancel, stake: Stake, say: impl Fn(&str) + Send + '
 /// Returns at the first Ctrl-C or SIGTERM.
 pub(crate) async fn first() {
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => next(&mut interrupt, &mut terminate).await,
+        (Ok(mut interrupt), Ok(mut terminate)) => drop(next(&mut interrupt, &mut terminate).await),
         // Then the operating system's own way ends the process.
         _ => std::future::pending().await,
     }
 }
 
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
+/// Which of the two came.
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> SignalKind {
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = terminate.recv() => SignalKind::terminate(),
     }
 }

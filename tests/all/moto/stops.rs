@@ -16,6 +16,8 @@ use crate::bench::{Bench, assert_nothing_is_double};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What a process may take to end at the second signal, and what it may take on a machine that is busy with other tests.
 const AT_ONCE: Duration = Duration::from_millis(100);
+/// How long CI systems wait between SIGTERM and SIGKILL.
+const KILLED_AFTER: Duration = Duration::from_millis(7_500);
 const AT_ONCE_IF_BUSY: Duration = Duration::from_millis(500);
 
 /// A cloud that holds the first call of one operation until it is told to go on. All other calls wait behind it.
@@ -86,6 +88,21 @@ fn one_signal_ends_the_run_at_safe_points_and_the_next_one_completes_it() {
         assert!(!held.bench.store().journal_path().exists(), "a stopped run ends with a snapshot");
         held.completed_by_the_next_run();
     }
+}
+
+#[test]
+fn what_takes_too_long_after_sigterm_is_left_to_the_next_run() {
+    let held = Held::at("CreateNatGateway");
+    let running = held.provision();
+    running.signal("TERM");
+    let begun = Instant::now();
+    running.wait_until_it_says("leaving: what is under way takes longer");
+    let _ = running.finish(PATIENCE).expect_code(130);
+    let took = begun.elapsed();
+    assert!(took < KILLED_AFTER, "it took {took:?}, and would have been killed");
+    assert!(held.bench.store().is_unfinished().unwrap(), "the journal is all there is");
+    held.go.send(()).unwrap();
+    held.completed_by_the_next_run();
 }
 
 #[test]

@@ -133,7 +133,7 @@ pub(super) fn shrugs_off(what: &str, scene: &Scene<'_>) {
 
 /// Operations that make something new each time they are executed.
 fn makes(name: &str) -> bool {
-    ["Create", "Allocate", "Register", "Run", "Request", "ChangeResourceRecordSets"]
+    ["Create", "Allocate", "Authorize", "Register", "Run", "Request", "ChangeResourceRecordSets"]
         .iter()
         .any(|verb| name.starts_with(verb))
 }

@@ -58,7 +58,11 @@ async fn undo(globals: &Globals) -> Result<Exit, CommandError> {
         Err(Error::Declined) if nobody.load(Ordering::SeqCst) => return Err(nobody_to_ask(&session)),
         Err(error) => return Err(session.error(&error)),
     };
-    let exit = if rolled_back.left.is_empty() { Exit::Done } else { Exit::Stuck };
+    let exit = match &rolled_back {
+        stopped if stopped.interrupted => Exit::Stopped,
+        ended if ended.left.is_empty() => Exit::Done,
+        _ => Exit::Stuck,
+    };
     terminal::out(&match globals.output {
         Format::Human => rollback::report(&rolled_back, &session.name(), begun.elapsed(), &session.next),
         Format::Json => json::rolled_back(&rolled_back, exit, begun.elapsed()),

@@ -44,6 +44,7 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
                 Aftermath::Kept => ("kept", &[]),
                 Aftermath::RolledBack => ("rolled-back", &[]),
                 Aftermath::Stuck(left) => ("stuck", left),
+                Aftermath::Interrupted => ("interrupted", &[]),
             };
             ("failed", json!({ "failures": faults(failures), "aftermath": word, "left": faults(left) }))
         }
@@ -75,6 +76,7 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
 pub(crate) fn rolled_back(ended: &RolledBack, exit: Exit, took: Duration) -> String {
     let outcome = match (ended.undone.is_empty(), ended.left.is_empty()) {
         (true, _) => "nothing",
+        _ if ended.interrupted => "cancelled",
         (_, true) => "rolled-back",
         _ => "stuck",
     };

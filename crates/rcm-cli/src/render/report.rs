@@ -44,7 +44,7 @@ pub(crate) fn exit(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Done => Exit::Done,
         Outcome::Parked(_) => Exit::Parked,
-        Outcome::Cancelled => Exit::Stopped,
+        Outcome::Cancelled | Outcome::Failed { aftermath: Aftermath::Interrupted, .. } => Exit::Stopped,
         Outcome::Failed { aftermath: Aftermath::Stuck(_), .. } => Exit::Stuck,
         Outcome::Failed { .. } => Exit::Failed,
     }
@@ -158,6 +158,9 @@ fn happened(aftermath: &Aftermath, verb: &str) -> &'static str {
         (Aftermath::Stuck(_), _) => {
             "What this run had done was undone, but for these, which still exist and are known:"
         }
+        (Aftermath::Interrupted, _) => {
+            "It was stopped while what it had done was being undone. What is not undone stays, and is known."
+        }
     }
 }
 
@@ -184,6 +187,10 @@ fn what_next(aftermath: &Aftermath, verb: &str, next: &Next) -> String {
         (Aftermath::Stuck(_), _) => {
             let rollback = next.command("rollback");
             format!("  = next: mend it, then undo them too: {rollback}\n          or go on with them: {again}\n")
+        }
+        (Aftermath::Interrupted, _) => {
+            let rollback = next.command("rollback");
+            format!("  = next: to undo the rest: {rollback}\n          or mend it and go on with it: {again}\n")
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcm::{RolledBack, engine::store::Undo};
 
-use super::{BOLD, GREEN, RED, count, duration, paint, report::failure, table::table};
+use super::{BOLD, GREEN, RED, YELLOW, count, duration, paint, report::failure, table::table};
 use crate::session::Next;
 
 /// What would be undone.
@@ -27,6 +27,11 @@ pub(crate) fn report(ended: &RolledBack, name: &str, took: Duration, next: &Next
     if ended.undone.is_empty() {
         let title = paint(GREEN.bold(), &format!("There is nothing to undo in {name}."));
         return format!("{title} The last run came to its end, or was undone.\n");
+    }
+    if ended.interrupted {
+        let title = paint(YELLOW.bold(), &format!("Stopped the rollback of {name}."));
+        let rest = next.command("rollback");
+        return format!("{title} What is not undone stays, and is known; to undo the rest: {rest}\n");
     }
     let undone = count(ended.undone.len() - ended.left.len(), "step");
     if ended.left.is_empty() {
@@ -57,7 +62,7 @@ mod tests {
     fn what_is_left_is_named_with_the_command_that_tries_again() {
         let fault = Fault::invalid("DeleteVpc", "has dependencies");
         let left = vec![(Address::new("network/vpc").unwrap(), fault)];
-        let ended = RolledBack { undone: vec![made("network/vpc"), made("network/subnet/public-a")], left };
+        let ended = RolledBack { undone: vec![made("network/vpc"), made("network/subnet/public-a")], left, interrupted: false };
         let next = Next::of(&Cli::parse_from(["rcm", "rollback", "--partner", "acme"]).globals);
         let text = report(&ended, "acme/prod", Duration::from_secs(3), &next);
         let text = anstream::adapter::strip_str(&text).to_string();

@@ -75,6 +75,8 @@ pub enum Aftermath {
     RolledBack,
     /// Not all could be undone: what is left, and why.
     Stuck(Vec<(Address, Fault)>),
+    /// Somebody stopped it while it was being undone: the rest can still be undone, or gone on with.
+    Interrupted,
 }
 
 /// One run's surroundings.

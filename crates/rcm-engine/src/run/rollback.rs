@@ -20,8 +20,8 @@ use crate::{
 
 /// Undoes everything that the state still knows to undo: what this run has begun, or one before it that failed or was cut off.
 ///
-/// What was made is deleted, what was changed is put back, what was there before is left. What cannot be undone stays known,
-/// so that this can be called again.
+/// What was made is deleted, what was changed is put back, what was there before is left. What cannot be undone, or was not when
+/// somebody stopped it, stays known, so that this can be called again.
 pub async fn rollback(engine: &Engine) -> Aftermath {
     let (undo, edges) = {
         let state = engine.0.ledger.state();
@@ -29,16 +29,17 @@ pub async fn rollback(engine: &Engine) -> Aftermath {
     };
     engine.0.events.run(EventKind::RollbackStarted { steps: undo.len() });
     let typical = vec![Duration::from_secs(1); undo.len()];
-    // A person's wish to stop does not leave half a rollback behind; a second signal ends the process, and the journal
-    // makes that safe too.
-    let stop = Cancel::new();
-    let drive = Drive::new(edges, &typical, stop.clone(), false);
+    let drive = Drive::new(edges, &typical, engine.0.cancel.clone(), false);
+    let stop = drive.stop.clone();
     let ended = drive
         .run(|step, _| {
             let (engine, undo, stop) = (engine.clone(), undo[step].clone(), stop.clone());
             async move { one(&engine, &undo, &stop).await }
         })
         .await;
+    if !ended.complete && engine.0.cancel.is_cancelled() {
+        return Aftermath::Interrupted;
+    }
     let stuck: Vec<(Address, Fault)> = ended
         .failures
         .into_iter()

@@ -3,7 +3,7 @@
 use rcm_engine::{
     model::{FaultKind, Graph, Ref},
     plan::{Action, Plan},
-    run::{Aftermath, OnFailure, Outcome},
+    run::{Aftermath, OnFailure, Outcome, rollback},
     store::Entry,
 };
 
@@ -191,6 +191,57 @@ async fn what_waits_for_somebody_is_parked_and_the_rest_goes_on() {
     assert_eq!(parked[0].0.as_str(), "left");
     assert_eq!(bench.inventory().keys().collect::<Vec<_>>(), ["base", "left", "right", "vault"]);
     bench.cloud.lock().unwrap().trick("none", []);
+}
+
+/// It is undone to its end, or gone on with.
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_leaves_a_rollback_to_go_on_with() {
+    for undone in [true, false] {
+        let mut bench = Bench::new();
+        bench.on_failure = OnFailure::Rollback;
+        bench.trick("create top", [Trick::Refuse(FaultKind::Denied)]);
+        // Deleting it is asked again and again until somebody has had enough.
+        bench.trick("delete left", std::iter::repeat_n(Trick::Refuse(FaultKind::InUse), 1_000));
+        let cancel = bench.cancel.clone();
+        let stop = async {
+            tokio::time::sleep_until(tokio::time::Instant::now() + std::time::Duration::from_mins(1)).await;
+            cancel.cancel();
+        };
+        let ((_, outcome), ()) = tokio::join!(bench.run(), stop);
+        assert!(matches!(outcome, Outcome::Failed { aftermath: Aftermath::Interrupted, .. }), "{outcome:?}");
+        assert!(bench.inventory().contains_key("base"), "what left needs is not touched");
+        bench.cloud.lock().unwrap().calm();
+        bench.cancel = rcm_engine::run::Cancel::new();
+        if undone {
+            let aftermath = bench.process(async |engine, _| rollback(engine).await).await;
+            assert!(matches!(aftermath, Aftermath::RolledBack), "{aftermath:?}");
+            assert!(bench.inventory().is_empty(), "{:?}", bench.inventory());
+        } else {
+            let (_, outcome) = bench.run().await;
+            assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+            assert_eq!(bench.inventory().len(), 5);
+        }
+    }
+}
+
+/// Nothing new begins, a rollback neither.
+#[tokio::test(start_paused = true)]
+async fn what_fails_after_a_wish_to_stop_is_not_undone_unasked() {
+    let mut bench = Bench::new();
+    bench.on_failure = OnFailure::Rollback;
+    bench.trick("ready base", std::iter::repeat_n(Trick::LoseAnswer, 50));
+    bench.trick("configure vault", std::iter::repeat_n(Trick::Refuse(FaultKind::Propagating), 1_000));
+    let (cancel, cloud) = (bench.cancel.clone(), std::sync::Arc::clone(&bench.cloud));
+    let stop = async {
+        tokio::time::sleep_until(tokio::time::Instant::now() + std::time::Duration::from_secs(20)).await;
+        cancel.cancel();
+        cloud.lock().unwrap().calm();
+        cloud.lock().unwrap().trick("configure vault", [Trick::Refuse(FaultKind::Denied)]);
+    };
+    let ((_, outcome), ()) = tokio::join!(bench.run(), stop);
+    let stopped = matches!(outcome, Outcome::Cancelled | Outcome::Failed { aftermath: Aftermath::Interrupted, .. });
+    assert!(stopped, "{outcome:?}");
+    assert_eq!(bench.inventory().keys().collect::<Vec<_>>(), ["base", "vault"]);
 }
 
 #[tokio::test(start_paused = true)]

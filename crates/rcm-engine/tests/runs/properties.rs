@@ -238,7 +238,7 @@ impl Teller {
     fn check_aftermath(&self, aftermath: &Aftermath) {
         let undo = self.bench.state().undo;
         match aftermath {
-            Aftermath::Kept => {}
+            Aftermath::Kept | Aftermath::Interrupted => {}
             Aftermath::RolledBack => {
                 assert!(undo.is_empty(), "rolled back, and to be undone: {undo:#?}");
                 let before = self.before.borrow();

@@ -16,6 +16,8 @@ pub struct RolledBack {
     pub undone: Vec<Undo>,
     /// What could not be undone, and why: it still exists and is known, and undoing can be tried again.
     pub left: Vec<(Address, Fault)>,
+    /// Whether somebody stopped it before its end: what was not undone is known, and undoing can be gone on with.
+    pub interrupted: bool,
 }
 
 impl Environment {
@@ -32,7 +34,7 @@ impl Environment {
     /// no error but in [`RolledBack::left`].
     pub async fn roll_back(&self, approve: impl FnOnce(&[Undo]) -> bool) -> Result<RolledBack, Error> {
         if self.to_undo()?.is_empty() {
-            return Ok(RolledBack { undone: Vec::new(), left: Vec::new() });
+            return Ok(RolledBack { undone: Vec::new(), left: Vec::new(), interrupted: false });
         }
         let ledger = self.begin().await?;
         let options = Options {
@@ -49,11 +51,11 @@ impl Environment {
             }
             // Undoes some of it already: deletes that had begun.
             recover(&engine).await?;
-            let left = match rollback(&engine).await {
-                Aftermath::Stuck(left) => left,
-                Aftermath::RolledBack | Aftermath::Kept => Vec::new(),
+            let (left, interrupted) = match rollback(&engine).await {
+                Aftermath::Stuck(left) => (left, false),
+                aftermath => (Vec::new(), matches!(aftermath, Aftermath::Interrupted)),
             };
-            Ok(RolledBack { undone, left })
+            Ok(RolledBack { undone, left, interrupted })
         }
         .await;
         drop(engine);
