@@ -168,6 +168,7 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     kept_things(&made);
     database(&made, &stage.endpoint);
     edge(&made);
+    firewall(&made);
     compute(&made);
     tagged(&made);
 
@@ -178,8 +179,9 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     stage.rcm("provision --partner acme --yes");
     let calls = stage.recorder.calls();
     assert!(calls.mutating().is_empty(), "{}", calls.mutating());
-    // 30 for the bare stack; the flow log and its role; the topic and its subscription; the network ACLs; the role of enhanced monitoring.
-    assert!(calls.len() <= 36, "{} calls: {calls}", calls.len());
+    // 30 for the bare stack; the flow log and its role; the topic and its subscription; the network ACLs; the role of enhanced monitoring;
+    // the web ACL and what is behind it.
+    assert!(calls.len() <= 38, "{} calls: {calls}", calls.len());
     let calls = stage.cloudwatch.recorder.calls();
     assert!(calls.mutating().is_empty() && calls.len() <= 2, "{} calls: {calls}", calls.len());
     stage.rcm("plan --partner acme --refresh full --detailed-exitcode");
@@ -304,6 +306,31 @@ say([read('acme-rcm/database-url').replace(read('acme-rcm/database-password'), '
     );
     let host = instance["Endpoint"]["Address"].as_str().unwrap();
     assert_eq!(url, json!([format!("postgresql://rcm_admin:***@{host}:5432/rcm?sslmode=require"), 64]));
+}
+
+fn firewall(made: &Value) {
+    let acl = one(made, "/wafv2/web_acls", "Name", &format!("{PREFIX}-web"));
+    let balancer = one(made, "/elbv2/load_balancers", "LoadBalancerName", &format!("{PREFIX}-alb"));
+    assert_eq!(balancer["web_acl"]["ARN"], acl["ARN"]);
+    let rules = acl["Rules"].as_array().unwrap();
+    let groups: Vec<_> = rules.iter().map(|rule| &rule["Statement"]["ManagedRuleGroupStatement"]["Name"]).collect();
+    let expected = ["AmazonIpReputationList", "CommonRuleSet", "KnownBadInputsRuleSet", "SQLiRuleSet"];
+    assert_eq!(groups, expected.map(|name| format!("AWSManagedRules{name}")).each_ref());
+    assert!(rules.iter().all(|rule| rule["OverrideAction"] == json!({"None": {}})), "{rules:#?}");
+    let overrides = &rules[1]["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"];
+    assert_eq!(*overrides, json!([{"Name": "SizeRestrictions_BODY", "ActionToUse": {"Count": {}}}]));
+    let destination = acl["logging"]["LogDestinationConfigs"][0].as_str().unwrap();
+    assert!(destination.ends_with(&format!(":log-group:aws-waf-logs-{PREFIX}")), "{destination}");
+    let redacted = acl["logging"]["RedactedFields"].as_array().unwrap();
+    let redacted: Vec<_> = redacted.iter().map(|field| &field["SingleHeader"]["Name"]).collect();
+    assert_eq!(redacted, ["authorization", "cookie"]);
+    assert_eq!(
+        acl["DataProtectionConfig"]["DataProtections"][0]["Field"]["FieldKeys"],
+        json!(["authorization", "cookie"])
+    );
+    let logs = one(made, "/logs/groups", "logGroupName", &format!("aws-waf-logs-{PREFIX}"));
+    assert_eq!(logs["retentionInDays"], 2557);
+    assert!(logs["kmsKeyId"].is_string());
 }
 
 fn edge(made: &Value) {
