@@ -669,7 +669,7 @@ fn firewall() -> Vec<Row> {
             let made = request.set_visibility_config(live.visibility_config).send().await.unwrap();
             let other = made.summary().unwrap().arn().unwrap().to_owned();
             let associate = || at.aws.wafv2.associate_web_acl().resource_arn(at.id(ASSOCIATION)).web_acl_arn(&other);
-            associate().send().await.expect_err("it has just been made");
+            assert!(associate().send().await.is_err(), "it has just been made");
             associate().send().await.unwrap();
         })
         .of(everything),
