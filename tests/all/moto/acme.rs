@@ -187,6 +187,7 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     stage.rcm("plan --partner acme --refresh full --detailed-exitcode");
 
     change(&stage);
+    endpoints(&stage);
 
     stage.recorder.clear();
     stage.rcm("destroy --partner acme --yes");
@@ -463,6 +464,35 @@ fn scaling(changed: &Value) {
 }
 
 /// Log buckets, log groups, the key, a last snapshot, and secrets in their recovery window. Nothing else.
+/// Ways to AWS without the internet come beside the running stack, are read by the one question about endpoints, and go with everything else.
+fn endpoints(stage: &Stage) {
+    let file = stage.partners.path().join("acme.toml");
+    let shipped = fs::read_to_string(&file).unwrap();
+    write(&file, &format!("{shipped}\nvpc_endpoints = true\n"));
+    stage.rcm("provision --partner acme --yes");
+    let made = stage.inventory();
+    let group = one(&made, "/ec2/security_groups", "GroupName", &format!("{PREFIX}-endpoints"));
+    let service = one(&made, "/ec2/security_groups", "GroupName", &format!("{PREFIX}-service"));
+    let ingress = group["IpPermissions"].as_array().unwrap();
+    assert_eq!((ingress.len(), &ingress[0]["FromPort"], &ingress[0]["IpRanges"]), (1, &json!(443), &json!([])));
+    assert_eq!(ingress[0]["UserIdGroupPairs"][0]["GroupId"], service["GroupId"]);
+    assert_eq!(group["IpPermissionsEgress"], json!([]));
+    for name in ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "ec2"] {
+        let endpoint = one(&made, "/ec2/vpc_endpoints", "ServiceName", &format!("com.amazonaws.us-east-1.{name}"));
+        assert_eq!((&endpoint["VpcEndpointType"], &endpoint["PrivateDnsEnabled"]), (&json!("Interface"), &json!(true)));
+        assert_eq!(endpoint["SubnetIds"].as_array().unwrap().len(), 2, "{endpoint:#}");
+        assert_eq!(endpoint["Groups"][0]["GroupId"], group["GroupId"]);
+        let policy: Value = serde_json::from_str(endpoint["PolicyDocument"].as_str().unwrap()).unwrap();
+        let account = &policy["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalAccount"];
+        assert_eq!(account, "123456789012");
+    }
+    stage.recorder.clear();
+    stage.rcm("provision --partner acme --yes");
+    let calls = stage.recorder.calls();
+    assert!(calls.mutating().is_empty() && calls.of("DescribeVpcEndpoints").len() == 1, "{calls}");
+    write(&file, &shipped);
+}
+
 fn only_what_is_kept(left: &Value) {
     let kept = ["s3.buckets", "logs.groups", "kms.keys", "kms.aliases", "rds.snapshots", "secretsmanager.secrets"];
     for (service, kinds) in left.as_object().unwrap() {
