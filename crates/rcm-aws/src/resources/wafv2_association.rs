@@ -113,19 +113,27 @@ impl Resource for Association {
     }
 
     fn actions() -> Actions {
+        // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awswafv2.html: each call of WAF asks Elastic Load
+        // Balancing's permission too.
         Actions {
             write: &[
                 "wafv2:AssociateWebACL",
+                "wafv2:GetWebACL",
                 "wafv2:GetWebACLForResource",
                 "wafv2:ListTagsForResource",
-                "elasticloadbalancing:SetWebACL",
+                "elasticloadbalancing:CreateWebACLAssociation",
+                "elasticloadbalancing:GetLoadBalancerWebACL",
+                "elasticloadbalancing:SetWebAcl",
             ],
-            read: &["wafv2:GetWebACLForResource"],
+            read: &["wafv2:GetWebACL", "wafv2:GetWebACLForResource", "elasticloadbalancing:GetLoadBalancerWebACL"],
             delete: &[
                 "wafv2:DisassociateWebACL",
+                "wafv2:GetWebACL",
                 "wafv2:GetWebACLForResource",
                 "wafv2:ListTagsForResource",
-                "elasticloadbalancing:SetWebACL",
+                "elasticloadbalancing:DeleteWebACLAssociation",
+                "elasticloadbalancing:GetLoadBalancerWebACL",
+                "elasticloadbalancing:SetWebAcl",
             ],
         }
     }
