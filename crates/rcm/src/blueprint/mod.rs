@@ -109,7 +109,7 @@ fn notes_on_app_runner(config: &PartnerConfig) -> Vec<String> {
             config.file.display()
         )
     });
-    let firewall = "no web application firewall stands before App Runner: rcm puts one before a load balancer alone";
+    let firewall = "no web application firewall stands before App Runner; compute = \"ecs\" has one";
     missing.into_iter().chain([logs.to_owned(), firewall.to_owned()]).collect()
 }
 
