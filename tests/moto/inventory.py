@@ -277,6 +277,7 @@ def elbv2(cloud):
                 b,
                 tags(b["LoadBalancerArn"]),
                 attributes=attributes("describe_load_balancer_attributes", LoadBalancerArn=b["LoadBalancerArn"]),
+                web_acl=cloud.one("wafv2", "get_web_acl_for_resource", "WebACL", ResourceArn=b["LoadBalancerArn"]),
             )
             for b in balancers
         ],
@@ -321,6 +322,17 @@ def ecs(cloud):
     }
 
 
+def wafv2(cloud):
+    def describe(summary):
+        acl = cloud.one("wafv2", "get_web_acl", "WebACL", Scope="REGIONAL", Name=summary["Name"], Id=summary["Id"])
+        arn, absent = acl["ARN"], ("WAFNonexistentItemException",)
+        tags = cloud.one("wafv2", "list_tags_for_resource", "TagInfoForResource", ResourceARN=arn)["TagList"]
+        logging = cloud.one("wafv2", "get_logging_configuration", "LoggingConfiguration", absent, ResourceArn=arn)
+        return entry(acl, tags, logging=logging)
+
+    return {"web_acls": [describe(s) for s in cloud.all("wafv2", "list_web_acls", "WebACLs", Scope="REGIONAL")]}
+
+
 def application_autoscaling(cloud):
     name = "application-autoscaling"
     targets = cloud.all(name, "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs")
@@ -343,7 +355,7 @@ def application_autoscaling(cloud):
     }
 
 
-SECTIONS = (ec2, rds, secretsmanager, kms, s3, logs, ecr, iam, acm, elbv2, ecs, application_autoscaling)
+SECTIONS = (ec2, rds, secretsmanager, kms, s3, logs, ecr, iam, acm, elbv2, wafv2, ecs, application_autoscaling)
 
 
 def plain(value):

@@ -25,6 +25,8 @@ from moto.rds.models import DBInstance
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 from moto.server import main
+from moto.wafv2.models import FakeWebACL
+from moto.wafv2.responses import WAFV2Response
 
 
 def bucket_versioning(response):
@@ -50,6 +52,23 @@ def may_write_logs(target_bucket, target_prefix):
         policy=json.dumps(policy).encode(), name=target_bucket.name, partition=target_bucket.partition
     )
     return log_permissions(target_bucket=target, target_prefix=target_prefix)
+
+
+def protecting(operation):
+    """A web ACL keeps which fields are protected; moto forgets it."""
+
+    def kept(response):
+        answer, asked = operation(response), json.loads(response.body)
+        for acl in response.wafv2_backend.wacls.values():
+            if acl.name == asked["Name"]:
+                acl.data_protection_config = asked.get("DataProtectionConfig")
+        return answer
+
+    return kept
+
+
+def protected(acl):
+    return {**web_acl(acl), "DataProtectionConfig": getattr(acl, "data_protection_config", None)}
 
 
 def registered(response):
@@ -227,6 +246,10 @@ parameter = NetworkACLs._get_param
 NetworkACLs._get_param = acl_parameter
 acl_filter_value = NetworkAcl.get_filter_value
 NetworkAcl.get_filter_value = acl_filter
+for operation in ("create_web_acl", "update_web_acl"):
+    setattr(WAFV2Response, operation, protecting(getattr(WAFV2Response, operation)))
+web_acl = FakeWebACL.to_dict
+FakeWebACL.to_dict = protected
 S3Response.get_bucket_versioning = bucket_versioning
 S3Response.get_bucket_notification = notifications
 log_permissions = FakeBucket._log_permissions_enabled_policy

@@ -57,6 +57,7 @@ pub struct Aws {
     pub secrets: aws_sdk_secretsmanager::Client,
     pub sns: aws_sdk_sns::Client,
     pub sts: aws_sdk_sts::Client,
+    pub wafv2: aws_sdk_wafv2::Client,
     pub(crate) dns_changes: DnsChanges,
 }
 
@@ -112,6 +113,7 @@ impl Aws {
             secrets: client!(aws_sdk_secretsmanager),
             sns: client!(aws_sdk_sns),
             sts: client!(aws_sdk_sts),
+            wafv2: client!(aws_sdk_wafv2),
             dns_changes: DnsChanges::default(),
         }
     }

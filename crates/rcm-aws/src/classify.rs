@@ -310,6 +310,20 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("route53", "", "InvalidChangeBatch", "but it was not found", NotFound),
     // Changed since it was read; the next look knows.
     ("route53", "", "InvalidChangeBatch", "do not match the current values", InUse),
+    // A web ACL or load balancer that WAF does not see everywhere yet, which has been seen to take more than five minutes.
+    ("wafv2", "", "WAFUnavailableEntityException", "", InUse),
+    // Changed since it was read; the next look knows.
+    ("wafv2", "", "WAFOptimisticLockException", "", InUse),
+    ("wafv2", "", "WAFAssociatedItemException", "", InUse),
+    ("wafv2", "", "WAFNonexistentItemException", "", NotFound),
+    ("wafv2", "", "WAFDuplicateItemException", "", Exists),
+    ("wafv2", "", "WAFLimitsExceededException", "", Quota),
+    ("wafv2", "", "WAFInternalErrorException", "", Transient),
+    // Its tags could not be written this time.
+    ("wafv2", "", "WAFTagOperationException", "", Transient),
+    ("wafv2", "", "WAFTagOperationInternalErrorException", "", Transient),
+    // WAF may not write to the log group: whoever asks lacks rights, or the policy that all web ACLs of the region share is full.
+    ("wafv2", "", "WAFLogDestinationPermissionIssueException", "", Denied),
     // One operation at a time.
     ("apprunner", "", "InvalidStateException", "", InUse),
     // App Runner has one code for all that is wrong with a request. Names first.

@@ -130,6 +130,20 @@ pub(crate) async fn load_balancers_of(cx: &Context, group: &str) -> Option<Vec<S
     Some(items(&found, "LoadBalancerArns").map(|arn| arn.text.clone()).collect())
 }
 
+/// The state of a load balancer (`active`, …); `None` if there is none of that ARN.
+pub(crate) async fn load_balancer_state(cx: &Context, arn: &str) -> Option<String> {
+    let form = [("Action", "DescribeLoadBalancers".to_owned()), ("LoadBalancerArns.member.1", arn.to_owned())];
+    let found = ask_form(cx, "elasticloadbalancing", "2015-12-01", &form).await?;
+    found.all("State").first()?.text("Code")
+}
+
+/// Whether CloudWatch Logs knows a log group of that name.
+pub(crate) async fn log_group_exists(cx: &Context, name: &str) -> bool {
+    let found = ask_json(cx, "logs", "DescribeLogGroups", json!({"logGroupNamePrefix": name})).await;
+    let groups = found.as_ref().and_then(|answer| answer["logGroups"].as_array());
+    groups.is_some_and(|groups| groups.iter().any(|group| group["logGroupName"] == *name))
+}
+
 /// The policy of a key, named by id or ARN.
 pub(crate) async fn key_policy(cx: &Context, key: &str) -> Option<Value> {
     let answer = ask_json(cx, "kms", "GetKeyPolicy", json!({"KeyId": key})).await?;
@@ -192,6 +206,7 @@ fn target(service: &str) -> &str {
         "acm" => "CertificateManager",
         "ecs" => "AmazonEC2ContainerServiceV20141113",
         "kms" => "TrentService",
+        "logs" => "Logs_20140328",
         other => other,
     }
 }

@@ -168,6 +168,7 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     kept_things(&made);
     database(&made, &stage.endpoint);
     edge(&made);
+    firewall(&made);
     compute(&made);
     tagged(&made);
 
@@ -178,13 +179,15 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     stage.rcm("provision --partner acme --yes");
     let calls = stage.recorder.calls();
     assert!(calls.mutating().is_empty(), "{}", calls.mutating());
-    // 30 for the bare stack; the flow log and its role; the topic and its subscription; the network ACLs; the role of enhanced monitoring.
-    assert!(calls.len() <= 36, "{} calls: {calls}", calls.len());
+    // 30 for the bare stack; the flow log and its role; the topic and its subscription; the network ACLs; the role of enhanced monitoring;
+    // the web ACL and what is behind it.
+    assert!(calls.len() <= 38, "{} calls: {calls}", calls.len());
     let calls = stage.cloudwatch.recorder.calls();
     assert!(calls.mutating().is_empty() && calls.len() <= 2, "{} calls: {calls}", calls.len());
     stage.rcm("plan --partner acme --refresh full --detailed-exitcode");
 
     change(&stage);
+    endpoints(&stage);
 
     stage.recorder.clear();
     stage.rcm("destroy --partner acme --yes");
@@ -304,6 +307,31 @@ say([read('acme-rcm/database-url').replace(read('acme-rcm/database-password'), '
     );
     let host = instance["Endpoint"]["Address"].as_str().unwrap();
     assert_eq!(url, json!([format!("postgresql://rcm_admin:***@{host}:5432/rcm?sslmode=require"), 64]));
+}
+
+fn firewall(made: &Value) {
+    let acl = one(made, "/wafv2/web_acls", "Name", &format!("{PREFIX}-web"));
+    let balancer = one(made, "/elbv2/load_balancers", "LoadBalancerName", &format!("{PREFIX}-alb"));
+    assert_eq!(balancer["web_acl"]["ARN"], acl["ARN"]);
+    let rules = acl["Rules"].as_array().unwrap();
+    let groups: Vec<_> = rules.iter().map(|rule| &rule["Statement"]["ManagedRuleGroupStatement"]["Name"]).collect();
+    let expected = ["AmazonIpReputationList", "CommonRuleSet", "KnownBadInputsRuleSet", "SQLiRuleSet"];
+    assert_eq!(groups, expected.map(|name| format!("AWSManagedRules{name}")).each_ref());
+    assert!(rules.iter().all(|rule| rule["OverrideAction"] == json!({"None": {}})), "{rules:#?}");
+    let overrides = &rules[1]["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"];
+    assert_eq!(*overrides, json!([{"Name": "SizeRestrictions_BODY", "ActionToUse": {"Count": {}}}]));
+    let destination = acl["logging"]["LogDestinationConfigs"][0].as_str().unwrap();
+    assert!(destination.ends_with(&format!(":log-group:aws-waf-logs-{PREFIX}")), "{destination}");
+    let redacted = acl["logging"]["RedactedFields"].as_array().unwrap();
+    let redacted: Vec<_> = redacted.iter().map(|field| &field["SingleHeader"]["Name"]).collect();
+    assert_eq!(redacted, ["authorization", "cookie"]);
+    assert_eq!(
+        acl["DataProtectionConfig"]["DataProtections"][0]["Field"]["FieldKeys"],
+        json!(["authorization", "cookie"])
+    );
+    let logs = one(made, "/logs/groups", "logGroupName", &format!("aws-waf-logs-{PREFIX}"));
+    assert_eq!(logs["retentionInDays"], 2557);
+    assert!(logs["kmsKeyId"].is_string());
 }
 
 fn edge(made: &Value) {
@@ -436,6 +464,35 @@ fn scaling(changed: &Value) {
 }
 
 /// Log buckets, log groups, the key, a last snapshot, and secrets in their recovery window. Nothing else.
+/// Ways to AWS without the internet come beside the running stack, are read by the one question about endpoints, and go with everything else.
+fn endpoints(stage: &Stage) {
+    let file = stage.partners.path().join("acme.toml");
+    let shipped = fs::read_to_string(&file).unwrap();
+    write(&file, &format!("{shipped}\nvpc_endpoints = true\n"));
+    stage.rcm("provision --partner acme --yes");
+    let made = stage.inventory();
+    let group = one(&made, "/ec2/security_groups", "GroupName", &format!("{PREFIX}-endpoints"));
+    let service = one(&made, "/ec2/security_groups", "GroupName", &format!("{PREFIX}-service"));
+    let ingress = group["IpPermissions"].as_array().unwrap();
+    assert_eq!((ingress.len(), &ingress[0]["FromPort"], &ingress[0]["IpRanges"]), (1, &json!(443), &json!([])));
+    assert_eq!(ingress[0]["UserIdGroupPairs"][0]["GroupId"], service["GroupId"]);
+    assert_eq!(group["IpPermissionsEgress"], json!([]));
+    for name in ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "ec2"] {
+        let endpoint = one(&made, "/ec2/vpc_endpoints", "ServiceName", &format!("com.amazonaws.us-east-1.{name}"));
+        assert_eq!((&endpoint["VpcEndpointType"], &endpoint["PrivateDnsEnabled"]), (&json!("Interface"), &json!(true)));
+        assert_eq!(endpoint["SubnetIds"].as_array().unwrap().len(), 2, "{endpoint:#}");
+        assert_eq!(endpoint["Groups"][0]["GroupId"], group["GroupId"]);
+        let policy: Value = serde_json::from_str(endpoint["PolicyDocument"].as_str().unwrap()).unwrap();
+        let account = &policy["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalAccount"];
+        assert_eq!(account, "123456789012");
+    }
+    stage.recorder.clear();
+    stage.rcm("provision --partner acme --yes");
+    let calls = stage.recorder.calls();
+    assert!(calls.mutating().is_empty() && calls.of("DescribeVpcEndpoints").len() == 1, "{calls}");
+    write(&file, &shipped);
+}
+
 fn only_what_is_kept(left: &Value) {
     let kept = ["s3.buckets", "logs.groups", "kms.keys", "kms.aliases", "rds.snapshots", "secretsmanager.secrets"];
     for (service, kinds) in left.as_object().unwrap() {

@@ -19,7 +19,7 @@ fn an_empty_account_has_an_empty_inventory() {
     let moto = Moto::start();
     let seen = inventory(&moto.endpoint());
     assert_eq!(entries(&seen), Vec::<&Value>::new());
-    assert_eq!(seen.as_object().unwrap().len(), 12, "services looked at");
+    assert_eq!(seen.as_object().unwrap().len(), 13, "services looked at");
 }
 
 #[test]

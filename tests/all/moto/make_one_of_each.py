@@ -71,6 +71,9 @@ elb.create_listener(
     LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[{"Type": "forward", "TargetGroupArn": targets}]
 )
 
+counted = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": True, "MetricName": "acme"}
+client("wafv2").create_web_acl(Name="acme", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=counted)
+
 ecs = client("ecs")
 ecs.create_cluster(clusterName="acme")
 ecs.register_task_definition(family="acme", containerDefinitions=[{"name": "api", "image": "api", "memory": 128}])

@@ -23,6 +23,8 @@ ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max
     },
     Addition { what: "the account baseline", settings: "account_baseline = true" },
     Addition { what: "network ACLs", settings: "network_acls = true" },
+    Addition { what: "the firewall", settings: r#"waf = "block""# },
+    Addition { what: "interface endpoints", settings: "vpc_endpoints = true" },
     Addition { what: "policies of secrets", settings: "secret_policies = true" },
     Addition { what: "what watches the buckets", settings: "s3_access_logs = true\ns3_event_notifications = true" },
     Addition {

@@ -6,7 +6,7 @@ use rcm::engine::run::{OnFailure, Outcome};
 use rcm_testkit::calls::{Fault, Rule, habits};
 
 use super::canon::{difference, inventory};
-use super::world::{ACME, Disk, Order, Ran, change, made, run, scratch};
+use super::world::{ACME, Disk, Order, Ran, change, made, run, scratch, with_settings};
 
 /// At the calm pace of ten seconds a poll: five minutes for everything that takes its time.
 const SLOW: u32 = 30;
@@ -43,4 +43,12 @@ fn a_whole_life_among_the_habits_of_aws_is_as_one_without() {
     let (before, after) = change();
     ends_the_same("change", &made(&before), &Order { file: &after, goal: Goal::provision(), polls: 1 });
     ends_the_same("destroy", &made(ACME), &Order { file: ACME, goal: Goal::destroy(), polls: 1 });
+}
+
+#[test]
+fn what_is_slow_at_the_edge_comes_and_goes_among_the_habits_too() {
+    let file = with_settings(ACME, "waf = \"block\"\nvpc_endpoints = true");
+    ends_the_same("add", &made(ACME), &Order { file: &file, goal: Goal::provision(), polls: 1 });
+    ends_the_same("take away", &made(&file), &Order { file: ACME, goal: Goal::provision(), polls: 1 });
+    ends_the_same("destroy", &made(&file), &Order { file: &file, goal: Goal::destroy(), polls: 1 });
 }

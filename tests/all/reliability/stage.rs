@@ -35,6 +35,8 @@ pub(super) fn everything() -> String {
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
         account_baseline = true
         network_acls = true
+        waf = "block"
+        vpc_endpoints = true
         secret_policies = true
         s3_access_logs = true
         s3_event_notifications = true

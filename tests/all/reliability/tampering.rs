@@ -31,6 +31,7 @@ use aws_sdk_s3::types::{
     OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
 };
+use aws_sdk_wafv2::types::{BlockAction, DefaultAction, Scope, WebAcl};
 use rcm::engine::plan::Depth;
 
 use super::stage::{At, acme, everything, on_app_runner};
@@ -150,6 +151,8 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("secretsmanager/secret", "name", "it is in the ARN"),
     ("sns/subscription", "*", "another address or topic is another subscription"),
     ("sns/topic", "name", "it is in the ARN"),
+    ("wafv2/association", "load_balancer", "it is the id"),
+    ("wafv2/web-acl", "name", "it is in the ARN"),
 ];
 
 /// Fields whose change nobody sees, each with the reason.
@@ -160,7 +163,6 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
         "rules",
         "AWS does not tell the template, and nobody can change a rule of a pack but by it",
     ),
-    ("ec2/vpc-endpoint", "policy", "no setting wants one, so whatever AWS has is its own business"),
     ("ecs/service", "desired_count", "autoscaling decides how many tasks run"),
     (
         "rds/instance",
@@ -182,12 +184,14 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    let layers = [network(), security(), storage(), database(), edge(), compute(), app_runner(), watching()];
+    let layers =
+        [network(), security(), storage(), database(), edge(), firewall(), compute(), app_runner(), watching()];
     layers.into_iter().flatten().chain(super::account::rows()).collect()
 }
 
 fn network() -> Vec<Row> {
     use Depth::{Full, Quick};
+    const ENDPOINT: &str = "network/endpoint/logs";
     let vpc = |at: &At| at.aws.ec2.modify_vpc_attribute().vpc_id(at.id("network/vpc"));
     let off = || AttributeBooleanValue::builder().value(false).build();
     vec![
@@ -244,6 +248,17 @@ fn network() -> Vec<Row> {
             let request = at.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(at.id("network/endpoint/s3"));
             request.remove_route_table_ids(at.id("network/route-table/database")).send().await.unwrap();
         }),
+        row(Quick, "ec2/vpc-endpoint", "interface", ENDPOINT, |at| async move {
+            let request = at.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(at.id(ENDPOINT));
+            let request = request.add_security_group_ids(at.id("security/group/database"));
+            request.remove_subnet_ids(at.id("network/subnet/private-b")).send().await.unwrap();
+        })
+        .of(everything),
+        row(Quick, "ec2/vpc-endpoint", "policy", ENDPOINT, |at| async move {
+            let request = at.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(at.id(ENDPOINT));
+            request.reset_policy(true).send().await.unwrap();
+        })
+        .of(everything),
     ]
 }
 
@@ -612,6 +627,61 @@ fn edge() -> Vec<Row> {
             listener(&at).default_actions(closed).send().await.unwrap();
         }),
     ]
+}
+
+fn firewall() -> Vec<Row> {
+    use Depth::{Full, Quick};
+    const WEB_ACL: &str = "edge/web-acl";
+    const ASSOCIATION: &str = "edge/web-acl-association";
+    let web_acl = |field, change: fn(&mut WebAcl)| {
+        row(Quick, "wafv2/web-acl", field, WEB_ACL, move |at| async move {
+            let (mut changed, lock) = live_web_acl(&at, WEB_ACL).await;
+            change(&mut changed);
+            let request = at.aws.wafv2.update_web_acl().scope(Scope::Regional).name(changed.name).id(changed.id);
+            let request = request.lock_token(lock).set_description(changed.description).set_rules(changed.rules);
+            let request = request.set_default_action(changed.default_action);
+            let request = request.set_visibility_config(changed.visibility_config);
+            request.set_data_protection_config(changed.data_protection_config).send().await.unwrap();
+        })
+        .of(everything)
+    };
+    vec![
+        web_acl("description", |live| live.description = Some("by hand".into())),
+        web_acl("default_action", |live| {
+            let block = DefaultAction::builder().block(BlockAction::builder().build()).build();
+            live.default_action = Some(block);
+        }),
+        web_acl("groups", |live| drop(live.rules.as_mut().unwrap().remove(0))),
+        web_acl("metrics", |live| {
+            let rule = &mut live.rules.as_mut().unwrap()[1];
+            rule.visibility_config.as_mut().unwrap().cloud_watch_metrics_enabled = false;
+        }),
+        web_acl("samples", |live| live.visibility_config.as_mut().unwrap().sampled_requests_enabled = true),
+        web_acl("protected_headers", |live| live.data_protection_config = None),
+        row(Full, "wafv2/web-acl", "logs", WEB_ACL, |at| async move {
+            at.aws.wafv2.delete_logging_configuration().resource_arn(at.id(WEB_ACL)).send().await.unwrap();
+        })
+        .of(everything),
+        row(Quick, "wafv2/association", "web_acl", ASSOCIATION, |at| async move {
+            let (live, _) = live_web_acl(&at, WEB_ACL).await;
+            let request = at.aws.wafv2.create_web_acl().scope(Scope::Regional).name("by-hand");
+            let request = request.set_default_action(live.default_action);
+            let made = request.set_visibility_config(live.visibility_config).send().await.unwrap();
+            let other = made.summary().unwrap().arn().unwrap().to_owned();
+            let associate = || at.aws.wafv2.associate_web_acl().resource_arn(at.id(ASSOCIATION)).web_acl_arn(&other);
+            assert!(associate().send().await.is_err(), "it has just been made");
+            associate().send().await.unwrap();
+        })
+        .of(everything),
+    ]
+}
+
+async fn live_web_acl(at: &At, address: &str) -> (WebAcl, String) {
+    let arn = at.id(address);
+    let [.., name, id] = arn.split('/').collect::<Vec<_>>()[..] else { panic!("{arn}") };
+    let request = at.aws.wafv2.get_web_acl().scope(Scope::Regional).name(name).id(id);
+    let seen = request.send().await.unwrap();
+    (seen.web_acl.unwrap(), seen.lock_token.unwrap())
 }
 
 fn compute() -> Vec<Row> {

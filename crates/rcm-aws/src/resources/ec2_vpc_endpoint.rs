@@ -1,20 +1,26 @@
-//! A gateway endpoint: a way from the VPC to a service (S3) that costs nothing and does not pass the internet.
+//! An endpoint: a way from the VPC to a service of AWS that does not pass the internet. A gateway (S3) is a route and costs nothing; an
+//! interface (everything else) is a network interface in each of its subnets, and is paid for by the hour.
 //!
 //! API: [CreateVpcEndpoint](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html),
 //! [ModifyVpcEndpoint](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcEndpoint.html).
 //!
-//! Surprises: it puts a route for the service's prefix list into each of its route tables. DeleteVpcEndpoints answers 200
-//! also when it deleted nothing, with the refusals inside. AWS spells states `available` here and `Available` there. A
-//! deleted endpoint stays visible for a while.
+//! Surprises: DeleteVpcEndpoints answers 200 also when it deleted nothing, with the refusals inside. AWS spells states `available` here
+//! and `Available` there. A deleted endpoint stays visible for a while.
+//! - A gateway puts a route for the service's prefix list into each of its route tables.
+//! - An interface takes minutes to come and to go; while it goes, its network interfaces hold subnets and security groups. With private DNS
+//!   the whole VPC finds the service at its addresses, and a VPC has one such endpoint for a service.
 
 use aws_sdk_ec2::types::{ResourceType, VpcEndpoint as Endpoint, VpcEndpointType};
 use rcm_engine::model::{Actions, Deployment, Fault, Id, Known, Observed, Owned, Pace, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     batch::in_order,
     ec2::{claim, filter, listed, of, owned, tagged},
     ec2_route_table::RouteTable,
+    ec2_security_group::SecurityGroup,
+    ec2_subnet::Subnet,
     ec2_vpc::Vpc,
     policy::Policy,
 };
@@ -25,7 +31,7 @@ use crate::{
 
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
-/// What a gateway endpoint should be.
+/// What an endpoint should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -33,10 +39,24 @@ pub struct Spec {
     pub vpc: Ref<Vpc>,
     /// The service's name (`com.amazonaws.us-east-1.s3`).
     pub service: String,
-    /// The tables that get a route to it; early references will do.
+    /// Of a gateway, the tables that get a route to it; early references will do.
     pub route_tables: Vec<Ref<RouteTable>>,
+    /// What makes it an interface; it is a gateway if `None`.
+    pub interface: Option<Interface>,
     /// What may be done through it, as a policy document; AWS allows everything when there is none.
     pub policy: Option<Policy>,
+}
+
+/// Where an interface endpoint is, and who may speak to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// The subnets that it has a network interface in, one a zone.
+    pub subnets: Vec<Ref<Subnet>>,
+    /// What may reach it.
+    pub security_groups: Vec<Ref<SecurityGroup>>,
+    /// Whether the VPC finds it by the service's own name.
+    pub private_dns: bool,
 }
 
 /// What AWS gave.
@@ -46,7 +66,7 @@ pub struct Outputs {
     pub vpc_endpoint_id: String,
 }
 
-/// A gateway endpoint.
+/// An endpoint.
 pub struct VpcEndpoint;
 
 impl Resource for VpcEndpoint {
@@ -55,12 +75,23 @@ impl Resource for VpcEndpoint {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/vpc-endpoint";
     const REPLACE_ON: &'static [&'static str] = &["vpc", "service"];
-    const PACE: Pace = Pace::slow(5, 300).gone_within(300);
+    const PACE: Pace = Pace::slow(60, 900).gone_within(900);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.ec2.create_vpc_endpoint().client_token(&cx.identity.token);
-        let request = request.vpc_endpoint_type(VpcEndpointType::Gateway).service_name(&spec.service);
-        let request = request.vpc_id(cx.id(&spec.vpc)?.as_str()).set_route_table_ids(Some(tables(cx, spec)?));
+        let request = request.service_name(&spec.service).vpc_id(cx.id(&spec.vpc)?.as_str());
+        let request = match &spec.interface {
+            None => {
+                let request = request.vpc_endpoint_type(VpcEndpointType::Gateway);
+                request.set_route_table_ids(Some(ids(cx, &spec.route_tables)?))
+            }
+            Some(interface) => {
+                let request = request.vpc_endpoint_type(VpcEndpointType::Interface);
+                let request = request.set_subnet_ids(Some(ids(cx, &interface.subnets)?));
+                let request = request.set_security_group_ids(Some(ids(cx, &interface.security_groups)?));
+                request.private_dns_enabled(interface.private_dns)
+            }
+        };
         let request = request.set_policy_document(document(cx, spec)?);
         let request = request.tag_specifications(tagged(ResourceType::VpcEndpoint, cx.identity));
         let answer = request.send().await.map_err(fault("ec2", "CreateVpcEndpoint"))?;
@@ -74,12 +105,22 @@ impl Resource for VpcEndpoint {
         let wanted = document(cx, spec)?;
         let unset = wanted.is_none() && cx.creating();
         let right = unset || !cx.changes("policy") || policy(&endpoint) == wanted.as_deref().map(Policy::parse);
-        let (add, remove) = apart(endpoint.route_table_ids(), &tables(cx, spec)?);
-        if right && add.is_none() && remove.is_none() {
+        let (add, remove) = apart(endpoint.route_table_ids(), &ids(cx, &spec.route_tables)?);
+        let place = Place::of(cx, &endpoint, spec.interface.as_ref())?;
+        if right && add.is_none() && remove.is_none() && place.is_none() {
             return Ok(());
         }
         let request = cx.cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(id.as_str());
         let request = request.set_add_route_table_ids(add).set_remove_route_table_ids(remove);
+        let request = match place {
+            None => request,
+            Some(Place { subnets, groups, private_dns }) => request
+                .set_add_subnet_ids(subnets.0)
+                .set_remove_subnet_ids(subnets.1)
+                .set_add_security_group_ids(groups.0)
+                .set_remove_security_group_ids(groups.1)
+                .set_private_dns_enabled(private_dns),
+        };
         let request = match wanted {
             _ if right => request,
             Some(policy) => request.policy_document(policy),
@@ -134,15 +175,22 @@ impl Resource for VpcEndpoint {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ec2:CreateVpcEndpoint", "ec2:CreateTags", "ec2:DescribeTags", "ec2:ModifyVpcEndpoint"],
+            write: &[
+                "ec2:CreateVpcEndpoint",
+                "ec2:CreateTags",
+                "ec2:DescribeTags",
+                "ec2:ModifyVpcEndpoint",
+                // The private names of an interface.
+                "route53:AssociateVPCWithHostedZone",
+            ],
             read: &["ec2:DescribeVpcEndpoints"],
             delete: &["ec2:DeleteVpcEndpoints"],
         }
     }
 }
 
-fn tables(cx: &Cx<'_>, spec: &Spec) -> Result<Vec<String>, Fault> {
-    spec.route_tables.iter().map(|table| cx.id(table).map(|id| id.to_string())).collect()
+fn ids<R>(cx: &Cx<'_>, targets: &[Ref<R>]) -> Result<Vec<String>, Fault> {
+    targets.iter().map(|target| cx.id(target).map(|id| id.to_string())).collect()
 }
 
 /// The policy document to send.
@@ -155,7 +203,44 @@ fn policy(endpoint: &Endpoint) -> Option<Policy> {
 }
 
 /// What to add and what to remove; `None` rather than an empty list, which EC2 refuses.
-fn apart(live: &[String], wanted: &[String]) -> (Option<Vec<String>>, Option<Vec<String>>) {
+type Difference = (Option<Vec<String>>, Option<Vec<String>>);
+
+/// How an interface endpoint has to change.
+struct Place {
+    subnets: Difference,
+    groups: Difference,
+    private_dns: Option<bool>,
+}
+
+impl Place {
+    /// `None` where nothing has to.
+    fn of(cx: &Cx<'_>, endpoint: &Endpoint, wanted: Option<&Interface>) -> Result<Option<Self>, Fault> {
+        let Some(wanted) = wanted else { return Ok(None) };
+        let subnets = apart(endpoint.subnet_ids(), &ids(cx, &wanted.subnets)?);
+        let groups = apart(&groups(endpoint), &ids(cx, &wanted.security_groups)?);
+        let private_dns = Some(wanted.private_dns).filter(|wanted| endpoint.private_dns_enabled() != Some(*wanted));
+        let same = (&subnets, &groups, private_dns) == (&(None, None), &(None, None), None);
+        Ok((!same).then_some(Self { subnets, groups, private_dns }))
+    }
+}
+
+fn groups(endpoint: &Endpoint) -> Vec<String> {
+    endpoint.groups().iter().filter_map(|group| group.group_id()).map(str::to_owned).collect()
+}
+
+/// An interface as a spec says it.
+fn interface(endpoint: &Endpoint) -> Option<Value> {
+    let is_one = endpoint.vpc_endpoint_type() == Some(&VpcEndpointType::Interface);
+    is_one.then(|| {
+        json!({
+            "subnets": endpoint.subnet_ids(),
+            "security_groups": groups(endpoint),
+            "private_dns": endpoint.private_dns_enabled(),
+        })
+    })
+}
+
+fn apart(live: &[String], wanted: &[String]) -> Difference {
     let without = |these: &[String], those: &[String]| {
         let rest: Vec<_> = these.iter().filter(|item| !those.contains(item)).cloned().collect();
         (!rest.is_empty()).then_some(rest)
@@ -192,7 +277,8 @@ async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>
         let seen = Observed::new(Outputs { vpc_endpoint_id: id })
             .see("vpc", endpoint.vpc_id())
             .see("service", endpoint.service_name())
-            .see("route_tables", endpoint.route_table_ids());
+            .see("route_tables", endpoint.route_table_ids())
+            .see("interface", interface(endpoint));
         match policy(endpoint) {
             Some(policy) => seen.see("policy", policy),
             None => seen,
@@ -214,7 +300,17 @@ mod tests {
     }
 
     #[test]
-    fn only_tables_that_differ_are_sent() {
+    fn an_interface_reads_as_a_spec_says_it_and_a_gateway_is_none() {
+        let endpoint = Endpoint::builder().vpc_endpoint_type(VpcEndpointType::Interface).subnet_ids("subnet-1");
+        let group = aws_sdk_ec2::types::SecurityGroupIdentifier::builder().group_id("sg-1").build();
+        let endpoint = endpoint.groups(group).private_dns_enabled(true).build();
+        let expected = json!({"subnets": ["subnet-1"], "security_groups": ["sg-1"], "private_dns": true});
+        assert_eq!(interface(&endpoint), Some(expected));
+        assert_eq!(interface(&Endpoint::builder().vpc_endpoint_type(VpcEndpointType::Gateway).build()), None);
+    }
+
+    #[test]
+    fn only_what_differs_is_sent() {
         let ids = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(apart(&ids(&["a", "b"]), &ids(&["b", "c"])), (Some(ids(&["c"])), Some(ids(&["a"]))));
         assert_eq!(apart(&ids(&["a"]), &ids(&["a"])), (None, None));

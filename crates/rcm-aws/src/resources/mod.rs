@@ -25,6 +25,7 @@ mod rds;
 mod s3_content;
 mod s3_lifecycle;
 mod s3_watching;
+mod wafv2;
 
 /// Declares the modules of the kinds and the registry of them all.
 macro_rules! kinds {
@@ -89,4 +90,6 @@ kinds! {
     secrets_secret::Secret,
     sns_subscription::Subscription,
     sns_topic::Topic,
+    wafv2_association::Association,
+    wafv2_web_acl::WebAcl,
 }

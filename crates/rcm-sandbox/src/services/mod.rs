@@ -21,6 +21,7 @@ mod s3;
 mod secretsmanager;
 mod sns;
 mod sts;
+mod wafv2;
 
 use std::sync::Arc;
 
@@ -54,5 +55,6 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
         Arc::new(Emulator::<sns::Sns>::default()),
         Arc::new(Emulator::<sts::Sts>::default()),
+        Arc::new(Emulator::<wafv2::Wafv2>::default()),
     ]
 }

@@ -22,7 +22,7 @@ fn tag() -> Tag {
     Tag::builder().key("rcm:partner").value("acme").build()
 }
 
-async fn load_balancer(elb: &Client, network: &Network) -> LoadBalancer {
+pub(crate) async fn load_balancer(elb: &Client, network: &Network) -> LoadBalancer {
     let request = elb.create_load_balancer().name("acme-alb").set_subnets(Some(network.subnets.clone()));
     let created = request.security_groups(&network.security_group).tags(tag()).send().await.unwrap();
     created.load_balancers.unwrap().remove(0)

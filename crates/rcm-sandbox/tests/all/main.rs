@@ -23,3 +23,4 @@ mod s3;
 mod secretsmanager;
 mod sns;
 mod support;
+mod wafv2;

@@ -124,5 +124,27 @@ const AFTEREFFECTS: &[Effect] = &[
     ("DeleteListener", &["DeleteTargetGroup"], "ResourceInUse", "is currently in use by a listener or a rule", 100),
     ("DeleteListener", &["DeleteCertificate"], "ResourceInUseException", "Certificate is in use", 100),
     ("DeleteNatGateway", &["DetachInternetGateway"], "DependencyViolation", "has some mapped public address(es)", 200),
+    // Longer than a create is tried again: https://github.com/hashicorp/terraform-provider-aws/issues/29080.
+    (
+        "CreateWebACL",
+        &["AssociateWebACL"],
+        "WAFUnavailableEntityException",
+        "AWS WAF couldn't retrieve the resource that you requested. Retry your request.",
+        420,
+    ),
+    (
+        "DisassociateWebACL",
+        &["DeleteWebACL"],
+        "WAFAssociatedItemException",
+        "AWS WAF couldn't perform the operation because your resource is being used by another resource",
+        100,
+    ),
+    (
+        "DeleteVpcEndpoints",
+        &["DeleteSecurityGroup", "DeleteSubnet"],
+        "DependencyViolation",
+        "has a dependent object",
+        180,
+    ),
     ("PutBucketPolicy", &["DeleteBucket"], "OperationAborted", "A conflicting conditional operation is in progress", 3),
 ];

@@ -9,7 +9,7 @@ use rcm_aws::resources::{
 };
 use rcm_engine::model::{Graph, Ref};
 
-use super::{Blueprint, compute::CONTAINER_PORT, network::Network, security::Security, storage::Storage};
+use super::{Blueprint, compute::CONTAINER_PORT, firewall, network::Network, security::Security, storage::Storage};
 use crate::config::HostedZoneId;
 
 /// The address of the record that proves the domain to Certificate Manager.
@@ -33,6 +33,7 @@ pub(super) fn add(
     let balancer = graph.add::<LoadBalancer>("edge/load-balancer", balancer(plan, network, security, storage));
     // Its public addresses keep the internet gateway from being detached, so the gateway's routes have to outlive it.
     graph.after(&balancer, &network.internet);
+    let firewall = firewall::add(graph, plan, security, &balancer);
     let target_group = graph.add::<TargetGroup>("edge/target-group", target_group(plan, network));
     let forward = Action::Forward(target_group.clone());
     let forwarding = match &plan.config.domain_name {
@@ -42,7 +43,10 @@ pub(super) fn add(
             proof(graph, plan, domain, &certificate);
             listener(graph, plan, "http", &balancer, None, Action::RedirectToHttps);
             let https = listener(graph, plan, "https", &balancer, Some(certificate), forward);
-            alias(graph, plan, domain, &balancer, &https);
+            let alias = alias(graph, plan, domain, &balancer, &https);
+            if let (Some(alias), Some(firewall)) = (&alias, &firewall) {
+                graph.after(alias, firewall);
+            }
             https
         }
     };
@@ -66,11 +70,18 @@ fn proof(graph: &mut Graph, plan: &Blueprint<'_>, domain: &str, certificate: &Re
 }
 
 /// The domain leads to the load balancer only once that answers on HTTPS, and as long as it does.
-fn alias(graph: &mut Graph, plan: &Blueprint<'_>, domain: &str, balancer: &Ref<LoadBalancer>, https: &Ref<Listener>) {
-    let Some(zone) = &plan.config.hosted_zone_id else { return };
+fn alias(
+    graph: &mut Graph,
+    plan: &Blueprint<'_>,
+    domain: &str,
+    balancer: &Ref<LoadBalancer>,
+    https: &Ref<Listener>,
+) -> Option<Ref<DnsRecord>> {
+    let zone = plan.config.hosted_zone_id.as_ref()?;
     let alias = Alias { dns_name: balancer.output("dns_name"), zone: balancer.output("hosted_zone_id") };
     let alias = graph.add::<DnsRecord>("edge/record/alias", record(zone.as_str(), domain, Content::Alias(alias)));
     graph.after(&alias, https);
+    Some(alias)
 }
 
 fn record(zone: &str, domain: &str, content: Content) -> route53_record::Spec {

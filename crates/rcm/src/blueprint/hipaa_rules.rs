@@ -7,6 +7,7 @@
 /// The identifiers of AWS's managed rules, each with the safeguard of 45 CFR that it looks after.
 pub(super) const RULES: &[(&str, &str)] = &[
     ("ALB_HTTP_TO_HTTPS_REDIRECTION_CHECK", "164.312(e)(2)(ii)"),
+    ("ALB_WAF_ENABLED", "164.312(e)(1)"),
     ("CLOUDWATCH_LOG_GROUP_ENCRYPTED", "164.312(a)(2)(iv)"),
     ("CLOUD_TRAIL_ENABLED", "164.312(b)"),
     ("CLOUD_TRAIL_ENCRYPTION_ENABLED", "164.312(a)(2)(iv)"),
@@ -45,4 +46,5 @@ pub(super) const RULES: &[(&str, &str)] = &[
     ("SECRETSMANAGER_USING_CMK", "164.312(a)(2)(iv)"),
     ("VPC_DEFAULT_SECURITY_GROUP_CLOSED", "164.312(e)(1)"),
     ("VPC_FLOW_LOGS_ENABLED", "164.312(b)"),
+    ("WAFV2_LOGGING_ENABLED", "164.312(b)"),
 ];

@@ -8,6 +8,8 @@ mod baseline;
 mod compute;
 mod database;
 mod edge;
+mod endpoints;
+mod firewall;
 mod hipaa_rules;
 mod identity;
 mod network;
@@ -46,6 +48,7 @@ pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Grap
     }
     let network = network::add(&mut graph, &plan, &surroundings.zones);
     let security = security::add(&mut graph, &plan, &network);
+    endpoints::add(&mut graph, &plan, &network, &security);
     let storage = storage::add(&mut graph, &plan, &security);
     let secrets = secrets::add(&mut graph, &plan, &security);
     let database = database::add(&mut graph, &plan, &network, &security, &storage, &secrets);
@@ -106,7 +109,8 @@ fn notes_on_app_runner(config: &PartnerConfig) -> Vec<String> {
             config.file.display()
         )
     });
-    missing.into_iter().chain([logs.to_owned()]).collect()
+    let firewall = "no web application firewall stands before App Runner; compute = \"ecs\" has one";
+    missing.into_iter().chain([logs.to_owned(), firewall.to_owned()]).collect()
 }
 
 /// What the person who provisions this should know once an address has been asked whether it wants the alarms.

@@ -75,6 +75,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, zones: &[String]) -> 
         vpc: vpc.clone(),
         service: format!("com.amazonaws.{}.s3", plan.region()),
         route_tables: private_routes.iter().map(Ref::early).chain([isolated.early()]).collect(),
+        interface: None,
         policy: None,
     };
     graph.add::<VpcEndpoint>("network/endpoint/s3", endpoint);

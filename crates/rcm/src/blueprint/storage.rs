@@ -65,7 +65,8 @@ pub(super) fn of_tasks(graph: &mut Graph, plan: &Blueprint<'_>, security: &Secur
     }
 }
 
-fn group(graph: &mut Graph, security: &Security, address: &str, name: String) -> Ref<LogGroup> {
+/// A group whose logs are kept for seven years under the partner's key.
+pub(super) fn group(graph: &mut Graph, security: &Security, address: &str, name: String) -> Ref<LogGroup> {
     let kms_key = security.key.clone();
     graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
 }

@@ -270,6 +270,30 @@ static CONTROLS: &[Control] = &[
         &[ISOLATION, TRANSMISSION],
         each("acm/certificate", Test::Output("status", "ISSUED")),
     ),
+    stack(
+        "alb-waf-enabled",
+        "A web application firewall stands before the load balancer",
+        &[RISK, RESPONSE, TRANSMISSION],
+        Check::Covered { kind: "elb/load-balancer", by: "wafv2/association", field: "load_balancer" },
+    ),
+    stack(
+        "wafv2-webacl-not-empty",
+        "The firewall has rules",
+        &[RISK, TRANSMISSION],
+        each("wafv2/web-acl", Test::Field("groups", has_rules)),
+    ),
+    stack(
+        "wafv2-rulegroup-logging-enabled",
+        "What each group of the firewall's rules finds is counted",
+        &[REVIEW, AUDIT],
+        each("wafv2/web-acl", Test::Yes("metrics")),
+    ),
+    stack(
+        "wafv2-logging-enabled",
+        "The firewall logs every request, without what lets its reader sign in",
+        &[REVIEW, SUPERVISION, RESPONSE, AUDIT],
+        each("wafv2/web-acl", Test::Field("logs", logs_requests)),
+    ),
     // The network.
     stack(
         "vpc-default-security-group-closed",
@@ -306,6 +330,28 @@ static CONTROLS: &[Control] = &[
         "Who spoke to whom in the network is logged",
         &[REVIEW, SUPERVISION, RESPONSE, AUDIT, AUTHENTICITY],
         needs("ec2/flow-log", Test::OneOf("traffic", &["ALL"])),
+    ),
+    stack(
+        "service-vpc-endpoint-enabled",
+        "EC2's own API is reached without the internet (EC2.10)",
+        &[ACCESS, TRANSMISSION],
+        Check::Chosen {
+            kind: "ec2/vpc-endpoint",
+            about: of_ec2,
+            test: Test::Set("interface"),
+            without: "vpc_endpoints is off: it costs by the hour, and nothing in the network calls EC2's API",
+        },
+    ),
+    stack(
+        "vpc-endpoint-enabled",
+        "Images, logs and secrets are reached without the internet (EC2.55, EC2.56)",
+        &[ACCESS, TRANSMISSION],
+        Check::Chosen {
+            kind: "ec2/vpc-endpoint",
+            about: of_the_tasks,
+            test: Test::Set("interface"),
+            without: "vpc_endpoints is off: it costs by the hour; tasks reach AWS over TLS, through the NAT gateway",
+        },
     ),
     stack(
         "cloudwatch-alarm-action-check",
@@ -537,12 +583,6 @@ static CONTROLS: &[Control] = &[
     ),
     // What only people can do.
     person(
-        "alb-waf-enabled",
-        "A web application firewall stands before the load balancer, and logs",
-        &[RISK, TRANSMISSION, AUDIT],
-        "rcm makes no web ACL: associate one with the load balancer by hand",
-    ),
-    person(
         "securityhub-enabled",
         "Security Hub gathers what is found",
         &[REVIEW, RESPONSE, "164.308(a)(8)", AUDIT],
@@ -606,6 +646,34 @@ fn from_the_world(rule: &Subject) -> bool {
 
 fn not_public(table: &Subject) -> bool {
     table.address.as_str() != "network/route-table/public"
+}
+
+fn has_rules(groups: &Value) -> Result<String, String> {
+    let groups = groups.as_array().map(Vec::as_slice).unwrap_or_default();
+    match groups.iter().filter(|group| group["stops"] == true).count() {
+        _ if groups.is_empty() => Err("it has none".to_owned()),
+        0 => Ok(format!("{} groups of rules, which only count", groups.len())),
+        stopping => Ok(format!("{} groups of rules, of which {stopping} stop what they find", groups.len())),
+    }
+}
+
+fn logs_requests(logs: &Value) -> Result<String, String> {
+    let redacted = texts(&logs["redacted_headers"]);
+    match ["authorization", "cookie"].iter().find(|header| !redacted.contains(header)) {
+        _ if logs.is_null() => Err("it logs nothing".to_owned()),
+        _ if logs["filtered"] == true => Err("some requests are not logged".to_owned()),
+        Some(header) => Err(format!("{header} is in the logs")),
+        None => Ok(format!("without {}", redacted.join(", "))),
+    }
+}
+
+fn of_ec2(endpoint: &Subject) -> bool {
+    endpoint.field("service").as_str().is_some_and(|service| service.ends_with(".ec2"))
+}
+
+fn of_the_tasks(endpoint: &Subject) -> bool {
+    const THEIRS: [&str; 4] = [".ecr.api", ".ecr.dkr", ".logs", ".secretsmanager"];
+    endpoint.field("service").as_str().is_some_and(|service| THEIRS.iter().any(|theirs| service.ends_with(theirs)))
 }
 
 /// An ACL is judged by the first entry that is about a packet, as AWS does.

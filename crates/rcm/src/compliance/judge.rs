@@ -25,6 +25,26 @@ pub enum Check {
         /// What has to be so.
         test: Test,
     },
+    /// Every resource of a kind is named by one of another kind.
+    Covered {
+        /// The kind.
+        kind: &'static str,
+        /// The other kind.
+        by: &'static str,
+        /// The other's field that names it.
+        field: &'static str,
+    },
+    /// As [`Each`](Check::Each), and where there is none, rcm does it in another way unless it is told to.
+    Chosen {
+        /// The kind.
+        kind: &'static str,
+        /// Which of them.
+        about: fn(&Subject) -> bool,
+        /// What has to be so.
+        test: Test,
+        /// What is so where there is none, and why.
+        without: &'static str,
+    },
     /// As [`Needs`](Check::Needs), of an account that rcm keeps the baseline of; open where it does not.
     Baseline {
         /// The kind.
@@ -81,6 +101,11 @@ impl Check {
                     found
                 }
             }
+            Self::Covered { kind, by, field } => covered(subjects, kind, by, field),
+            Self::Chosen { kind, about, test, without } => {
+                let found = each(subjects, kind, *about, *test);
+                if found.is_empty() { vec![general(Verdict::Deviates, *without)] } else { found }
+            }
             Self::Baseline { kind, test } => {
                 let found = each(subjects, kind, all, *test);
                 let unmanaged =
@@ -96,6 +121,7 @@ impl Check {
     pub fn kind(&self) -> Option<&'static str> {
         match self {
             Self::Each { kind, .. } | Self::Needs { kind, .. } | Self::Baseline { kind, .. } => Some(kind),
+            Self::Covered { kind, .. } | Self::Chosen { kind, .. } => Some(kind),
             Self::Deviation(_) | Self::Person(_) => None,
         }
     }
@@ -104,7 +130,8 @@ impl Check {
     pub fn test(&self) -> Option<Test> {
         match self {
             Self::Each { test, .. } | Self::Needs { test, .. } | Self::Baseline { test, .. } => Some(*test),
-            Self::Deviation(_) | Self::Person(_) => None,
+            Self::Chosen { test, .. } => Some(*test),
+            Self::Covered { .. } | Self::Deviation(_) | Self::Person(_) => None,
         }
     }
 }
@@ -122,6 +149,26 @@ fn each(subjects: &[Subject], kind: &str, about: fn(&Subject) -> bool, test: Tes
             Finding { resource: Some(subject.address.clone()), verdict, evidence }
         })
         .collect()
+}
+
+fn covered(subjects: &[Subject], kind: &str, by: &str, field: &str) -> Vec<Finding> {
+    let finding = |subject: &Subject| {
+        let mut covers = subjects.iter().filter(|cover| cover.kind == by);
+        let cover = covers.find(|cover| names(cover.field(field), subject));
+        let (verdict, evidence) = match cover {
+            Some(cover) => (Verdict::Pass, format!("{} is before it", cover.address)),
+            None => (Verdict::Fail, format!("no {by} is before it")),
+        };
+        Finding { resource: Some(subject.address.clone()), verdict, evidence }
+    };
+    subjects.iter().filter(|subject| subject.kind == kind).map(finding).collect()
+}
+
+/// Whether a value names a resource: by its address, as a plan does, or by what AWS calls it.
+fn names(value: &Value, subject: &Subject) -> bool {
+    let by_address = value.get("$ref").is_some_and(|address| *address == subject.address.as_str());
+    let outputs = subject.outputs.as_object();
+    by_address || (value.is_string() && outputs.is_some_and(|outputs| outputs.values().any(|output| output == value)))
 }
 
 impl Test {

@@ -40,7 +40,7 @@ fn production_is_as_every_control_that_depends_on_it_alone_asks() {
 /// A control that nothing is judged by would pass for ever.
 #[test]
 fn every_control_finds_what_it_is_about() {
-    let all = subjects(&graph("db_read_replicas = 1"));
+    let all = subjects(&graph("db_read_replicas = 1\nvpc_endpoints = true"));
     for control in controls().iter().filter(|control| control.scope == Scope::Stack && control.check.kind().is_some()) {
         let findings = control.check.judge(&all);
         assert!(!findings.is_empty(), "{} is about nothing", control.id);
@@ -97,6 +97,16 @@ fn what_is_not_as_it_is_asked_for_is_noticed() {
             json!("ELBSecurityPolicy-2016-08"),
             &["elb-predefined-security-policy-ssl-check"],
         ),
+        ("edge/web-acl-association", "load_balancer", json!("arn"), &["alb-waf-enabled"]),
+        ("edge/web-acl", "groups", json!([]), &["wafv2-webacl-not-empty"]),
+        ("edge/web-acl", "metrics", json!(false), &["wafv2-rulegroup-logging-enabled"]),
+        ("edge/web-acl", "logs", Value::Null, &["wafv2-logging-enabled"]),
+        (
+            "edge/web-acl",
+            "logs",
+            json!({"group": "aws-waf-logs-a", "redacted_headers": ["cookie"]}),
+            &["wafv2-logging-enabled"],
+        ),
         ("security/rule/load-balancer-http", "port", json!(22), &["vpc-sg-open-only-to-authorized-ports"]),
         ("security/rule/load-balancer-http", "port", Value::Null, &["vpc-sg-open-only-to-authorized-ports"]),
         (
@@ -124,6 +134,39 @@ fn what_is_not_as_it_is_asked_for_is_noticed() {
         found.sort_unstable();
         assert_eq!(found, noticed, "{address} {field}");
     }
+}
+
+#[test]
+fn the_firewall_is_known_by_the_address_of_what_it_is_before_or_by_what_aws_calls_that() {
+    let verdict = |made: &[Subject]| {
+        let judged = judged(made, &[]);
+        judged.iter().find(|judged| judged.control.id == "alb-waf-enabled").unwrap().verdict
+    };
+    let mut made = subjects(&graph(""));
+    assert_eq!(verdict(&made), Verdict::Pass);
+    for subject in &mut made {
+        match subject.kind.as_str() {
+            "elb/load-balancer" => subject.outputs = json!({"load_balancer_arn": "arn"}),
+            "wafv2/association" => subject.fields.as_mut().unwrap()["load_balancer"] = json!("arn"),
+            _ => {}
+        }
+    }
+    assert_eq!(verdict(&made), Verdict::Pass);
+    made.retain(|subject| subject.kind != "wafv2/association");
+    assert_eq!(verdict(&made), Verdict::Fail);
+    made.retain(|subject| subject.kind != "elb/load-balancer");
+    assert_eq!(verdict(&made), Verdict::NotApplicable, "App Runner");
+}
+
+#[test]
+fn endpoints_that_nobody_has_chosen_are_a_deviation_and_break_nothing() {
+    let verdicts = |more: &str| {
+        let judged = judged(&subjects(&graph(more)), &[]);
+        let of = |id: &str| judged.iter().find(|judged| judged.control.id == id).unwrap().verdict;
+        ["service-vpc-endpoint-enabled", "vpc-endpoint-enabled"].map(of)
+    };
+    assert_eq!(verdicts(""), [Verdict::Deviates; 2]);
+    assert_eq!(verdicts("vpc_endpoints = true"), [Verdict::Pass; 2]);
 }
 
 #[test]

@@ -32,4 +32,5 @@ pub use schedule::Schedule;
 pub use schema::{json_schema, reference};
 pub use values::{
     AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
+    Waf,
 };

@@ -15,6 +15,7 @@ use super::schedule::Schedule;
 use super::validate::{Environment, between, named_at_top};
 use super::values::{
     AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
+    Waf,
 };
 
 /// One environment of a partner, every setting decided: what the file leaves out is the tier's preset.
@@ -63,6 +64,10 @@ pub struct PartnerConfig {
     pub network_acls: bool,
     /// The load balancer's security policy.
     pub tls_policy: TlsPolicy,
+    /// What the web application firewall before the load balancer does with what it finds; counts on ECS alone.
+    pub waf: Waf,
+    /// Whether services of AWS are reached by interface endpoints.
+    pub vpc_endpoints: bool,
     /// Whether requests to the bucket of logs are logged.
     pub s3_access_logs: bool,
     /// Whether the buckets tell EventBridge what happens in them.
@@ -242,6 +247,8 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         nat_gateways: values.number("nat_gateways")?,
         network_acls: values.flag("network_acls")?,
         tls_policy: values.parse("tls_policy")?,
+        waf: values.parse("waf")?,
+        vpc_endpoints: values.flag("vpc_endpoints")?,
         s3_access_logs: values.flag("s3_access_logs")?,
         s3_event_notifications: values.flag("s3_event_notifications")?,
         secret_policies: values.flag("secret_policies")?,

@@ -9,7 +9,7 @@ use super::schedule::{self, Schedule};
 use super::text;
 use super::values::{
     AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
-    vpc_cidr,
+    Waf, vpc_cidr,
 };
 
 /// One setting of the partner file.
@@ -311,6 +311,20 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: Preset::Always(text("ELBSecurityPolicy-TLS13-1-2-Res-2021-06")),
         doc: "Which TLS versions and ciphers the load balancer speaks, see [TLS](#tls). Costs nothing.",
         example: r#""ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09""#,
+    },
+    Setting {
+        name: "waf",
+        kind: Kind::Choice { allowed: Waf::NAMES, check: is::<Waf> },
+        default: Preset::PerTier([text("off"), text("block"), text("block")]),
+        doc: "What a web application firewall before the load balancer does with attacks, see [Firewall](#firewall): about $9 a month, $0.60 for a million requests, and its logs.",
+        example: r#""count""#,
+    },
+    Setting {
+        name: "vpc_endpoints",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(false)),
+        doc: "Whether the tasks reach ECR, CloudWatch Logs, Secrets Manager and EC2 without the internet, see [Network](#network): about $37 a month for each zone.",
+        example: "true",
     },
     Setting {
         name: "s3_access_logs",

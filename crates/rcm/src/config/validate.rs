@@ -123,6 +123,7 @@ impl<'a> Environment<'a> {
             Self::app_runner_region,
             Self::app_runner_has_an_address_of_its_own,
             Self::app_runner_scales_by_itself,
+            Self::app_runner_has_no_firewall,
             Self::task_counts,
             Self::nat_gateways,
             Self::storage_limit,
@@ -226,6 +227,17 @@ impl<'a> Environment<'a> {
             "App Runner adds instances by requests alone, between ecs_min_count and ecs_max_count: delete the line",
         );
         Some(self.problem(&[name], refusal))
+    }
+
+    fn app_runner_has_no_firewall(&self) -> Option<Problem> {
+        self.on_app_runner()?;
+        self.given("waf")?;
+        if self.text("waf")? == "off" {
+            return None;
+        }
+        let refusal = Refusal::new(format!("{} has no effect on App Runner", self.quote("waf")))
+            .help("rcm puts a firewall before a load balancer alone: delete the line, or use compute = \"ecs\"");
+        Some(self.problem(&["waf"], refusal))
     }
 
     fn task_counts(&self) -> Option<Problem> {

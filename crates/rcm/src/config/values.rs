@@ -145,6 +145,34 @@ impl FromStr for Compute {
     }
 }
 
+/// What the web application firewall before the load balancer does with what its rules find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Waf {
+    /// There is none.
+    Off,
+    /// It counts and logs it, and lets it through.
+    Count,
+    /// It stops it.
+    Block,
+}
+
+impl Waf {
+    pub(super) const NAMES: &'static [&'static str] = &["off", "count", "block"];
+}
+
+impl FromStr for Waf {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "off" => Ok(Waf::Off),
+            "count" => Ok(Waf::Count),
+            "block" => Ok(Waf::Block),
+            _ => Err(one_of("firewall", text, Waf::NAMES)),
+        }
+    }
+}
+
 /// A [security policy](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html) of an
 /// Application Load Balancer. All of them speak TLS 1.3, and 1.2 with forward secrecy and authenticated ciphers alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

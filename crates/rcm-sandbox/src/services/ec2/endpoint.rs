@@ -9,7 +9,7 @@ use super::route::{Route, Target};
 use super::route_table::RouteTable;
 use super::subnet::Subnet;
 use super::vpc::Vpc;
-use super::{done, invalid, tag};
+use super::{done, interface, invalid, tag};
 use crate::countdown::Countdown;
 use crate::wire::{Fault, Xml};
 
@@ -20,7 +20,7 @@ const ALLOW_ALL: &str =
 /// The services with gateway endpoints, and the prefix lists that stand for them in routes.
 const GATEWAYS: [(&str, &str); 2] = [("s3", "pl-63a5400a"), ("dynamodb", "pl-02cd2c6b")];
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Endpoint {
     pub(super) id: String,
     pub(super) vpc: String,
@@ -90,6 +90,43 @@ impl Endpoint {
             Kind::Interface => "Interface",
         }
     }
+
+    /// Whether it has a network interface there: a subnet, a group or the VPC.
+    pub(super) fn has_interface_in(&self, place: &str) -> bool {
+        let is_there = |ids: &[String]| ids.iter().any(|id| id == place);
+        self.kind == Kind::Interface && (self.vpc == place || is_there(&self.subnets) || is_there(&self.groups))
+    }
+
+    /// Its place as AWS insists on it: one subnet a zone, and names that the VPC can resolve and that nobody has there yet.
+    fn check(&self, net: &Network) -> Result<(), Fault> {
+        if self.kind == Kind::Gateway {
+            return Ok(());
+        }
+        let mut zones = std::collections::BTreeSet::new();
+        for subnet in &self.subnets {
+            let zone = &net.find::<Subnet>(subnet)?.zone;
+            if !zones.insert(zone) {
+                let message = format!("Found another VPC endpoint subnet in the availability zone of {subnet}.");
+                return Err(Fault::new("DuplicateSubnetsInSameZone", message));
+            }
+        }
+        let vpc = net.find::<Vpc>(&self.vpc)?;
+        if self.private_dns && !(vpc.dns_support && vpc.dns_hostnames) {
+            let message =
+                "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
+            return Err(Fault::new("InvalidParameter", format!("{message} for {}", self.vpc)));
+        }
+        let conflicts = |other: &&Endpoint| {
+            other.id != self.id && other.vpc == self.vpc && other.service == self.service && other.private_dns
+        };
+        match net.endpoints.iter().find(conflicts) {
+            Some(_) if self.private_dns => {
+                let message = "private-dns-enabled cannot be set because there is already a conflicting DNS domain";
+                Err(Fault::new("InvalidParameter", format!("{message} for {} in the VPC {}", self.service, self.vpc)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Network {
@@ -151,6 +188,8 @@ impl Item for Endpoint {
         xml.list("groupSet", "item", &self.groups, |item, group| {
             item.text("groupId", group);
         });
+        let interfaces = self.subnets.iter().filter(|_| self.kind == Kind::Interface);
+        xml.texts("networkInterfaceIdSet", "item", interfaces.map(|subnet| interface::id(&self.id, subnet)));
         xml.text("privateDnsEnabled", self.private_dns).text("requesterManaged", false);
         xml.text("creationTimestamp", self.created).text("ownerId", &call.cx.account);
         net.tag_set(xml, &self.id);
@@ -174,6 +213,7 @@ pub(super) fn create(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
         return Ok(reply(net, call, known));
     }
     let mut endpoint = planned(net, call)?;
+    endpoint.check(net)?;
     endpoint.arrive_if_instant();
     let taken = |other: &&Endpoint| {
         other.service == endpoint.service
@@ -250,15 +290,23 @@ pub(super) fn modify(net: &mut Network, call: &Call<'_>) -> Result<Xml, Fault> {
     let tables = existing::<RouteTable>(net, call, "AddRouteTableId")?;
     let subnets = existing::<Subnet>(net, call, "AddSubnetId")?;
     let groups = existing::<SecurityGroup>(net, call, "AddSecurityGroupId")?;
-    let endpoint = net.find_mut::<Endpoint>(id)?;
+    let mut endpoint = net.find::<Endpoint>(id)?.clone();
     if endpoint.is_deleting() {
         return Err(invalid(format!("The Vpc Endpoint '{id}' is being deleted")));
     }
+    let before = endpoint.subnets.clone();
     merge(&mut endpoint.route_tables, tables, &call.params.list("RemoveRouteTableId"));
     merge(&mut endpoint.subnets, subnets, &call.params.list("RemoveSubnetId"));
     merge(&mut endpoint.groups, groups, &call.params.list("RemoveSecurityGroupId"));
-    endpoint.policy = policy.unwrap_or_else(|| std::mem::take(&mut endpoint.policy));
+    endpoint.policy = policy.unwrap_or(endpoint.policy);
     endpoint.private_dns = private_dns.unwrap_or(endpoint.private_dns);
+    endpoint.check(net)?;
+    // Another network interface comes as slowly as the first.
+    if endpoint.subnets != before {
+        (endpoint.state, endpoint.countdown) = (State::Pending, call.countdown());
+        endpoint.arrive_if_instant();
+    }
+    *net.find_mut::<Endpoint>(id)? = endpoint;
     done()
 }
 

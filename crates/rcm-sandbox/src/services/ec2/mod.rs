@@ -9,7 +9,7 @@
 //! | routes | `blackhole` once the target is gone |
 //! | rules | with ids and descriptions, in the reply of Authorize, in DescribeSecurityGroups and DescribeSecurityGroupRules |
 //! | network ACLs | every VPC has a default one, every subnet exactly one; nothing is judged by them, as no traffic flows |
-//! | endpoints | a gateway endpoint shows as a route in its tables |
+//! | endpoints | a gateway endpoint shows as a route in its tables; an interface has a network interface in each of its subnets, one a zone, and private names that no other has in its VPC |
 //! | account | encryption of new disks, and the blocks of public snapshots and images; the last one takes some polls |
 //! | flow logs | of a VPC or subnet to a log group, through a role that is there; refusals are told inside an answer of 200 |
 //! | tags | CreateTags, DeleteTags, DescribeTags and `tag:KEY` filters on every kind |

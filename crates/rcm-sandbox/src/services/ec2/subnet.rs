@@ -17,7 +17,7 @@ pub(super) struct Subnet {
     pub(super) id: String,
     pub(super) vpc: String,
     pub(super) cidr: Ipv4Net,
-    zone: String,
+    pub(super) zone: String,
     zone_id: String,
     map_public_ip: bool,
 }

@@ -13,8 +13,8 @@ pub(super) struct Vpc {
     pub(super) id: String,
     pub(super) cidr: Ipv4Net,
     tenancy: String,
-    dns_support: bool,
-    dns_hostnames: bool,
+    pub(super) dns_support: bool,
+    pub(super) dns_hostnames: bool,
     address_usage_metrics: bool,
 }
 

@@ -94,6 +94,9 @@ fn what_app_runner_has_not_is_refused_with_what_it_has() {
     for (name, value) in [("ecs_scale_cpu", "60"), ("ecs_spot", "true"), ("ecs_on_demand_base", "2")] {
         assert!(runner(&[(name, value)]).starts_with(&format!("{name} has no effect on App Runner")), "{name}");
     }
+    let firewall = runner(&[("waf", r#""count""#)]);
+    assert!(firewall.starts_with(r#"waf = "count" has no effect on App Runner"#), "{firewall}");
+    assert!(parse(&acme_with(&[("compute", r#""apprunner""#), ("waf", r#""off""#)])).is_ok(), "as it is");
 }
 
 #[test]
