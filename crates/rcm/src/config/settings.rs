@@ -509,7 +509,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         name: "security_email",
         kind: Kind::Text { takes: "an e-mail address", pattern: "^[^@ ]+@[^@ ]+\\.[^@ ]+$", check: text::email },
         default: Preset::Nothing,
-        doc: "With `account_baseline`: where the alarms of the account go. Default: `support_email`.",
+        doc: "With `account_baseline`: where the alarms of the account go, and AWS writes about its security. Default: `support_email`.",
         example: r#""security@acme.com""#,
     },
     Setting {
