@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use aws_sdk_account::types::{AlternateContact, AlternateContactType};
+use aws_sdk_cloudtrail::types::{AdvancedEventSelector, AdvancedFieldSelector};
 use aws_sdk_config::types::ConfigurationRecorder;
 use rcm::aws::{Aws, Connect};
 use rcm::engine::{
@@ -42,7 +44,13 @@ impl Place {
     }
 
     async fn open(&self, partner: &str, depth: Depth) -> Environment {
-        let config = PartnerConfig::parse(Path::new(&format!("{partner}.toml")), &file(partner), None).unwrap();
+        self.open_with(partner, "", depth).await
+    }
+
+    /// With more settings than the others have.
+    async fn open_with(&self, partner: &str, settings: &str, depth: Depth) -> Environment {
+        let file = format!("{}\n{settings}\n", file(partner));
+        let config = PartnerConfig::parse(Path::new(&format!("{partner}.toml")), &file, None).unwrap();
         let cloud = Cloud::InProcess(self.wire.http_client());
         let settings = Settings { cloud, depth, ..Settings::new(self.dir.path().join("state")) };
         Environment::open(config, settings).await.unwrap()
@@ -72,6 +80,22 @@ impl Place {
         let request = request.is_multi_region_trail(true).enable_log_file_validation(true);
         request.send().await.unwrap();
         self.aws.cloudtrail.start_logging().name("all-of-us").send().await.unwrap();
+    }
+
+    async fn provision_with(&self, partner: &str, settings: &str) -> Report {
+        let environment = self.open_with(partner, settings, Depth::Quick).await;
+        let report = environment.run(&at_any_risk(&Goal::provision()), |_| true).await.unwrap();
+        assert!(matches!(report.outcome, Outcome::Done), "{:?}", report.outcome);
+        report
+    }
+
+    async fn plan_with(&self, partner: &str, settings: &str) -> Plan {
+        self.open_with(partner, settings, Depth::Full).await.plan(&Goal::provision()).await.unwrap()
+    }
+
+    async fn contact(&self) -> Option<AlternateContact> {
+        let request = self.aws.account.get_alternate_contact().alternate_contact_type(AlternateContactType::Security);
+        request.send().await.ok().and_then(|answer| answer.alternate_contact)
     }
 
     async fn password_policy(&self) -> aws_sdk_iam::types::PasswordPolicy {
@@ -155,6 +179,8 @@ async fn what_is_somebody_elses_is_used_and_not_changed_and_what_it_lacks_is_sai
     let said = format!("baseline/detector ({id}) is somebody else's and was not changed, although it is suspended");
     assert!(report.notes.contains(&said), "{:?}", report.notes);
     assert!(place.wire.calls().of("UpdateDetector").is_empty() && place.wire.calls().of("CreateTrail").is_empty());
+    let deaf = "baseline/trail writes to nowhere and not to /aws/cloudtrail/rcm-account-baseline, where the account's alarms count";
+    assert!(report.notes.iter().any(|note| note.starts_with(deaf)), "{:?}", report.notes);
     let trails = place.aws.cloudtrail.describe_trails().send().await.unwrap();
     assert_eq!(trails.trail_list().iter().filter_map(|trail| trail.name()).collect::<Vec<_>>(), ["all-of-us"]);
     let lacks = "baseline/recorder (default) is somebody else's and was not changed, although it does not record; it does not \
@@ -170,6 +196,86 @@ async fn what_is_somebody_elses_is_used_and_not_changed_and_what_it_lacks_is_sai
     assert!(!report.notes.contains(&said), "{:?}", report.notes);
 }
 
+/// What one partner asks for the other need not, and neither undoes it.
+#[tokio::test]
+async fn partners_who_ask_for_different_things_do_not_fight() {
+    const ACME: &str = "security_hub = true\nsecurity_phone = \"+1 555 0100\"\nsecurity_email = \"security@acme.com\"";
+    const GLOBEX: &str = "baseline_s3_data_events = false\nsecurity_hub = true\nsecurity_hub_cis = false\n\
+        security_phone = \"+1 555 0199\"\nsecurity_email = \"security@globex.com\"\nsecurity_contact = \"Globex\"";
+    let place = Place::new().await;
+    let made = place.provision_with("acme", ACME).await;
+    let asked = "baseline/subscription: nobody at security@acme.com has confirmed";
+    assert!(made.notes.iter().any(|note| note.starts_with(asked)), "{:?}", made.notes);
+    place.sandbox.settle().unwrap();
+    let shared = place.provision_with("globex", GLOBEX).await;
+    let other: Vec<_> = steps(&shared.plan).into_iter().filter(|(_, action)| *action != "adopt").collect();
+    assert_eq!(other, [("baseline/subscription", "create")], "each has an address of its own");
+    for (partner, settings) in [("acme", ACME), ("globex", GLOBEX)] {
+        let plan = place.plan_with(partner, settings).await;
+        assert!(plan.is_empty(), "{partner}: {:#?}", plan.forward);
+    }
+    let contact = place.contact().await.unwrap();
+    assert_eq!((contact.name(), contact.phone_number()), (Some("Security team"), Some("+1 555 0100")));
+    let standards = place.aws.securityhub.get_enabled_standards().send().await.unwrap();
+    assert_eq!(standards.standards_subscriptions().len(), 2, "CIS stays, though globex does not ask for it");
+
+    // Who asks no more turns nothing off, and who changes a contact of rcm's changes it.
+    let changed =
+        ACME.replace("0100", "0101").replace("security_hub = true", "security_hub = true\nsecurity_hub_cis = false");
+    let report = place.provision_with("acme", &format!("{changed}\nbaseline_s3_data_events = false")).await;
+    let updated: Vec<_> = report.plan.forward.iter().map(|step| step.address.as_str()).collect();
+    assert_eq!(updated, ["baseline/security-contact", "baseline/security-hub", "baseline/trail"]);
+    assert_eq!(place.contact().await.unwrap().phone_number(), Some("+1 555 0101"));
+    let standards = place.aws.securityhub.get_enabled_standards().send().await.unwrap();
+    assert_eq!(standards.standards_subscriptions().len(), 2);
+    let selectors = place.aws.cloudtrail.get_event_selectors().trail_name("rcm-account-baseline").send().await.unwrap();
+    assert_eq!(selectors.advanced_event_selectors().len(), 2, "management and data");
+    let plan = place.plan_with("globex", GLOBEX).await;
+    assert!(plan.is_empty(), "{:#?}", plan.forward);
+}
+
+#[tokio::test]
+async fn a_contact_and_a_hub_that_somebody_has_set_up_stay_as_they_are() {
+    const ACME: &str = "security_hub = true\nsecurity_phone = \"+1 555 0100\"";
+    let place = Place::new().await;
+    let request = place.aws.account.put_alternate_contact().alternate_contact_type(AlternateContactType::Security);
+    let request = request.name("Ada").title("CISO").email_address("ada@acme.com").phone_number("+1 555 0142");
+    request.send().await.unwrap();
+    place.aws.securityhub.enable_security_hub().enable_default_standards(false).send().await.unwrap();
+    let report = place.provision_with("acme", ACME).await;
+    for address in ["baseline/security-contact", "baseline/security-hub"] {
+        assert!(steps(&report.plan).contains(&(address, "adopt")), "{:?}", steps(&report.plan));
+    }
+    assert_eq!(place.contact().await.unwrap().name(), Some("Ada"));
+    let lacks =
+        "is somebody else's and was not changed, although it does not hold the account against AWS's Foundational";
+    assert!(report.notes.iter().any(|note| note.contains(lacks)), "{:?}", report.notes);
+    let _ = place.provision_with("acme", &ACME.replace("0100", "0101")).await;
+    assert_eq!(place.contact().await.unwrap().phone_number(), Some("+1 555 0142"), "not even when the setting changes");
+    let calls = place.wire.calls();
+    assert!(calls.of("PutAlternateContact").is_empty() && calls.of("BatchEnableStandards").is_empty(), "{calls}");
+}
+
+/// A trail that rcm made before is told to write to the log group too, and what others have selected stays.
+#[tokio::test]
+async fn what_somebody_has_selected_besides_stays_selected() {
+    let place = Place::new().await;
+    place.provision_with("acme", "baseline_s3_data_events = false").await;
+    let field = |name: &str, value: &str| AdvancedFieldSelector::builder().field(name).equals(value).build().unwrap();
+    let selector = |fields| AdvancedEventSelector::builder().set_field_selectors(Some(fields)).build().unwrap();
+    let functions = selector(vec![field("eventCategory", "Data"), field("resources.type", "AWS::Lambda::Function")]);
+    let request = place.aws.cloudtrail.put_event_selectors().trail_name("rcm-account-baseline");
+    request.advanced_event_selectors(functions.clone()).send().await.unwrap();
+    let plan = place.provision_with("acme", "").await.plan;
+    let Action::Update { changes } = &plan.forward[0].action else { panic!("{:#?}", plan.forward) };
+    let fields: Vec<_> = changes.iter().map(|change| &*change.field).collect();
+    assert_eq!((plan.forward.len(), fields.as_slice()), (1, ["management_events", "s3_data_events"].as_slice()));
+    let selectors = place.aws.cloudtrail.get_event_selectors().trail_name("rcm-account-baseline").send().await.unwrap();
+    let selectors = selectors.advanced_event_selectors();
+    assert!(selectors.len() == 3 && selectors.contains(&functions), "{selectors:#?}");
+    assert!(place.plan("acme").await.is_empty());
+}
+
 #[tokio::test]
 async fn it_is_read_with_few_calls() {
     let place = Place::new().await;
@@ -183,4 +289,4 @@ async fn it_is_read_with_few_calls() {
 }
 
 /// How many calls more than the stack's own.
-const READS: usize = 15;
+const READS: usize = 23;

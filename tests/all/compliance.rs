@@ -18,13 +18,18 @@ fn of<'a>(report: &'a Value, control: &str) -> &'a Value {
 #[tokio::test]
 async fn production_passes_every_control_until_somebody_changes_it() {
     let bench = Bench::strict();
-    bench.partner("acme", &format!("{SHIPPED}\naccount_baseline = true\ndb_read_replicas = 1\n"));
+    let baseline = "account_baseline = true\nsecurity_phone = \"+1 555 0100\"\nsecurity_hub = true";
+    bench.partner("acme", &format!("{SHIPPED}\n{baseline}\ndb_read_replicas = 1\n"));
     let _ = bench.run("provision --sandbox --yes").expect_code(0);
     let found = report(&bench, 0);
     for judged in found["controls"].as_array().unwrap().iter().filter(|judged| judged["scope"] != "person") {
         assert!(["pass", "deviates"].contains(&judged["verdict"].as_str().unwrap()), "{judged:#}");
         assert!(!judged["findings"].as_array().unwrap().is_empty(), "{judged:#}");
     }
+    let of_the_account = found["controls"].as_array().unwrap().iter().filter(|judged| judged["scope"] == "account");
+    let verdicts: Vec<_> = of_the_account.map(|judged| judged["verdict"].as_str().unwrap()).collect();
+    assert!(verdicts.len() >= 20 && verdicts.iter().all(|verdict| *verdict == "pass"), "{verdicts:?}");
+    assert_eq!(of(&found, "account-alarms-confirmed")["verdict"], "open", "nobody has followed the link");
     assert_eq!(of(&found, "multi-region-cloudtrail-enabled")["verdict"], "pass");
     assert_eq!(of(&found, "rds-multi-az-support")["findings"][0]["evidence"], "multi_az = true");
 
@@ -106,4 +111,27 @@ fn what_is_not_production_is_judged_and_not_refused() {
     bench.partner("acme", &format!("{staging}\ndb_multi_az = false\n"));
     let _ = bench.run("provision --sandbox --yes").expect_code(0);
     assert_eq!(of(&report(&bench, 2), "rds-multi-az-support")["verdict"], "fail");
+}
+
+/// What costs money or needs a person's telephone is off until somebody asks for it, and each says by which setting.
+#[test]
+fn what_a_setting_has_turned_off_says_by_which() {
+    let bench = Bench::strict();
+    bench.partner("acme", &format!("{SHIPPED}\naccount_baseline = true\nbaseline_s3_data_events = false\n"));
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let found = report(&bench, 2);
+    let off: Vec<_> = found["controls"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|judged| judged["scope"] == "account" && judged["verdict"] != "pass")
+        .map(|judged| (judged["id"].as_str().unwrap(), judged["findings"][0]["evidence"].as_str().unwrap()))
+        .collect();
+    let [events, contact, hub] = off.as_slice() else { panic!("{off:?}") };
+    assert_eq!(
+        *events,
+        ("cloudtrail-s3-dataevents-enabled", "nobody has asked for it: baseline_s3_data_events = false")
+    );
+    assert!(contact.0 == "security-account-information-provided" && contact.1.starts_with("security_phone is not set"));
+    assert!(hub.0 == "securityhub-enabled" && hub.1.starts_with("security_hub = false"), "{hub:?}");
 }

@@ -13,6 +13,7 @@ import xml.etree.ElementTree
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.cloudtrail.models import Trail
 from moto.config.responses import ConfigResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
@@ -154,6 +155,12 @@ def found_or_not(method):
     return call
 
 
+def trail_described(trail, *arguments, **named):
+    """Whether somebody has chosen what a trail logs; moto always says no."""
+    described = describe_trail(trail, *arguments, **named)
+    return described | {"HasCustomEventSelectors": bool(trail.event_selectors or trail.advanced_event_selectors)}
+
+
 def kept(attribute, missing):
     """What moto has no operations for, kept beside what it keeps."""
 
@@ -231,6 +238,8 @@ for operation in ("deregister_scalable_target", "delete_scaling_policy"):
     )
 describe_policies = ApplicationAutoScalingResponse.describe_scaling_policies
 ApplicationAutoScalingResponse.describe_scaling_policies = policies_by_name
+describe_trail = Trail.description
+Trail.description = trail_described
 update_service = EC2ContainerServiceBackend.update_service
 EC2ContainerServiceBackend.update_service = service_with_deployment
 put_bucket = S3Response._bucket_response_put

@@ -36,6 +36,7 @@ pub struct Connect {
 #[expect(missing_docs, reason = "each field is the client of the service that it names")]
 pub struct Aws {
     pub access_analyzer: aws_sdk_accessanalyzer::Client,
+    pub account: aws_sdk_account::Client,
     pub acm: aws_sdk_acm::Client,
     pub apprunner: aws_sdk_apprunner::Client,
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
@@ -55,6 +56,7 @@ pub struct Aws {
     pub s3: aws_sdk_s3::Client,
     pub s3control: aws_sdk_s3control::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
+    pub securityhub: aws_sdk_securityhub::Client,
     pub sns: aws_sdk_sns::Client,
     pub sts: aws_sdk_sts::Client,
     pub wafv2: aws_sdk_wafv2::Client,
@@ -92,6 +94,7 @@ impl Aws {
         let s3 = config!(aws_sdk_s3).force_path_style(path_style).build();
         Self {
             access_analyzer: client!(aws_sdk_accessanalyzer),
+            account: client!(aws_sdk_account),
             acm: client!(aws_sdk_acm),
             apprunner: client!(aws_sdk_apprunner),
             autoscaling: client!(aws_sdk_applicationautoscaling),
@@ -111,6 +114,7 @@ impl Aws {
             s3: aws_sdk_s3::Client::from_conf(s3),
             s3control: s3control(sdk, fence),
             secrets: client!(aws_sdk_secretsmanager),
+            securityhub: client!(aws_sdk_securityhub),
             sns: client!(aws_sdk_sns),
             sts: client!(aws_sdk_sts),
             wafv2: client!(aws_sdk_wafv2),

@@ -250,6 +250,12 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // The key's new policy has not reached CloudWatch Logs yet.
     ("logs", "", "AccessDeniedException", "KMS key does not exist or is not allowed to be used", Propagating),
     ("ec2", "CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role", Propagating),
+    // CloudTrail tries the role and the log group that it is told: the role, its policy or the group was made a moment ago.
+    ("cloudtrail", "", "InvalidCloudWatchLogsRoleArnException", "Access denied", Propagating),
+    ("cloudtrail", "", "InvalidCloudWatchLogsLogGroupArnException", "Access denied", Propagating),
+    // Security Hub refuses every call where it is not enabled.
+    ("securityhub", "", "InvalidAccessException", "not subscribed", NotFound),
+    ("securityhub", "EnableSecurityHub", "ResourceConflictException", "", Exists),
     // A topic of that name is there, with other tags: somebody else's.
     ("sns", "CreateTopic", "InvalidParameter", "already exists with different", Exists),
     // Busy, not wrong.

@@ -123,6 +123,32 @@ pub(crate) async fn role_exists(cx: &Context, name: &str) -> bool {
         .is_some()
 }
 
+/// The trust policy of a role, and what its inline policies say, all in one text; nothing of one that is not there.
+pub(crate) async fn role_policies(cx: &Context, name: &str) -> (Value, String) {
+    let of = |action: &str| vec![("Action", action.to_owned()), ("RoleName", name.to_owned())];
+    let document = |element: &Element| {
+        let text = element.all("AssumeRolePolicyDocument").into_iter().chain(element.all("PolicyDocument")).next()?;
+        urlencoding::decode(&text.text).ok().map(|text| text.into_owned())
+    };
+    let role = async |form: &[(&str, String)]| ask_form(cx, "iam", "2010-05-08", form).await;
+    let Some(found) = role(&of("GetRole")).await else { return (Value::Null, String::new()) };
+    let trust = document(&found).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let names = role(&of("ListRolePolicies")).await.unwrap_or_default();
+    let mut texts = String::new();
+    for policy in items(&names, "PolicyNames") {
+        let form = [of("GetRolePolicy"), vec![("PolicyName", policy.text.clone())]].concat();
+        texts.extend(role(&form).await.as_ref().and_then(document));
+    }
+    (trust, texts)
+}
+
+/// Whether CloudWatch Logs has a log group of that name.
+pub(crate) async fn log_group_exists(cx: &Context, name: &str) -> bool {
+    let listed = ask_json(cx, "logs", "DescribeLogGroups", json!({"logGroupNamePrefix": name})).await;
+    let is_it = |group: &Value| group["logGroupName"] == *name;
+    listed.is_some_and(|answer| answer["logGroups"].as_array().is_some_and(|groups| groups.iter().any(is_it)))
+}
+
 /// The load balancers that send requests to a target group; `None` if there is no such group.
 pub(crate) async fn load_balancers_of(cx: &Context, group: &str) -> Option<Vec<String>> {
     let form = [("Action", "DescribeTargetGroups".to_owned()), ("TargetGroupArns.member.1", group.to_owned())];

@@ -17,6 +17,14 @@ rules, trails, guardduty = client('config'), client('cloudtrail'), client('guard
 [status] = rules.describe_configuration_recorder_status()['ConfigurationRecordersStatus']
 [pack] = rules.describe_conformance_pack_status()['ConformancePackStatusDetails']
 [detector] = guardduty.list_detectors()['DetectorIds']
+logs, topics = client('logs'), client('sns')
+[group] = logs.describe_log_groups(logGroupNamePrefix='/aws/cloudtrail/')['logGroups']
+filters = logs.describe_metric_filters(logGroupName=group['logGroupName'])['metricFilters']
+[topic] = topics.list_topics()['Topics']
+[subscription] = topics.list_subscriptions_by_topic(TopicArn=topic['TopicArn'])['Subscriptions']
+selectors = trails.get_event_selectors(TrailName=trail['Name'])['AdvancedEventSelectors']
+contact = client('account').get_alternate_contact(AlternateContactType='SECURITY')['AlternateContact']
+support = client('iam').list_attached_role_policies(RoleName='rcm-account-baseline-support')['AttachedPolicies']
 policy = client('iam').get_account_password_policy()['PasswordPolicy']
 # boto3 puts the account in front of the host of S3 Control, which resolves nowhere here.
 block = urllib.request.Request(os.environ['AWS_ENDPOINT_URL'] + '/v20180820/configuration/publicAccessBlock', headers={
@@ -27,6 +35,13 @@ block = urllib.request.urlopen(block).read().decode().lower()
 say({
     'trail': [trail['IsMultiRegionTrail'], trail['LogFileValidationEnabled'], trail['S3BucketName'] == channel['s3BucketName']],
     'logs': trails.get_trail_status(Name=trail['Name'])['IsLogging'],
+    'group': [trail['CloudWatchLogsLogGroupArn'] == group['arn'], group['kmsKeyId'] == trail['KmsKeyId'], group['retentionInDays']],
+    'role': trail['CloudWatchLogsRoleArn'].split(':')[-1],
+    'selected': [[field['Equals'] for field in selector['FieldSelectors']] for selector in selectors],
+    'filters': [len(filters), sorted(one['filterName'] for one in filters)[-1]],
+    'topic': [topic['TopicArn'].split(':')[-1], subscription['Endpoint']],
+    'contact': [contact['Name'], contact['EmailAddress'], contact['PhoneNumber']],
+    'support': [policy['PolicyName'] for policy in support],
     'key': client('kms').describe_key(KeyId=trail['KmsKeyId'])['KeyMetadata']['KeyState'],
     'bucket': client('s3').get_bucket_versioning(Bucket=trail['S3BucketName'])['Status'],
     'recorder': [recorder['name'], recorder['recordingGroup']['allSupported'], status['recording']],
@@ -39,8 +54,8 @@ say({
 })
 ";
 
-/// moto has no Access Analyzer; the sandbox has one. Its address, for as long as the process lives.
-fn analyzers() -> String {
+/// moto has no Access Analyzer, and of CloudWatch another protocol than the SDK; the sandbox has both. Its address, for as long as the process lives.
+fn beside_moto() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -60,8 +75,11 @@ fn analyzers() -> String {
 fn two_partners_share_the_baseline_and_it_stands_when_one_has_left() {
     let moto = Moto::start();
     let recorder = Recorder::start(&moto.endpoint());
-    let bench = Bench::at(&recorder.endpoint()).env("AWS_ENDPOINT_URL_ACCESSANALYZER", &analyzers());
-    let acme = ACME.replace("account_baseline = false", "account_baseline = true");
+    let beside = beside_moto();
+    let bench = Bench::at(&recorder.endpoint()).env("AWS_ENDPOINT_URL_ACCESSANALYZER", &beside);
+    let bench = bench.env("AWS_ENDPOINT_URL_CLOUDWATCH", &beside);
+    let settings = "account_baseline = true\nsecurity_email = \"security@acme.com\"\nsecurity_phone = \"+1 555 0100\"";
+    let acme = ACME.replace("account_baseline = false", settings);
     let globex = acme.replace("acme-rcm", "globex-rcm").replace("rcm.acme.com", "rcm.globex.com");
     bench.partner("acme", &acme);
     bench.partner("globex", &globex);
@@ -71,6 +89,13 @@ fn two_partners_share_the_baseline_and_it_stands_when_one_has_left() {
     let expected = json!({
         "trail": [true, true, true],
         "logs": true,
+        "group": [true, true, 2557],
+        "role": "role/rcm-account-baseline-trail-us-east-1",
+        "selected": [[["Management"]], [["Data"], ["AWS::S3::Object"]]],
+        "filters": [14, "rcm-account-baseline-vpc-changes"],
+        "topic": ["rcm-account-baseline-alarms", "security@acme.com"],
+        "contact": ["Security team", "security@acme.com", "+1 555 0100"],
+        "support": ["AWSSupportAccess"],
         "key": "Enabled",
         "bucket": "Enabled",
         "recorder": ["rcm-account-baseline", true, true],

@@ -1,5 +1,8 @@
 //! What somebody may change about the account baseline behind rcm's back: rows of the table of `tampering`.
 
+use aws_sdk_cloudtrail::types::{AdvancedEventSelector, AdvancedFieldSelector};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic};
+use aws_sdk_cloudwatchlogs::types::MetricTransformation;
 use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel, RecordingGroup};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, EventBridgeConfiguration, NotificationConfiguration, ObjectOwnership, OwnershipControls,
@@ -10,11 +13,13 @@ use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
 use rcm::engine::plan::Depth::{Full, Quick};
 
 use super::stage::{At, everything};
-use super::tampering::{Row, row};
+use super::tampering::{Row, put, row};
 
 pub(super) fn rows() -> Vec<Row> {
-    let rows = [switches(), public_access_block(), password_policy(), watching(), key(), bucket(), trail(), recorder()];
-    rows.into_iter().flatten().map(|row| row.of(everything)).collect()
+    let settings = [switches(), public_access_block(), password_policy()];
+    let watched = [watching(), trail(), selectors(), recorder(), filters(), alarms(), topic(), standards()];
+    let below = [key(), bucket(), log_group(), roles()];
+    settings.into_iter().chain(watched).chain(below).flatten().map(|row| row.of(everything)).collect()
 }
 
 fn switches() -> Vec<Row> {
@@ -99,7 +104,187 @@ fn trail() -> Vec<Row> {
             let bucket = another_bucket(&at).await;
             at.aws.cloudtrail.update_trail().name(at.id(TRAIL)).s3_bucket_name(bucket).send().await.unwrap();
         }),
+        row(Quick, "cloudtrail/trail", "log_group", TRAIL, |at| async move {
+            // Its name is the beginning of the other's, so the role may write to it.
+            let other = "/aws/cloudtrail/rcm-account";
+            at.aws.logs.create_log_group().log_group_name(other).send().await.unwrap();
+            tells(&at, other, &at.id(ROLE)).await;
+        }),
+        row(Quick, "cloudtrail/trail", "log_role", TRAIL, |at| async move {
+            let name = at.name(ROLE);
+            let ours = at.aws.iam.get_role().role_name(&name).send().await.unwrap().role.unwrap();
+            let may = at.aws.iam.get_role_policy().role_name(&name).policy_name("write-events").send().await.unwrap();
+            let decoded = |text: &str| urlencoding::decode(text).unwrap().into_owned();
+            let trust = decoded(ours.assume_role_policy_document().unwrap());
+            let request = at.aws.iam.create_role().role_name("by-hand").assume_role_policy_document(trust);
+            let other = request.send().await.unwrap().role.unwrap();
+            let request = at.aws.iam.put_role_policy().role_name("by-hand").policy_name("write-events");
+            request.policy_document(decoded(may.policy_document())).send().await.unwrap();
+            tells(&at, &at.id(LOG_GROUP), other.arn()).await;
+        }),
     ]
+}
+
+/// Somebody lets the trail write to that log group as that role.
+async fn tells(at: &At, group: &str, role: &str) {
+    let group = format!("arn:aws:logs:us-east-1:123456789012:log-group:{group}:*");
+    let request = at.aws.cloudtrail.update_trail().name(at.id("baseline/trail"));
+    request.cloud_watch_logs_log_group_arn(group).cloud_watch_logs_role_arn(role).send().await.unwrap();
+}
+
+/// Each with selectors that leave one thing out.
+fn selectors() -> Vec<Row> {
+    let chosen = |field, fields: &'static [(&'static str, &'static str)]| {
+        row(Quick, "cloudtrail/trail", field, "baseline/trail", move |at| async move {
+            let one =
+                |(field, value): &(&str, &str)| AdvancedFieldSelector::builder().field(*field).equals(*value).build();
+            let fields = fields.iter().map(one).collect::<Result<_, _>>().unwrap();
+            let selector = AdvancedEventSelector::builder().set_field_selectors(Some(fields)).build().unwrap();
+            let request = at.aws.cloudtrail.put_event_selectors().trail_name(at.id("baseline/trail"));
+            request.advanced_event_selectors(selector).send().await.unwrap();
+        })
+    };
+    vec![
+        chosen("management_events", &[("eventCategory", "Data"), ("resources.type", "AWS::S3::Object")]),
+        chosen("s3_data_events", &[("eventCategory", "Management")]),
+    ]
+}
+
+const LOG_GROUP: &str = "baseline/log-group";
+const ROLE: &str = "baseline/trail-role";
+
+fn log_group() -> Vec<Row> {
+    vec![
+        row(Quick, "logs/account-group", "kms_key", LOG_GROUP, |at| async move {
+            let key = another_key(&at).await;
+            let request = at.aws.logs.associate_kms_key().log_group_name(at.id(LOG_GROUP));
+            request.kms_key_id(key).send().await.unwrap();
+        }),
+        row(Quick, "logs/account-group", "retention_days", LOG_GROUP, |at| async move {
+            let request = at.aws.logs.put_retention_policy().log_group_name(at.id(LOG_GROUP));
+            request.retention_in_days(1).send().await.unwrap();
+        }),
+    ]
+}
+
+fn roles() -> Vec<Row> {
+    const SUPPORT: &str = "baseline/support-role";
+    let updated = |field, description: &'static str, seconds| {
+        row(Quick, "iam/account-role", field, SUPPORT, move |at| async move {
+            let live = at.aws.iam.get_role().role_name(at.name(SUPPORT)).send().await.unwrap().role.unwrap();
+            let said = live.description().unwrap_or_default();
+            let description = if description.is_empty() { said } else { description };
+            let request = at.aws.iam.update_role().role_name(at.name(SUPPORT)).description(description);
+            request.max_session_duration(seconds).send().await.unwrap();
+        })
+    };
+    vec![
+        updated("description", "by hand", 3600),
+        updated("max_session_seconds", "", 43200),
+        row(Quick, "iam/account-role", "assume_role_policy", SUPPORT, |at| async move {
+            // Without a second factor.
+            let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}"#;
+            let request = at.aws.iam.update_assume_role_policy().role_name(at.name(SUPPORT));
+            request.policy_document(trust).send().await.unwrap();
+        }),
+        row(Full, "iam/account-role", "managed_policies", SUPPORT, |at| async move {
+            let request = at.aws.iam.attach_role_policy().role_name(at.name(SUPPORT));
+            request.policy_arn("arn:aws:iam::aws:policy/AdministratorAccess").send().await.unwrap();
+        }),
+        row(Full, "iam/account-role", "inline_policies", ROLE, |at| async move {
+            let request = at.aws.iam.delete_role_policy().role_name(at.name(ROLE)).policy_name("write-events");
+            request.send().await.unwrap();
+        }),
+    ]
+}
+
+fn filters() -> Vec<Row> {
+    const FILTER: &str = "baseline/filter/root-use";
+    let changed = |field, pattern: &'static str, metric: [&'static str; 3]| {
+        row(Quick, "logs/metric-filter", field, FILTER, move |at| async move {
+            let group = at.id(LOG_GROUP);
+            let live = at.aws.logs.describe_metric_filters().log_group_name(&group).send().await.unwrap();
+            let live = live.metric_filters.unwrap().into_iter();
+            let mut live = live.filter(|one| one.filter_name() == Some("rcm-account-baseline-root-use"));
+            let live = live.next().unwrap();
+            let now = &live.metric_transformations()[0];
+            let or = |new: &'static str, now: &str| if new.is_empty() { now.to_owned() } else { new.to_owned() };
+            let [namespace, name, value] = metric;
+            let metric = MetricTransformation::builder().metric_namespace(or(namespace, now.metric_namespace()));
+            let metric = metric.metric_name(or(name, now.metric_name())).metric_value(or(value, now.metric_value()));
+            let request =
+                at.aws.logs.put_metric_filter().log_group_name(group).set_filter_name(live.filter_name.clone());
+            let request = request.filter_pattern(or(pattern, live.filter_pattern().unwrap()));
+            request.metric_transformations(metric.build().unwrap()).send().await.unwrap();
+        })
+    };
+    vec![
+        changed("pattern", "{$.eventName=Nothing}", [""; 3]),
+        changed("namespace", "", ["by-hand", "", ""]),
+        changed("metric", "", ["", "ByHand", ""]),
+        changed("value", "", ["", "", "0"]),
+    ]
+}
+
+fn alarms() -> Vec<Row> {
+    const ALARM: &str = "baseline/alarm/root-use";
+    let alarm = |field, also: &'static [&'static str], change: fn(&mut MetricAlarm)| {
+        let row = row(Quick, "cloudwatch/account-alarm", field, ALARM, move |at| async move {
+            let found = at.aws.cloudwatch.describe_alarms().alarm_names(at.id(ALARM)).send().await.unwrap();
+            let mut alarm = found.metric_alarms()[0].clone();
+            change(&mut alarm);
+            put(&at, alarm).await;
+        });
+        row.also(also)
+    };
+    vec![
+        alarm("description", &[], |alarm| alarm.alarm_description = Some("by hand".into())),
+        alarm("namespace", &[], |alarm| alarm.namespace = Some("AWS/EC2".into())),
+        alarm("metric", &[], |alarm| alarm.metric_name = Some("Nothing".into())),
+        alarm("statistic", &[], |alarm| alarm.statistic = Some(Statistic::Minimum)),
+        alarm("dimensions", &[], |alarm| {
+            alarm.dimensions = Some(vec![Dimension::builder().name("InstanceId").value("another").build()]);
+        }),
+        alarm("period_seconds", &[], |alarm| alarm.period = Some(60)),
+        alarm("periods", &[], |alarm| alarm.evaluation_periods = Some(20)),
+        alarm("periods_to_alarm", &["periods"], |alarm| {
+            (alarm.evaluation_periods, alarm.datapoints_to_alarm) = (Some(20), Some(20));
+        }),
+        alarm("threshold", &[], |alarm| alarm.threshold = Some(99.9)),
+        alarm("comparison", &[], |alarm| alarm.comparison_operator = Some(ComparisonOperator::LessThanThreshold)),
+        alarm("missing_data", &[], |alarm| alarm.treat_missing_data = Some("ignore".into())),
+        alarm("topic", &[], |alarm| alarm.alarm_actions = None),
+    ]
+}
+
+fn topic() -> Vec<Row> {
+    const TOPIC: &str = "baseline/topic";
+    vec![
+        row(Quick, "sns/account-topic", "kms_key", TOPIC, |at| async move {
+            let key = another_key(&at).await;
+            let request = at.aws.sns.set_topic_attributes().topic_arn(at.id(TOPIC));
+            request.attribute_name("KmsMasterKeyId").attribute_value(key).send().await.unwrap();
+        }),
+        row(Quick, "sns/account-topic", "policy", TOPIC, |at| async move {
+            let anybody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:Publish","Resource":"*"}]}"#;
+            let request = at.aws.sns.set_topic_attributes().topic_arn(at.id(TOPIC));
+            request.attribute_name("Policy").attribute_value(anybody).send().await.unwrap();
+        }),
+    ]
+}
+
+/// Somebody turns a standard off.
+fn standards() -> Vec<Row> {
+    let off = |field, standard: &'static str| {
+        row(Quick, "securityhub/hub", field, "baseline/security-hub", move |at| async move {
+            let on = at.aws.securityhub.get_enabled_standards().send().await.unwrap().standards_subscriptions.unwrap();
+            let mut on = on.into_iter().filter_map(|one| one.standards_subscription_arn);
+            let arn = on.find(|arn| arn.contains(standard)).unwrap();
+            let request = at.aws.securityhub.batch_disable_standards().standards_subscription_arns(arn);
+            request.send().await.unwrap();
+        })
+    };
+    vec![off("fsbp", "aws-foundational-security-best-practices"), off("cis", "cis-aws-foundations-benchmark")]
 }
 
 fn recorder() -> Vec<Row> {

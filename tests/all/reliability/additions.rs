@@ -21,7 +21,10 @@ const ADDITIONS: &[Addition] = &[
 ecs_scale_requests = 1000
 ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max = 2 }]"#,
     },
-    Addition { what: "the account baseline", settings: "account_baseline = true" },
+    Addition {
+        what: "the account baseline",
+        settings: "account_baseline = true\nsecurity_hub = true\nsecurity_phone = \"+1 555 0100\"",
+    },
     Addition { what: "network ACLs", settings: "network_acls = true" },
     Addition { what: "the firewall", settings: r#"waf = "block""# },
     Addition { what: "interface endpoints", settings: "vpc_endpoints = true" },

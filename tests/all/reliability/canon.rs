@@ -73,6 +73,8 @@ pub(super) fn standing(disk: &Disk) -> Vec<String> {
         "iam password_policy",
         "s3 account ",
         "access-analyzer ",
+        "account contacts ",
+        "securityhub ",
         "guardduty ",
         "cloudtrail ",
         "config recorders ",

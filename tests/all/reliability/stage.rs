@@ -34,6 +34,8 @@ pub(super) fn everything() -> String {
         db_read_replicas = 2
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
         account_baseline = true
+        security_hub = true
+        security_phone = "+1 555 0100"
         network_acls = true
         waf = "block"
         vpc_endpoints = true

@@ -58,7 +58,7 @@ impl Row {
         Self { file, ..self }
     }
 
-    fn also(self, also: &'static [&'static str]) -> Self {
+    pub(super) fn also(self, also: &'static [&'static str]) -> Self {
         Self { also, ..self }
     }
 }
@@ -90,6 +90,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("autoscaling/scheduled-action", "name", "it is in the id"),
     ("autoscaling/scheduled-action", "target", "it is in the id"),
     ("autoscaling/target", "service", "it is the id"),
+    ("cloudwatch/account-alarm", "name", "it is the id"),
     ("cloudwatch/alarm", "name", "it is the id"),
     ("cloudwatch/dashboard", "name", "it is the id"),
     ("ec2/flow-log", "*", "there is no call for it"),
@@ -124,9 +125,13 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("elb/target-group", "protocol", "there is no call for it"),
     ("elb/target-group", "target_type", "there is no call for it"),
     ("elb/target-group", "vpc", "there is no call for it"),
+    ("iam/account-role", "name", "it is in the ARN"),
     ("iam/role", "name", "it is in the ARN"),
     ("iam/service-linked-role", "*", "it is in the path of the ARN"),
+    ("logs/account-group", "name", "it is the id"),
     ("logs/group", "name", "it is the id"),
+    ("logs/metric-filter", "log_group", "it is in the id"),
+    ("logs/metric-filter", "name", "it is in the id"),
     ("rds/instance", "db_name", "there is no call for it"),
     ("rds/instance", "engine", "there is no call for it"),
     ("rds/instance", "identifier", "a renamed instance is another one, and this one is gone"),
@@ -149,6 +154,8 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("s3/account-log-bucket", "name", "it is the id"),
     ("s3/bucket", "name", "it is the id"),
     ("secretsmanager/secret", "name", "it is in the ARN"),
+    ("sns/account-subscription", "*", "another address or topic is another subscription"),
+    ("sns/account-topic", "name", "it is in the ARN"),
     ("sns/subscription", "*", "another address or topic is another subscription"),
     ("sns/topic", "name", "it is in the ARN"),
     ("wafv2/association", "load_balancer", "it is the id"),
@@ -157,6 +164,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
 
 /// Fields whose change nobody sees, each with the reason.
 pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
+    ("account/security-contact", "*", "whoever changes it has decided so: a contact is never put back, only made"),
     ("autoscaling/target", "at_first", "where it is wanted, scheduled actions say what the bounds are by now"),
     (
         "config/conformance-pack",
@@ -937,7 +945,7 @@ fn configuration(source: &mut SourceConfiguration) -> &mut aws_sdk_apprunner::ty
 }
 
 /// An alarm is always put as a whole.
-async fn put(at: &At, alarm: MetricAlarm) {
+pub(super) async fn put(at: &At, alarm: MetricAlarm) {
     let request = at.aws.cloudwatch.put_metric_alarm().set_alarm_name(alarm.alarm_name);
     let request = request.set_alarm_description(alarm.alarm_description).set_namespace(alarm.namespace);
     let request = request.set_metric_name(alarm.metric_name).set_statistic(alarm.statistic);

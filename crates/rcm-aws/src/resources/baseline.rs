@@ -18,6 +18,10 @@ use crate::identity;
 
 /// What everything of the baseline is called.
 pub const NAME: &str = "rcm-account-baseline";
+/// The log group of its trail.
+pub const LOG_GROUP: &str = "/aws/cloudtrail/rcm-account-baseline";
+/// The topic of its alarms.
+pub const TOPIC: &str = "rcm-account-baseline-alarms";
 /// What stands in the partner's place in the tags. No partner can be called so.
 const NOBODYS: &str = "@account";
 

@@ -74,9 +74,7 @@ impl Resource for Subscription {
     }
 
     async fn find(cx: &Cx<'_>, spec: &Spec) -> Result<Option<Id>, Fault> {
-        let topic = cx.id(&spec.topic)?;
-        let live = subscriptions(cx.cloud, topic.as_str()).await?;
-        Ok(of(&live, &spec.email).map(|_| id(topic.as_str(), &spec.email)))
+        find(cx.cloud, cx.id(&spec.topic)?.as_str(), &spec.email).await
     }
 
     /// One that is pending cannot be deleted: it gets nothing, and AWS drops it.
@@ -98,6 +96,12 @@ impl Resource for Subscription {
             delete: &["sns:ListSubscriptionsByTopic", "sns:Unsubscribe"],
         }
     }
+}
+
+/// The id of the subscription of `topic` that `email` has.
+pub(super) async fn find(aws: &Aws, topic: &str, email: &str) -> Result<Option<Id>, Fault> {
+    let live = subscriptions(aws, topic).await?;
+    Ok(of(&live, email).map(|_| id(topic, email)))
 }
 
 /// None where the topic is gone: they go with it.

@@ -2,9 +2,9 @@
 //!
 //! | Operation | As on AWS |
 //! |---|---|
-//! | `CreateTrail`, `UpdateTrail` | the bucket has to let CloudTrail write (`InsufficientS3BucketPolicyException`), the key has to let it encrypt; no two of a name; a trail of all regions has the global events |
+//! | `CreateTrail`, `UpdateTrail` | the bucket has to let CloudTrail write (`InsufficientS3BucketPolicyException`), the key has to let it encrypt; no two of a name; a trail of all regions has the global events; a log group is named by an ARN that ends in `:*`, with a role that CloudTrail can assume and that may write there |
 //! | `DescribeTrails`, `GetTrailStatus`, `StartLogging`, `StopLogging`, `DeleteTrail` | by name or ARN; a new trail does not log |
-//! | `PutEventSelectors`, `GetEventSelectors` | kept as they come |
+//! | `PutEventSelectors`, `GetEventSelectors` | replace what there was, of the older and the newer kind; a selector of the newer kind names its category, and one of data its type |
 //! | `AddTags`, `ListTags` | yes |
 //!
 //! API: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/Welcome.html>.
@@ -35,7 +35,12 @@ struct Trail {
     everywhere: bool,
     validated: bool,
     logging: bool,
+    /// The log group's ARN and the role's.
+    #[serde(default)]
+    logs: Option<(String, String)>,
     selectors: Vec<Value>,
+    #[serde(default)]
+    advanced_selectors: Vec<Value>,
     tags: Tags,
 }
 
@@ -59,6 +64,7 @@ async fn operation(emulator: &Emulator<CloudTrail>, cx: &Context, request: &ApiR
         if let Some(key) = input.text("KmsKeyId") {
             check_key(cx, key).await?;
         }
+        check_logs(cx, &input).await?;
     }
     emulator.lock().operate(cx, &operation, &input)
 }
@@ -87,6 +93,30 @@ async fn check_key(cx: &Context, key: &str) -> Result<(), Fault> {
     Err(Fault::new("InsufficientEncryptionPolicyException", message))
 }
 
+/// Log group and role come together, or not at all.
+async fn check_logs(cx: &Context, input: &Input) -> Result<(), Fault> {
+    let (group, role) = (input.text("CloudWatchLogsLogGroupArn"), input.text("CloudWatchLogsRoleArn"));
+    let of_role = |message: &str| Err(Fault::new("InvalidCloudWatchLogsRoleArnException", message));
+    let of_group = |message: &str| Err(Fault::new("InvalidCloudWatchLogsLogGroupArnException", message));
+    let (group, role) = match (group, role) {
+        (None | Some(""), None | Some("")) => return Ok(()),
+        (Some(group), Some(role)) if !group.is_empty() && !role.is_empty() => (group, role),
+        (Some(_), _) => return of_role("You must specify a role ARN as well as a log group."),
+        _ => return of_group("You must specify a log group as well as a role ARN."),
+    };
+    let Some(name) = group.split_once(":log-group:").and_then(|(_, name)| name.strip_suffix(":*")) else {
+        return of_group("CloudTrail cannot validate the specified log group ARN.");
+    };
+    let (trust, may) = neighbours::role_policies(cx, role.rsplit('/').next().unwrap_or_default()).await;
+    if !lets_in(&trust, "sts:AssumeRole") {
+        return of_role("Access denied. Verify in IAM that the role has adequate trust relationships.");
+    }
+    if !may.contains("logs:PutLogEvents") || !may.contains(name) || !neighbours::log_group_exists(cx, name).await {
+        return of_group("Access denied. Verify in IAM that the role has adequate permissions.");
+    }
+    Ok(())
+}
+
 fn lets_in(policy: &Value, action: &str) -> bool {
     one_or_many(policy.get("Statement")).iter().any(|statement| {
         statement["Effect"] == "Allow"
@@ -109,11 +139,11 @@ impl CloudTrail {
                 self.trails.remove(&name);
                 Ok(json!({}))
             }
-            "PutEventSelectors" => {
-                let selectors = input.objects("EventSelectors").to_vec();
-                self.change(input, "TrailName", |trail| trail.selectors = selectors)
+            "PutEventSelectors" => self.select(input),
+            "GetEventSelectors" => {
+                let (_, trail) = self.trail(input, "TrailName")?;
+                Ok(json!({"EventSelectors": trail.selectors, "AdvancedEventSelectors": trail.advanced_selectors}))
             }
-            "GetEventSelectors" => Ok(json!({"EventSelectors": self.trail(input, "TrailName")?.1.selectors})),
             "AddTags" => {
                 let tags = input.tags("TagsList", "Key", "Value");
                 self.change(input, "ResourceId", |trail| trail.tags.extend(tags))
@@ -155,6 +185,16 @@ impl CloudTrail {
         Ok(trail.shown(cx, &name))
     }
 
+    fn select(&mut self, input: &Input) -> Answer {
+        let (basic, advanced) = (input.objects("EventSelectors"), input.objects("AdvancedEventSelectors"));
+        if basic.is_empty() == advanced.is_empty() || !advanced.iter().all(is_whole) {
+            let message = "Specify either EventSelectors or AdvancedEventSelectors, each with what it needs.";
+            return Err(Fault::new("InvalidEventSelectorsException", message));
+        }
+        let (basic, advanced) = (basic.to_vec(), advanced.to_vec());
+        self.change(input, "TrailName", |trail| (trail.selectors, trail.advanced_selectors) = (basic, advanced))
+    }
+
     fn describe(&self, cx: &Context, input: &Input) -> Value {
         let named = input.texts("trailNameList");
         let wanted = |name: &str| named.is_empty() || named.iter().any(|one| name_of(one) == name);
@@ -180,6 +220,11 @@ impl Trail {
         self.global = input.flag("IncludeGlobalServiceEvents").unwrap_or(self.global);
         self.everywhere = input.flag("IsMultiRegionTrail").unwrap_or(self.everywhere);
         self.validated = input.flag("EnableLogFileValidation").unwrap_or(self.validated);
+        if let (Some(group), Some(role)) =
+            (input.string("CloudWatchLogsLogGroupArn"), input.string("CloudWatchLogsRoleArn"))
+        {
+            self.logs = Some((group, role)).filter(|(group, _)| !group.is_empty());
+        }
         if self.everywhere && !self.global {
             let message = "Multi-Region trail must include global service events.";
             return Err(Fault::new("InvalidParameterCombinationException", message));
@@ -197,10 +242,22 @@ impl Trail {
             "IncludeGlobalServiceEvents": self.global,
             "IsMultiRegionTrail": self.everywhere,
             "LogFileValidationEnabled": self.validated,
-            "HasCustomEventSelectors": !self.selectors.is_empty(),
+            "CloudWatchLogsLogGroupArn": self.logs.as_ref().map(|(group, _)| group),
+            "CloudWatchLogsRoleArn": self.logs.as_ref().map(|(_, role)| role),
+            "HasCustomEventSelectors": !self.selectors.is_empty() || !self.advanced_selectors.is_empty(),
             "HasInsightSelectors": false,
             "IsOrganizationTrail": false,
         }))
+    }
+}
+
+/// Whether a selector of the newer kind names its category, and one of data its type.
+fn is_whole(selector: &Value) -> bool {
+    let fields = selector["FieldSelectors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let says = |field: &str| fields.iter().find(|one| one["Field"] == field).map(|one| &one["Equals"][0]);
+    match says("eventCategory") {
+        Some(category) if *category == "Data" => says("resources.type").is_some(),
+        other => other.is_some(),
     }
 }
 

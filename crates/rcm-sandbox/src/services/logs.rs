@@ -1,10 +1,11 @@
-//! CloudWatch Logs: log groups, their key, retention, protection and tags. Events are not kept.
+//! CloudWatch Logs: log groups, their key, retention, protection, tags and metric filters. Events are not kept, so nothing is counted.
 //!
 //! | What | As on AWS |
 //! |---|---|
 //! | keys | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
 //! | retention | the numbers of days that AWS has |
 //! | deletion | refused under deletion protection |
+//! | metric filters | putting is an upsert; of a group that is there, with a pattern of at most 1024 characters and one metric; at most 100 a group |
 
 use std::collections::BTreeMap;
 
@@ -33,7 +34,21 @@ struct Group {
     kms_key: Option<String>,
     protected: bool,
     tags: Tags,
+    /// By name.
+    #[serde(default)]
+    filters: BTreeMap<String, Filter>,
 }
+
+#[derive(Serialize, Deserialize)]
+struct Filter {
+    /// Milliseconds since 1970.
+    created: i64,
+    pattern: String,
+    metrics: Vec<Value>,
+}
+
+/// How many filters a group may have.
+const FILTERS: usize = 100;
 
 /// The retentions that `PutRetentionPolicy` takes, in days.
 const RETENTIONS: [i64; 22] =
@@ -88,6 +103,14 @@ impl Logs {
                 let protected = input.flag("deletionProtectionEnabled").unwrap_or(false);
                 self.change(input, |group| group.protected = protected)
             }
+            "PutMetricFilter" => self.put_filter(input),
+            "DescribeMetricFilters" => self.describe_filters(input),
+            "DeleteMetricFilter" => {
+                let name = input.need("filterName")?;
+                let missing = || Fault::new("ResourceNotFoundException", "The specified metric filter does not exist.");
+                self.group(input)?.filters.remove(name).ok_or_else(missing)?;
+                Ok(json!({}))
+            }
             "TagResource" | "TagLogGroup" => {
                 let tags = tag_map(input);
                 self.change(input, |group| group.tags.extend(tags))
@@ -128,6 +151,7 @@ impl Logs {
             kms_key: input.string("kmsKeyId"),
             protected: input.flag("deletionProtectionEnabled").unwrap_or(false),
             tags: tag_map(input),
+            filters: BTreeMap::new(),
         };
         self.groups.insert(name.to_owned(), group);
         Ok(json!({}))
@@ -168,6 +192,53 @@ impl Logs {
         self.change(input, |group| group.retention_days = Some(days))
     }
 
+    fn put_filter(&mut self, input: &Input) -> Answer {
+        let invalid = |what: &str| Err(Fault::new("InvalidParameterException", format!("{what} is not valid.")));
+        let name = input.need("filterName")?.to_owned();
+        let pattern = input.string("filterPattern").unwrap_or_default();
+        let metrics = input.objects("metricTransformations").to_vec();
+        let whole = |metric: &Value| {
+            ["metricName", "metricNamespace", "metricValue"].iter().all(|member| metric[*member].is_string())
+        };
+        if name.len() > 512 || name.contains([':', '*']) {
+            return invalid("filterName");
+        }
+        if pattern.len() > 1024 || pattern.matches('(').count() != pattern.matches(')').count() {
+            return invalid("filterPattern");
+        }
+        if metrics.len() != 1 || !metrics.iter().all(whole) {
+            return invalid("metricTransformations");
+        }
+        let filters = &mut self.group(input)?.filters;
+        if filters.len() >= FILTERS && !filters.contains_key(&name) {
+            return Err(Fault::new("LimitExceededException", "Resource limit exceeded."));
+        }
+        let created = filters.get(&name).map_or_else(time::milliseconds, |filter| filter.created);
+        filters.insert(name, Filter { created, pattern, metrics });
+        Ok(json!({}))
+    }
+
+    fn describe_filters(&mut self, input: &Input) -> Answer {
+        let group = input.need("logGroupName")?.to_owned();
+        let prefix = input.text("filterNamePrefix").unwrap_or_default();
+        let limit = usize::try_from(input.number("limit").unwrap_or(50)).unwrap_or(50).clamp(1, 50);
+        let after = input.text("nextToken").unwrap_or_default();
+        let filters = &self.group(input)?.filters;
+        let mut wanted = filters.iter().filter(|(name, _)| name.starts_with(prefix) && name.as_str() > after);
+        let page: Vec<_> = wanted.by_ref().take(limit).collect();
+        let next = wanted.next().and(page.last()).map(|(name, _)| *name);
+        let shown = page.iter().map(|(name, filter)| {
+            json!({
+                "filterName": name,
+                "filterPattern": filter.pattern,
+                "metricTransformations": filter.metrics,
+                "creationTime": filter.created,
+                "logGroupName": group,
+            })
+        });
+        Ok(without_nulls(json!({"metricFilters": shown.collect::<Vec<_>>(), "nextToken": next})))
+    }
+
     fn untag(&mut self, input: &Input, member: &str) -> Answer {
         let gone = input.texts(member);
         self.change(input, |group| group.tags.retain(|key, _| !gone.contains(key)))
@@ -181,7 +252,7 @@ impl Group {
             "logGroupName": name,
             "creationTime": self.created,
             "retentionInDays": self.retention_days,
-            "metricFilterCount": 0,
+            "metricFilterCount": self.filters.len(),
             "arn": format!("{arn}:*"),
             "logGroupArn": arn,
             "storedBytes": 0,

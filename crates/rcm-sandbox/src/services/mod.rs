@@ -1,6 +1,7 @@
 //! The services of the cloud, a file each.
 
 mod access_analyzer;
+mod account;
 mod acm;
 mod application_autoscaling;
 mod apprunner;
@@ -19,6 +20,7 @@ mod rds;
 mod route53;
 mod s3;
 mod secretsmanager;
+mod securityhub;
 mod sns;
 mod sts;
 mod wafv2;
@@ -35,6 +37,7 @@ pub(crate) use route53::API as ROUTE53_API;
 pub(crate) fn services() -> Vec<Arc<dyn Service>> {
     vec![
         Arc::new(Emulator::<access_analyzer::AccessAnalyzer>::default()),
+        Arc::new(Emulator::<account::Account>::default()),
         Arc::new(Emulator::<acm::Acm>::default()),
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
         Arc::new(Emulator::<cloudtrail::CloudTrail>::default()),
@@ -53,6 +56,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<route53::Route53>::default()),
         Arc::new(Emulator::<s3::S3>::default()),
         Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
+        Arc::new(Emulator::<securityhub::SecurityHub>::default()),
         Arc::new(Emulator::<sns::Sns>::default()),
         Arc::new(Emulator::<sts::Sts>::default()),
         Arc::new(Emulator::<wafv2::Wafv2>::default()),

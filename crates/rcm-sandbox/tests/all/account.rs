@@ -1,9 +1,12 @@
-//! What an account or a region has once: detector, analyzer, trail, recorder, and the settings of EC2, S3 and IAM.
+//! What an account or a region has once: detector, analyzer, trail, recorder, hub, contacts, and the settings of EC2, S3 and IAM.
 
 use aws_sdk_accessanalyzer::types::{AnalyzerStatus, Type};
+use aws_sdk_account::types::AlternateContactType;
+use aws_sdk_cloudtrail::types::{AdvancedEventSelector, AdvancedFieldSelector};
 use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel};
 use aws_sdk_ec2::types::{ImageBlockPublicAccessEnabledState, SnapshotBlockPublicAccessState};
 use aws_sdk_s3control::types::PublicAccessBlockConfiguration;
+use aws_sdk_securityhub::types::StandardsSubscriptionRequest;
 
 use crate::support::{ACCOUNT, Cloud, code, refusal};
 
@@ -184,4 +187,108 @@ async fn an_update_of_the_password_policy_sets_all_of_it() {
     assert_eq!((seen.max_password_age(), seen.expire_passwords()), (Some(30), true));
     iam.delete_account_password_policy().send().await.unwrap();
     assert_eq!(code(iam.get_account_password_policy().send().await), "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn an_account_has_one_contact_of_a_type_and_none_without_a_telephone_number() {
+    let cloud = Cloud::new().await;
+    let account = aws_sdk_account::Client::new(&cloud.sdk());
+    let get = || account.get_alternate_contact().alternate_contact_type(AlternateContactType::Security);
+    let put = |name: &str, phone: &str| {
+        let request = account.put_alternate_contact().alternate_contact_type(AlternateContactType::Security);
+        request.name(name).title("Security").email_address("security@acme.com").phone_number(phone)
+    };
+    assert_eq!(code(get().send().await), "ResourceNotFoundException");
+    assert_eq!(code(put("one", "call me").send().await), "ValidationException");
+    assert_eq!(code(put("", "+1 555 0100").send().await), "ValidationException");
+    put("one", "+1 555 0100").send().await.unwrap();
+    put("two", "(555) 0100").send().await.unwrap();
+    drop(account);
+    let cloud = cloud.reopen().await;
+    let account = aws_sdk_account::Client::new(&cloud.sdk());
+    let get = || account.get_alternate_contact().alternate_contact_type(AlternateContactType::Security);
+    let seen = get().send().await.unwrap().alternate_contact.unwrap();
+    assert_eq!((seen.name(), seen.phone_number()), (Some("two"), Some("(555) 0100")));
+    let billing = account.get_alternate_contact().alternate_contact_type(AlternateContactType::Billing);
+    assert_eq!(code(billing.send().await), "ResourceNotFoundException");
+    let delete = || account.delete_alternate_contact().alternate_contact_type(AlternateContactType::Security);
+    delete().send().await.unwrap();
+    assert_eq!(code(delete().send().await), "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn a_region_has_one_hub_and_refuses_everything_before() {
+    let cloud = Cloud::with_polls(1).await;
+    let hub = aws_sdk_securityhub::Client::new(&cloud.sdk());
+    let (kind, message) = refusal(hub.describe_hub().send().await);
+    assert!(kind == "InvalidAccessException" && message.contains("not subscribed"), "{kind}: {message}");
+    let enable = || hub.enable_security_hub().enable_default_standards(false).tags("a", "b");
+    enable().send().await.unwrap();
+    assert_eq!(code(enable().send().await), "ResourceConflictException");
+    let arn = hub.describe_hub().send().await.unwrap().hub_arn.unwrap();
+    let tags = hub.list_tags_for_resource().resource_arn(&arn).send().await.unwrap().tags.unwrap();
+    assert_eq!((arn.as_str(), &*tags["a"]), ("arn:aws:securityhub:us-east-1:123456789012:hub/default", "b"));
+    let on = async || hub.get_enabled_standards().send().await.unwrap().standards_subscriptions.unwrap();
+    assert!(on().await.is_empty(), "none by itself");
+    let standard = "arn:aws:securityhub:us-east-1::standards/aws-foundational-security-best-practices/v/1.0.0";
+    let wanted = StandardsSubscriptionRequest::builder().standards_arn(standard).build();
+    let register = || hub.batch_enable_standards().standards_subscription_requests(wanted.clone());
+    register().send().await.unwrap();
+    register().send().await.unwrap();
+    let status = async || on().await[0].standards_status.clone().unwrap().as_str().to_owned();
+    assert_eq!((status().await, status().await, on().await.len()), ("PENDING".to_owned(), "READY".to_owned(), 1));
+    let subscription = on().await[0].standards_subscription_arn.clone().unwrap();
+    hub.batch_disable_standards().standards_subscription_arns(subscription).send().await.unwrap();
+    assert!(on().await.is_empty());
+    hub.disable_security_hub().send().await.unwrap();
+    assert_eq!(code(hub.get_enabled_standards().send().await), "InvalidAccessException");
+}
+
+#[tokio::test]
+async fn a_trail_writes_to_a_log_group_that_is_there_as_a_role_that_it_can_assume() {
+    let cloud = Cloud::new().await;
+    let (trails, logs) =
+        (aws_sdk_cloudtrail::Client::new(&cloud.sdk()), aws_sdk_cloudwatchlogs::Client::new(&cloud.sdk()));
+    let iam = aws_sdk_iam::Client::new(&cloud.sdk());
+    bucket_for(&cloud, "logs", "cloudtrail.amazonaws.com").await;
+    let group = "arn:aws:logs:us-east-1:123456789012:log-group:/trail";
+    let role = "arn:aws:iam::123456789012:role/trail";
+    let create = |group: &str, role: &str| {
+        let request = trails.create_trail().name("all").s3_bucket_name("logs").cloud_watch_logs_log_group_arn(group);
+        request.cloud_watch_logs_role_arn(role).send()
+    };
+    let refused = async |group: &str, role: &str| refusal(create(group, role).await);
+    assert_eq!(refused(&format!("{group}:*"), "").await.0, "InvalidCloudWatchLogsRoleArnException");
+    let (kind, message) = refused(group, role).await;
+    assert!(kind == "InvalidCloudWatchLogsLogGroupArnException" && message.contains("validate"), "{message}");
+    let (kind, message) = refused(&format!("{group}:*"), role).await;
+    assert!(kind == "InvalidCloudWatchLogsRoleArnException" && message.contains("trust relationships"), "{message}");
+
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    iam.create_role().role_name("trail").assume_role_policy_document(trust).send().await.unwrap();
+    let (kind, message) = refused(&format!("{group}:*"), role).await;
+    assert!(kind == "InvalidCloudWatchLogsLogGroupArnException" && message.contains("permissions"), "{message}");
+    let may = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],"Resource":"{group}:log-stream:*"}}]}}"#
+    );
+    iam.put_role_policy().role_name("trail").policy_name("write").policy_document(may).send().await.unwrap();
+    let (kind, _) = refused(&format!("{group}:*"), role).await;
+    assert_eq!(kind, "InvalidCloudWatchLogsLogGroupArnException", "there is no such group yet");
+    logs.create_log_group().log_group_name("/trail").send().await.unwrap();
+    create(&format!("{group}:*"), role).await.unwrap();
+    let seen = trails.describe_trails().send().await.unwrap().trail_list.unwrap();
+    assert_eq!(seen[0].cloud_watch_logs_log_group_arn(), Some(format!("{group}:*").as_str()));
+
+    assert_eq!(seen[0].has_custom_event_selectors(), Some(false));
+    let field = |name: &str, value: &str| AdvancedFieldSelector::builder().field(name).equals(value).build().unwrap();
+    let select = |fields: Vec<AdvancedFieldSelector>| {
+        let selector = AdvancedEventSelector::builder().set_field_selectors(Some(fields)).build().unwrap();
+        trails.put_event_selectors().trail_name("all").advanced_event_selectors(selector).send()
+    };
+    assert_eq!(code(select(vec![field("eventCategory", "Data")]).await), "InvalidEventSelectorsException");
+    select(vec![field("eventCategory", "Data"), field("resources.type", "AWS::S3::Object")]).await.unwrap();
+    let seen = trails.get_event_selectors().trail_name("all").send().await.unwrap();
+    assert_eq!((seen.advanced_event_selectors().len(), seen.event_selectors().len()), (1, 0));
+    let seen = trails.describe_trails().send().await.unwrap().trail_list.unwrap();
+    assert_eq!(seen[0].has_custom_event_selectors(), Some(true));
 }

@@ -1,7 +1,7 @@
 //! Log groups.
 
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::types::LogGroup;
+use aws_sdk_cloudwatchlogs::types::{LogGroup, MetricTransformation};
 
 use crate::support::{ACCOUNT, Cloud, code, key_for_logs, refusal};
 
@@ -90,4 +90,32 @@ async fn names_are_unique_and_retentions_are_those_aws_sells() {
     retain(2557).await.unwrap();
     logs.delete_retention_policy().log_group_name("/ecs/acme").send().await.unwrap();
     assert_eq!(described(&logs).await[0].retention_in_days(), None);
+}
+
+#[tokio::test]
+async fn a_filter_is_of_a_group_and_goes_with_it() {
+    let cloud = Cloud::new().await;
+    let logs = Client::new(&cloud.sdk());
+    let put = |group: &str, name: &str, pattern: &str| {
+        let metric = MetricTransformation::builder().metric_namespace("acme").metric_name("Roots").metric_value("1");
+        let request = logs.put_metric_filter().log_group_name(group).filter_name(name).filter_pattern(pattern);
+        request.metric_transformations(metric.build().unwrap()).send()
+    };
+    let listed = async |group: &str| logs.describe_metric_filters().log_group_name(group).send().await;
+    assert_eq!(code(put("/trail", "root", "{$.a=b}").await), "ResourceNotFoundException");
+    logs.create_log_group().log_group_name("/trail").send().await.unwrap();
+    assert_eq!(code(put("/trail", "a:b", "{$.a=b}").await), "InvalidParameterException");
+    assert_eq!(code(put("/trail", "root", &"a".repeat(1025)).await), "InvalidParameterException");
+    put("/trail", "root", "{$.a=b}").await.unwrap();
+    put("/trail", "root", "{$.a=c}").await.unwrap();
+    let filters = listed("/trail").await.unwrap().metric_filters.unwrap();
+    assert_eq!((filters.len(), filters[0].filter_pattern()), (1, Some("{$.a=c}")));
+    assert_eq!(filters[0].metric_transformations()[0].metric_name(), "Roots");
+    let groups = logs.describe_log_groups().send().await.unwrap().log_groups.unwrap();
+    assert_eq!(groups[0].metric_filter_count(), Some(1));
+    logs.delete_metric_filter().log_group_name("/trail").filter_name("root").send().await.unwrap();
+    let again = logs.delete_metric_filter().log_group_name("/trail").filter_name("root").send().await;
+    assert_eq!(code(again), "ResourceNotFoundException");
+    logs.delete_log_group().log_group_name("/trail").send().await.unwrap();
+    assert_eq!(code(listed("/trail").await), "ResourceNotFoundException");
 }

@@ -167,11 +167,19 @@ const REST_JSON: &[(&str, &str, &str, &str)] = &[
     ("access-analyzer", "GET", "/analyzer", "ListAnalyzers"),
     ("access-analyzer", "GET", "/analyzer/*", "GetAnalyzer"),
     ("access-analyzer", "DELETE", "/analyzer/*", "DeleteAnalyzer"),
+    ("account", "POST", "/putAlternateContact", "PutAlternateContact"),
+    ("account", "POST", "/getAlternateContact", "GetAlternateContact"),
+    ("account", "POST", "/deleteAlternateContact", "DeleteAlternateContact"),
     ("guardduty", "POST", "/detector", "CreateDetector"),
     ("guardduty", "GET", "/detector", "ListDetectors"),
     ("guardduty", "GET", "/detector/*", "GetDetector"),
     ("guardduty", "POST", "/detector/*", "UpdateDetector"),
     ("guardduty", "DELETE", "/detector/*", "DeleteDetector"),
+    ("securityhub", "POST", "/accounts", "EnableSecurityHub"),
+    ("securityhub", "GET", "/accounts", "DescribeHub"),
+    ("securityhub", "POST", "/standards/register", "BatchEnableStandards"),
+    ("securityhub", "POST", "/standards/get", "GetEnabledStandards"),
+    ("securityhub", "POST", "/standards/deregister", "BatchDisableStandards"),
 ];
 
 fn rest_json(service: &str, method: &Method, path: &str) -> Option<&'static str> {

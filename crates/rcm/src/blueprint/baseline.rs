@@ -4,28 +4,40 @@
 //! that means, kind by kind, stands in [`rcm_aws::resources::baseline`]. So the trail stands on a bucket and a key that are the account's
 //! too, named by account and region: a partner's purge deletes its own.
 
+mod alarms;
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use rcm_aws::resources::{
     accessanalyzer_analyzer::{self, Analyzer},
-    baseline::NAME,
+    account_security_contact::{self, SecurityContact},
+    baseline::{LOG_GROUP, NAME},
     cloudtrail_trail::{self, Trail},
     config_conformance_pack::{self, ConformancePack},
     config_recorder::{self, Recorder},
     ec2_account_defaults::{self, AccountDefaults},
     guardduty_detector::{self, Detector},
+    iam_account_role::AccountRole,
     iam_password_policy::{self, PasswordPolicy},
+    iam_role,
     iam_service_linked_role::{self, ServiceLinkedRole},
     kms_account_key::AccountKey,
     kms_key::{self, Key},
+    logs_account_group::AccountLogGroup,
+    logs_group,
     s3_account_log_bucket::AccountLogBucket,
     s3_account_public_access_block::{self, AccountPublicAccessBlock},
     s3_bucket,
+    securityhub_hub::{self, Hub},
 };
 use rcm_engine::model::{Graph, Ref};
 use serde_json::{Value, json};
 
 use super::{
-    Blueprint,
+    Blueprint, SEVEN_YEARS,
     hipaa_rules::RULES,
+    identity::allow,
+    security::alarms_of_this_account,
     storage::{own_arn, seven_years, tls_only},
 };
 
@@ -35,6 +47,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>) {
     graph.add::<Detector>("baseline/detector", guardduty_detector::Spec { enabled: true });
     let key = key(graph, plan);
     let bucket = bucket(graph, plan, &key);
+    let log_group = log_group(graph, &key);
     let trail = cloudtrail_trail::Spec {
         name: NAME.to_owned(),
         bucket: bucket.clone(),
@@ -42,9 +55,85 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>) {
         multi_region: true,
         validated: true,
         logging: true,
+        log_group: log_group.clone(),
+        log_role: log_role(graph, plan),
+        management_events: true,
+        s3_data_events: plan.config.baseline_s3_data_events.then_some(true),
     };
     graph.add::<Trail>("baseline/trail", trail);
+    alarms::add(graph, plan, &key, &log_group);
     rules(graph, bucket, key);
+    people(graph, plan);
+    if plan.config.security_hub {
+        let asked = |flag: bool| flag.then_some(true);
+        let (fsbp, cis) = (asked(plan.config.security_hub_fsbp), asked(plan.config.security_hub_cis));
+        graph.add::<Hub>("baseline/security-hub", securityhub_hub::Spec { fsbp, cis });
+    }
+}
+
+/// Where the trail tells what is done, for the alarms. It may have this name in each region.
+fn log_group(graph: &mut Graph, key: &Ref<AccountKey>) -> Ref<AccountLogGroup> {
+    let spec = logs_group::Spec {
+        name: LOG_GROUP.to_owned(),
+        kms_key: Ref::<Key>::to(key.address().clone()),
+        retention_days: SEVEN_YEARS,
+    };
+    graph.add::<AccountLogGroup>("baseline/log-group", spec)
+}
+
+/// What the trail writes there as: into its own streams alone. AWS says that [neither `aws:SourceArn` nor `aws:SourceAccount` is
+/// supported](https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html) here.
+fn log_role(graph: &mut Graph, plan: &Blueprint<'_>) -> Ref<AccountRole> {
+    let streams = format!("log-group:{LOG_GROUP}:log-stream:{}_CloudTrail_{}*", plan.account(), plan.region());
+    let streams = json!(plan.arn("logs", &streams));
+    let writing = json!({
+        "Version": "2012-10-17",
+        "Statement": [allow("WriteEvents", &["logs:CreateLogStream", "logs:PutLogEvents"], streams)]
+    });
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Action": "sts:AssumeRole"
+        }]
+    });
+    let spec = iam_role::Spec {
+        name: format!("{NAME}-trail-{}", plan.region()),
+        description: "Writes what the trail logs to CloudWatch Logs".into(),
+        assume_role_policy: trust.into(),
+        max_session_seconds: 3600,
+        managed_policies: BTreeSet::new(),
+        inline_policies: BTreeMap::from([("write-events".to_owned(), writing.into())]),
+    };
+    graph.add::<AccountRole>("baseline/trail-role", spec)
+}
+
+/// Whom AWS asks, and who may ask AWS.
+fn people(graph: &mut Graph, plan: &Blueprint<'_>) {
+    if let Some(phone) = &plan.config.security_phone {
+        let (name, email) = (plan.config.security_contact.clone(), plan.config.security_email().to_owned());
+        let contact = account_security_contact::Spec { name, email, phone: phone.clone() };
+        graph.add::<SecurityContact>("baseline/security-contact", contact);
+    }
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": format!("arn:{}:iam::{}:root", plan.partition(), plan.account())},
+            "Action": "sts:AssumeRole",
+            "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+        }]
+    });
+    let spec = iam_role::Spec {
+        name: format!("{NAME}-support"),
+        description: "Speaks with AWS Support about the account: for its own people, with a second factor".into(),
+        assume_role_policy: trust.into(),
+        max_session_seconds: 3600,
+        managed_policies: BTreeSet::from([format!("arn:{}:iam::aws:policy/AWSSupportAccess", plan.partition())]),
+        inline_policies: BTreeMap::new(),
+    };
+    graph.add::<AccountRole>("baseline/support-role", spec);
 }
 
 /// AWS Config: what records, and the rules that what is recorded is held against.
@@ -100,8 +189,10 @@ fn bucket(graph: &mut Graph, plan: &Blueprint<'_>, key: &Ref<AccountKey>) -> Ref
     graph.add::<AccountLogBucket>("baseline/bucket", spec)
 }
 
-/// The account administers the key, and so may decrypt; CloudTrail encrypts with it for the baseline's trail, Config for its channel.
+/// The account administers the key, and so may decrypt; CloudTrail encrypts with it for the baseline's trail, Config for its channel,
+/// CloudWatch Logs for the trail's log group, CloudWatch for the alarms.
 fn key_policy(plan: &Blueprint<'_>) -> Value {
+    let log_group = format!("log-group:{LOG_GROUP}");
     json!({
         "Version": "2012-10-17",
         "Statement": [
@@ -141,7 +232,16 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
                 "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
                 "Resource": "*",
                 "Condition": {"StringEquals": {"aws:SourceAccount": plan.account()}}
-            }
+            },
+            {
+                "Sid": "LogGroupEncrypts",
+                "Effect": "Allow",
+                "Principal": {"Service": format!("logs.{}.amazonaws.com", plan.region())},
+                "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+                "Resource": "*",
+                "Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": plan.arn("logs", &log_group)}}
+            },
+            alarms_of_this_account(plan)
         ]
     })
 }

@@ -131,7 +131,7 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
 }
 
 /// [What alarms need](https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html) to tell something to an encrypted topic.
-fn alarms_of_this_account(plan: &Blueprint<'_>) -> Value {
+pub(super) fn alarms_of_this_account(plan: &Blueprint<'_>) -> Value {
     json!({
         "Sid": "AlarmsOfThisAccount",
         "Effect": "Allow",

@@ -23,6 +23,8 @@ use super::{
     storage::{Storage, flow_log_group},
 };
 
+pub(super) use alarms::may_publish;
+
 /// The address of the subscription by which the support address gets the alarms.
 pub const SUBSCRIPTION: &str = "watching/subscription";
 

@@ -3,6 +3,7 @@
 //! The paragraphs of 45 CFR 164 are those that AWS's own mapping gives for the rule, as
 //! [Prowler](https://github.com/prowler-cloud/prowler) publishes it by check; where AWS maps nothing, they are rcm's reading.
 
+use rcm_aws::resources::baseline::LOG_GROUP;
 use serde_json::Value;
 
 use super::{
@@ -83,7 +84,11 @@ const fn account(
     kind: &'static str,
     test: Test,
 ) -> Control {
-    Control { id, title, cites, scope: Scope::Account, check: Check::Baseline { kind, test } }
+    Control { id, title, cites, scope: Scope::Account, check: baseline(kind, all, test, "the baseline has none of it") }
+}
+
+const fn baseline(kind: &'static str, about: fn(&Subject) -> bool, test: Test, without: &'static str) -> Check {
+    Check::Baseline { kind, about, test, without }
 }
 
 static CONTROLS: &[Control] = &[
@@ -478,6 +483,91 @@ static CONTROLS: &[Control] = &[
         Test::Complete,
     ),
     account(
+        "cloud-trail-cloud-watch-logs-enabled",
+        "What CloudTrail records is in CloudWatch Logs within minutes, where alarms count it",
+        &[REVIEW, SUPERVISION, RESPONSE, AUDIT],
+        "cloudtrail/trail",
+        Test::Output("log_group", LOG_GROUP),
+    ),
+    account(
+        "cloudtrail-s3-dataevents-enabled",
+        "CloudTrail records who reads and writes objects in S3",
+        &[REVIEW, SUPERVISION, RESPONSE, AUDIT],
+        "cloudtrail/trail",
+        Test::Field("s3_data_events", logs_objects),
+    ),
+    account(
+        "cloudtrail-log-group-retention",
+        "What CloudTrail tells CloudWatch Logs is kept for seven years",
+        &[AUDIT, RETENTION],
+        "logs/account-group",
+        Test::AtLeast("retention_days", SEVEN_YEARS),
+    ),
+    account(
+        "cloudtrail-log-group-encrypted",
+        "What CloudTrail tells CloudWatch Logs is encrypted with the account's own key",
+        &[ENCRYPTION, ENCRYPTED],
+        "logs/account-group",
+        Test::Set("kms_key"),
+    ),
+    account(
+        "log-metric-filters-exist",
+        "Use of root, refused calls, sign-ins without a second factor and changes of what protects the account are counted",
+        &[REVIEW, "164.308(a)(5)(ii)(C)", RESPONSE, AUDIT],
+        "logs/metric-filter",
+        Test::Set("pattern"),
+    ),
+    account(
+        "account-alarm-action-check",
+        "Each of those raises an alarm that tells somebody",
+        &[REVIEW, "164.308(a)(5)(ii)(C)", "164.308(a)(6)(i)", RESPONSE, AUDIT],
+        "cloudwatch/account-alarm",
+        Test::Set("topic"),
+    ),
+    account(
+        "account-topic-encrypted",
+        "What the account's alarms tell is encrypted with the account's own key",
+        &[ENCRYPTION, ENCRYPTED],
+        "sns/account-topic",
+        Test::Set("kms_key"),
+    ),
+    Control {
+        id: "security-account-information-provided",
+        title: "AWS knows whom to call about the account's security",
+        cites: &["164.308(a)(2)", "164.308(a)(6)(i)", RESPONSE],
+        scope: Scope::Account,
+        check: baseline(
+            "account/security-contact",
+            all,
+            Test::Exists,
+            "security_phone is not set, and AWS takes no contact without a telephone number",
+        ),
+    },
+    Control {
+        id: "iam-support-role",
+        title: "There is a role to speak with AWS Support about an incident, for people of the account with a second factor",
+        cites: &["164.308(a)(6)(i)", RESPONSE, EMERGENCY],
+        scope: Scope::Account,
+        check: baseline(
+            "iam/account-role",
+            of_support,
+            Test::Field("managed_policies", speaks_with_support),
+            "the baseline has none of it",
+        ),
+    },
+    Control {
+        id: "securityhub-enabled",
+        title: "Security Hub gathers what is found",
+        cites: &[REVIEW, RESPONSE, "164.308(a)(8)", AUDIT],
+        scope: Scope::Account,
+        check: baseline(
+            "securityhub/hub",
+            all,
+            Test::Complete,
+            "security_hub = false: it costs per check, and is the account's choice",
+        ),
+    },
+    account(
         "config-enabled-all-resources",
         "AWS Config records what resources there are and how they are set",
         &["164.308(a)(1)(ii)(A)", AUDIT],
@@ -518,6 +608,13 @@ static CONTROLS: &[Control] = &[
         &[RISK, WORKFORCE, ACCESS],
         "ec2/account-defaults",
         Test::Yes("snapshots_private"),
+    ),
+    account(
+        "ec2-ami-block-public-access",
+        "No image of a machine can be made public",
+        &[RISK, WORKFORCE, ACCESS],
+        "ec2/account-defaults",
+        Test::Yes("images_private"),
     ),
     account(
         "s3-account-level-public-access-blocks-periodic",
@@ -582,12 +679,13 @@ static CONTROLS: &[Control] = &[
         ),
     ),
     // What only people can do.
-    person(
-        "securityhub-enabled",
-        "Security Hub gathers what is found",
-        &[REVIEW, RESPONSE, "164.308(a)(8)", AUDIT],
-        "rcm does not turn it on: it costs per check, and is the account's choice",
-    ),
+    Control {
+        id: "account-alarms-confirmed",
+        title: "Somebody has confirmed that the account's alarms reach him",
+        cites: &[REVIEW, "164.308(a)(6)(i)", RESPONSE],
+        scope: Scope::Person,
+        check: baseline("sns/account-subscription", all, Test::Confirmed("confirmed"), "the baseline has none of it"),
+    },
     person(
         "business-associate-agreement",
         "AWS's Business Associate Addendum is signed for the account",
@@ -637,6 +735,22 @@ fn secure(listener: &Subject) -> bool {
 /// AWS delivers the load balancer's logs to a bucket with S3's own keys alone.
 fn not_of_the_load_balancer(bucket: &Subject) -> bool {
     bucket.address.as_str() != "storage/bucket/load-balancer-logs"
+}
+
+fn of_support(role: &Subject) -> bool {
+    role.address.as_str() == "baseline/support-role"
+}
+
+fn speaks_with_support(policies: &Value) -> Result<String, String> {
+    let support = texts(policies).into_iter().find(|policy| policy.ends_with(":policy/AWSSupportAccess"));
+    support.map(str::to_owned).ok_or_else(|| "AWSSupportAccess is not attached".to_owned())
+}
+
+fn logs_objects(on: &Value) -> Result<String, String> {
+    match on.as_bool() {
+        Some(true) => Ok("s3_data_events = true".to_owned()),
+        _ => Err("nobody has asked for it: baseline_s3_data_events = false".to_owned()),
+    }
 }
 
 fn from_the_world(rule: &Subject) -> bool {

@@ -49,8 +49,12 @@ pub enum Check {
     Baseline {
         /// The kind.
         kind: &'static str,
+        /// Which of them.
+        about: fn(&Subject) -> bool,
         /// What has to be so.
         test: Test,
+        /// Why there is none although rcm keeps the baseline: the setting that would make it.
+        without: &'static str,
     },
     /// Something that rcm does not do, and why.
     Deviation(&'static str),
@@ -79,6 +83,8 @@ pub enum Test {
     Output(&'static str, &'static str),
     /// Its `lacks`, what somebody else's resource falls short of, is empty.
     Complete,
+    /// An output is `true`; until it is, somebody has still to make it so.
+    Confirmed(&'static str),
     /// What a function says of a field: what shows that it is so, or what is wrong.
     Field(&'static str, fn(&Value) -> Result<String, String>),
 }
@@ -106,11 +112,11 @@ impl Check {
                 let found = each(subjects, kind, *about, *test);
                 if found.is_empty() { vec![general(Verdict::Deviates, *without)] } else { found }
             }
-            Self::Baseline { kind, test } => {
-                let found = each(subjects, kind, all, *test);
-                let unmanaged =
-                    || general(Verdict::Open, "rcm does not look after the account: account_baseline = false");
-                if found.is_empty() { vec![unmanaged()] } else { found }
+            Self::Baseline { kind, about, test, without } => {
+                let found = each(subjects, kind, *about, *test);
+                let kept = subjects.iter().any(|subject| subject.address.as_str().starts_with("baseline/"));
+                let why = if kept { without } else { "rcm does not look after the account: account_baseline = false" };
+                if found.is_empty() { vec![general(Verdict::Open, why)] } else { found }
             }
             Self::Deviation(why) => vec![general(Verdict::Deviates, *why)],
             Self::Person(what) => vec![general(Verdict::Open, *what)],
@@ -175,7 +181,7 @@ impl Test {
     /// The field of the spec that it looks at.
     pub fn field(&self) -> Option<&'static str> {
         match *self {
-            Self::Exists | Self::Complete | Self::Output(..) => None,
+            Self::Exists | Self::Complete | Self::Confirmed(_) | Self::Output(..) => None,
             Self::Yes(field) | Self::No(field) | Self::Set(field) | Self::AtLeast(field, _) => Some(field),
             Self::AtMost(field, _) | Self::OneOf(field, _) | Self::Field(field, _) => Some(field),
         }
@@ -190,6 +196,9 @@ impl Test {
         }
         if let Self::Complete = self {
             return complete(&subject.outputs);
+        }
+        if let Self::Confirmed(name) = self {
+            return confirmed(&subject.outputs, name);
         }
         let Some(field) = self.field() else { return (Verdict::Pass, "it is there".to_owned()) };
         let Some(value) = fields.pointer(&format!("/{field}")) else {
@@ -214,7 +223,7 @@ impl Test {
             Self::AtLeast(_, least) => value.as_i64().is_some_and(|number| number >= least),
             Self::AtMost(_, most) => value.as_i64().is_some_and(|number| (1..=most).contains(&number)),
             Self::OneOf(_, texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
-            Self::Exists | Self::Complete | Self::Output(..) | Self::Field(..) => true,
+            Self::Exists | Self::Complete | Self::Confirmed(_) | Self::Output(..) | Self::Field(..) => true,
         }
     }
 }
@@ -225,6 +234,11 @@ fn output(outputs: &Value, name: &str, wanted: &str) -> (Verdict, String) {
         Some(found) if found == wanted => (Verdict::Pass, format!("{name} = {found}")),
         Some(found) => (Verdict::Fail, format!("{name} = {found}")),
     }
+}
+
+fn confirmed(outputs: &Value, name: &str) -> (Verdict, String) {
+    let verdict = if outputs[name] == true { Verdict::Pass } else { Verdict::Open };
+    (verdict, format!("{name} = {}", short(&outputs[name])))
 }
 
 fn complete(outputs: &Value) -> (Verdict, String) {

@@ -120,6 +120,20 @@ pub struct PartnerConfig {
     pub ecs_on_demand_base: u32,
     /// Whether the account as a whole is watched and guarded too.
     pub account_baseline: bool,
+    /// Whether the account's trail logs reads and writes of objects in S3.
+    pub baseline_s3_data_events: bool,
+    /// Where the alarms of the account go, if not to the support address.
+    pub security_email: Option<String>,
+    /// Where AWS calls about the account's security; without it there is no security contact.
+    pub security_phone: Option<String>,
+    /// Whom AWS asks for there.
+    pub security_contact: String,
+    /// Whether Security Hub is on.
+    pub security_hub: bool,
+    /// Whether it holds the account against AWS's Foundational Security Best Practices.
+    pub security_hub_fsbp: bool,
+    /// Whether it holds the account against the CIS AWS Foundations Benchmark.
+    pub security_hub_cis: bool,
     /// Whether the network's traffic is logged.
     pub flow_logs: bool,
     /// Whether somebody is told when something is wrong.
@@ -167,6 +181,11 @@ impl PartnerConfig {
         refuse_problems(&document, &environments)?;
         let chosen = choose(&document, &environments, env)?;
         decide(file, chosen).map_err(|problem| ConfigError::Invalid { file: file.to_owned(), problems: vec![problem] })
+    }
+
+    /// Where the alarms of the account go.
+    pub fn security_email(&self) -> &str {
+        self.security_email.as_deref().unwrap_or(&self.support_email)
     }
 
     /// What every name in AWS begins with: `{project_prefix}-{environment}`.
@@ -275,6 +294,13 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_spot: values.flag("ecs_spot")?,
         ecs_on_demand_base: values.number("ecs_on_demand_base")?,
         account_baseline: values.flag("account_baseline")?,
+        baseline_s3_data_events: values.flag("baseline_s3_data_events")?,
+        security_email: from.text("security_email"),
+        security_phone: from.text("security_phone"),
+        security_contact: values.text("security_contact")?,
+        security_hub: values.flag("security_hub")?,
+        security_hub_fsbp: values.flag("security_hub_fsbp")?,
+        security_hub_cis: values.flag("security_hub_cis")?,
         flow_logs: values.flag("flow_logs")?,
         alarms: values.flag("alarms")?,
         dashboard: values.flag("dashboard")?,

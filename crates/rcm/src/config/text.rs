@@ -136,6 +136,33 @@ pub(super) fn email(text: &str) -> Result<(), Refusal> {
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.html>
 const UNENCRYPTED_FAMILIES: &[&str] = &["m1", "m2", "t1"];
 
+/// What AWS takes for an alternate contact's name:
+/// <https://docs.aws.amazon.com/accounts/latest/reference/API_AlternateContact.html>
+const CONTACT_MAX: usize = 64;
+/// The same for its telephone number.
+const PHONE_MAX: usize = 25;
+
+pub(super) fn contact(text: &str) -> Result<(), Refusal> {
+    line(text, "name of the contact")?;
+    match text.chars().count() {
+        count if count > CONTACT_MAX => {
+            let message = format!("the name of the contact has {count} characters; at most {CONTACT_MAX} are allowed");
+            Err(Refusal::new(message))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn phone(text: &str) -> Result<(), Refusal> {
+    line(text, "telephone number")?;
+    let allowed = |c: char| c.is_ascii_digit() || " ()+-".contains(c);
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    if text.len() <= PHONE_MAX && digits >= 3 && text.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(Refusal::new(format!("`{text}` is not a telephone number")))
+}
+
 /// `db.<family>.<size>`. Which of them a Region sells is AWS's to say.
 pub(super) fn db_instance_class(text: &str) -> Result<(), Refusal> {
     let refusal = || Refusal::new(format!("`{text}` is not a database instance class"));

@@ -130,6 +130,7 @@ impl<'a> Environment<'a> {
             Self::role_is_the_partners,
             Self::external_id_has_a_role,
             Self::hosted_zone_has_a_domain,
+            Self::security_is_the_accounts,
             Self::names_fit,
         ];
         let missing = SETTINGS.iter().filter_map(|setting| self.missing(setting));
@@ -316,6 +317,19 @@ impl<'a> Environment<'a> {
         let refusal = Refusal::new("hosted_zone_id has no effect without domain_name")
             .help("records are made for domain_name; add it or delete the line");
         Some(self.problem(&["hosted_zone_id"], refusal))
+    }
+
+    /// What would be without effect is refused: somebody counts on it.
+    fn security_is_the_accounts(&self) -> Option<Problem> {
+        const OF_THE_ACCOUNT: [&str; 3] = ["security_email", "security_hub", "security_phone"];
+        if self.flag("account_baseline")? {
+            return None;
+        }
+        let counts = |name: &&&str| self.value(name).is_some_and(|value| value != Value::Flag(false));
+        let name = OF_THE_ACCOUNT.iter().find(counts)?;
+        let refusal = Refusal::new(format!("{name} has no effect without account_baseline = true"))
+            .help("it is about the account as a whole: add account_baseline = true, or delete the line");
+        Some(self.problem(&[name], refusal))
     }
 
     fn names_fit(&self) -> Option<Problem> {

@@ -9,7 +9,8 @@ use crate::service::{Context, Tags};
 use crate::wire::{Fault, Params, Xml};
 
 /// The AWS-managed policies of the sandbox: the path after `arn:aws:iam::aws:policy/`.
-const OF_AWS: [&str; 14] = [
+const OF_AWS: [&str; 15] = [
+    "AWSSupportAccess",
     "AdministratorAccess",
     "AmazonECS_FullAccess",
     "AmazonEC2ContainerRegistryReadOnly",

@@ -75,7 +75,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>, wa
 
 fn topic(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>) -> Ref<Topic> {
     let name = plan.name("alarms");
-    let policy = policy(plan, &name).into();
+    let policy = may_publish(plan, &name).into();
     let spec = sns_topic::Spec { name, kms_key: below.security.key.clone(), policy };
     let topic = graph.add::<Topic>("watching/topic", spec);
     let spec = sns_subscription::Spec { topic: topic.clone(), email: plan.config.support_email.clone() };
@@ -84,7 +84,7 @@ fn topic(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>) -> Ref<Topi
 }
 
 /// The alarms of this account may publish, and nobody without TLS.
-fn policy(plan: &Blueprint<'_>, topic: &str) -> Value {
+pub(in super::super) fn may_publish(plan: &Blueprint<'_>, topic: &str) -> Value {
     let topic = plan.arn("sns", topic);
     json!({
         "Version": "2012-10-17",

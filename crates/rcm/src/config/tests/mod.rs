@@ -378,6 +378,17 @@ fn a_zone_without_a_domain_is_for_nothing() {
 }
 
 #[test]
+fn what_is_about_the_account_wants_the_baseline() {
+    assert_snapshot!(refusal("security_hub", "true"), @"security_hub has no effect without account_baseline = true = it is about the account as a whole: add account_baseline = true, or delete the line");
+    let with = |name, value| parse(&acme_with(&[("account_baseline", "true"), (name, value)]));
+    assert_eq!(with("security_hub", "true").unwrap().security_email(), "support@acme.com");
+    assert_eq!(with("security_email", r#""security@acme.com""#).unwrap().security_email(), "security@acme.com");
+    assert!(with("security_phone", r#""+1 (555) 0100""#).is_ok());
+    assert_snapshot!(refusal("security_phone", r#""call me""#), @r#"`call me` is not a telephone number = security_phone takes a telephone number: at most 25 digits, spaces, and any of ()+-, for example: security_phone = "+1 555 0100""#);
+    assert!(parse(&acme_with(&[("security_hub", "false")])).is_ok(), "what is off needs nothing");
+}
+
+#[test]
 fn settings_must_fit_together() {
     assert_snapshot!(error(&[
         ("ecs_cpu", "256"),

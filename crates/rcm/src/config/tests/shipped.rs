@@ -46,6 +46,9 @@ fn every_setting_of_the_table_has_an_example_that_is_accepted() {
         if name == "hosted_zone_id" {
             settings.push(("domain_name", find("domain_name").unwrap().example));
         }
+        if ["security_email", "security_hub", "security_phone"].contains(&name) {
+            settings.push(("account_baseline", "true"));
+        }
         if let Err(error) = parse(&acme_with(&settings)) {
             panic!("{error}");
         }
