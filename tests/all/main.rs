@@ -13,4 +13,5 @@ mod reliability;
 mod sandbox;
 mod tiers;
 mod upkeep;
+mod verbs;
 mod wiring;
