@@ -156,6 +156,31 @@ async fn without_a_domain_http_reaches_the_service_and_every_run_warns_of_it() {
 }
 
 #[tokio::test]
+async fn with_a_nat_gateway_a_zone_what_runs_in_a_zone_leaves_by_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = ACME.replace("tier = \"production\"", "tier = \"high-availability\"");
+    run(dir.path(), &file, &Goal::provision(), Depth::Quick).await;
+    let (_sandbox, aws) = aws(dir.path()).await;
+    let subnets = aws.ec2.describe_subnets().send().await.unwrap();
+    let zone = |id: Option<&str>| {
+        let subnet = subnets.subnets().iter().find(|subnet| subnet.subnet_id() == id).unwrap();
+        subnet.availability_zone().unwrap().to_owned()
+    };
+    let nats = aws.ec2.describe_nat_gateways().send().await.unwrap();
+    let tables = aws.ec2.describe_route_tables().send().await.unwrap();
+    let mut ways = Vec::new();
+    for table in tables.route_tables() {
+        let Some(nat) = table.routes().iter().find_map(|route| route.nat_gateway_id()) else { continue };
+        let nat = nats.nat_gateways().iter().find(|gateway| gateway.nat_gateway_id() == Some(nat)).unwrap();
+        let inside: Vec<_> = table.associations().iter().map(|tie| zone(tie.subnet_id())).collect();
+        ways.push((inside, zone(nat.subnet_id())));
+    }
+    ways.sort();
+    let own = |zone: &str| (vec![zone.to_owned()], zone.to_owned());
+    assert_eq!(ways, [own("us-east-1a"), own("us-east-1b")]);
+}
+
+#[tokio::test]
 async fn an_image_in_the_file_starts_the_service() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;

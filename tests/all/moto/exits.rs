@@ -97,6 +97,8 @@ fn locked() -> Ran {
     let named = format!("the state is locked by somebody@{host}, process {pid}, `a test`, since {since:.0}");
     assert!(ran.stderr.contains(&named) && ran.stderr.contains("--lock-timeout"), "{named}: {}", ran.transcript());
     assert!(pid == std::process::id() && since >= holder.since, "{named}");
+    let held = bench.run("state unlock --sandbox").expect_code(4);
+    assert!(held.stderr.contains(&named), "{named}: {}", held.transcript());
     drop(lock);
     let _ = bench.run("state unlock --sandbox").expect_code(0);
     ran
