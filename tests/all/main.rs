@@ -14,4 +14,5 @@ mod reliability;
 mod sandbox;
 mod tiers;
 mod upkeep;
+mod verbs;
 mod wiring;

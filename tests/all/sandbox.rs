@@ -4,23 +4,41 @@ use std::path::Path;
 
 use rcm::{
     Cloud, Environment, Goal, PartnerConfig, Report, Settings,
+    aws::{Aws, Connect},
     engine::{plan::Depth, run::Outcome},
 };
 use rcm_sandbox::Sandbox;
+use rcm_testkit::calls::{Calls, Wire};
 use serde_json::json;
 
-use crate::bench::at_any_risk;
+use crate::bench::{self, SHIPPED as ACME, at_any_risk};
 
-const ACME: &str = include_str!("../../partners/acme.toml");
+async fn opened(dir: &Path) -> Sandbox {
+    Sandbox::open(&dir.join("cloud"), "123456789012", "us-east-1").await.unwrap()
+}
 
 async fn run(dir: &Path, file: &str, goal: &Goal, depth: Depth) -> Report {
-    let sandbox = Sandbox::open(&dir.join("cloud"), "123456789012", "us-east-1").await.unwrap();
+    recorded(dir, file, goal, depth).await.0
+}
+
+/// The same, with every call that was made.
+async fn recorded(dir: &Path, file: &str, goal: &Goal, depth: Depth) -> (Report, Calls) {
+    let sandbox = opened(dir).await;
+    let wire = Wire::new(sandbox.http_client());
     let config = PartnerConfig::parse("acme.toml", file, None).unwrap();
-    let cloud = Cloud::InProcess(sandbox.http_client());
+    let cloud = Cloud::InProcess(wire.http_client());
     let settings = Settings { cloud, depth, ..Settings::new(dir.join("state")) };
     let report = Environment::open(config, settings).await.unwrap().run(&at_any_risk(goal), |_| true).await.unwrap();
     assert!(matches!(report.outcome, Outcome::Done), "{:?}", report.outcome);
-    report
+    (report, wire.calls())
+}
+
+/// What AWS says, whoever asks.
+async fn aws(dir: &Path) -> (Sandbox, Aws) {
+    let sandbox = opened(dir).await;
+    let connect = Connect { region: "us-east-1".into(), in_process: Some(sandbox.http_client()), ..Connect::default() };
+    let aws = Aws::connect(&connect).await;
+    (sandbox, aws)
 }
 
 #[tokio::test]
@@ -59,6 +77,108 @@ async fn acme_comes_stays_goes_and_comes_again() {
     run(dir.path(), ACME, &Goal { purge: true, ..Goal::destroy() }, Depth::Quick).await;
     let after = run(dir.path(), ACME, &Goal { purge: true, ..Goal::destroy() }, Depth::Quick).await;
     assert!(after.plan.is_empty() && after.retained.is_empty());
+}
+
+/// A run that finds all as it should be makes few calls: one a kind, and those that say whose account it is. `docs/architecture.md` says
+/// how many.
+#[tokio::test]
+async fn a_run_with_nothing_to_do_makes_no_more_calls_than_the_documentation_says() {
+    let documented = include_str!("../../docs/architecture.md");
+    for (file, calls, says) in [
+        (bench::ACME, 30, "30 calls for the stack without what can be switched off"),
+        (ACME, 38, "38 for the partner file as it is shipped"),
+    ] {
+        assert!(documented.contains(says), "docs/architecture.md does not say {says:?}");
+        let dir = tempfile::tempdir().unwrap();
+        run(dir.path(), file, &Goal::provision(), Depth::Quick).await;
+        let (again, made) = recorded(dir.path(), file, &Goal::provision(), Depth::Quick).await;
+        assert!(again.plan.is_empty() && made.mutating().is_empty(), "{made}");
+        assert_eq!(made.len(), calls, "{made}");
+    }
+}
+
+#[tokio::test]
+async fn until_there_is_an_image_no_task_runs_and_the_report_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let report = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
+        let note = report.notes.iter().find(|note| note.contains("no image has been deployed")).unwrap();
+        for says in [
+            "acme-rcm-prod-api runs 0 tasks",
+            "api_image = \"<repository>@sha256:<digest>\" in acme.toml",
+            "provision again",
+        ] {
+            assert!(note.contains(says), "does not say {says:?}: {note}");
+        }
+        assert!(!report.notes.iter().any(|note| note.contains("domain_name")), "{:?}", report.notes);
+    }
+}
+
+/// What moto forgets of a service.
+#[tokio::test]
+async fn a_release_takes_no_task_away_before_its_successor_runs_and_goes_back_if_that_never_does() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
+    let (_sandbox, aws) = aws(dir.path()).await;
+    let request = aws.ecs.describe_services().cluster("acme-rcm-prod-cluster").services("acme-rcm-prod-api");
+    let services = request.send().await.unwrap();
+    let service = &services.services()[0];
+    let deployment = service.deployment_configuration().unwrap();
+    assert_eq!((deployment.minimum_healthy_percent(), deployment.maximum_percent()), (Some(100), Some(200)));
+    let breaker = deployment.deployment_circuit_breaker().unwrap();
+    assert!(breaker.enable() && breaker.rollback(), "{breaker:?}");
+    let shares: Vec<_> = service.capacity_provider_strategy().iter().map(|share| share.capacity_provider()).collect();
+    assert_eq!((shares, service.platform_version()), (vec!["FARGATE"], Some("1.4.0")));
+}
+
+#[tokio::test]
+async fn without_a_domain_http_reaches_the_service_and_every_run_warns_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = ACME.replace("domain_name = \"rcm.acme.com\"\n", "");
+    for _ in 0..2 {
+        let report = run(dir.path(), &file, &Goal::provision(), Depth::Quick).await;
+        let warns = |note: &String| note.contains("the load balancer speaks plain HTTP") && note.contains("HIPAA");
+        assert!(report.notes.iter().any(warns), "{:?}", report.notes);
+    }
+    let (_sandbox, aws) = aws(dir.path()).await;
+    let groups = aws.elb.describe_target_groups().names("acme-rcm-prod-api").send().await.unwrap();
+    let balancers = aws.elb.describe_load_balancers().names("acme-rcm-prod-alb").send().await.unwrap();
+    let arn = balancers.load_balancers()[0].load_balancer_arn().unwrap();
+    let listeners = aws.elb.describe_listeners().load_balancer_arn(arn).send().await.unwrap();
+    let [listener] = listeners.listeners() else { panic!("{listeners:?}") };
+    assert_eq!((listener.port(), listener.protocol().map(|protocol| protocol.as_str())), (Some(80), Some("HTTP")));
+    let [action] = listener.default_actions() else { panic!("{listener:?}") };
+    assert_eq!(action.target_group_arn(), groups.target_groups()[0].target_group_arn(), "{action:?}");
+    assert!(aws.acm.list_certificates().send().await.unwrap().certificate_summary_list().is_empty());
+    let doors = aws.ec2.describe_security_group_rules().send().await.unwrap();
+    let open = doors.security_group_rules().iter().filter(|rule| rule.is_egress() == Some(false));
+    let open: Vec<_> = open.filter(|rule| rule.cidr_ipv4() == Some("0.0.0.0/0")).map(|rule| rule.from_port()).collect();
+    assert_eq!(open, [Some(80)], "nothing answers on 443");
+}
+
+#[tokio::test]
+async fn with_a_nat_gateway_a_zone_what_runs_in_a_zone_leaves_by_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = ACME.replace("tier = \"production\"", "tier = \"high-availability\"");
+    run(dir.path(), &file, &Goal::provision(), Depth::Quick).await;
+    let (_sandbox, aws) = aws(dir.path()).await;
+    let subnets = aws.ec2.describe_subnets().send().await.unwrap();
+    let zone = |id: Option<&str>| {
+        let subnet = subnets.subnets().iter().find(|subnet| subnet.subnet_id() == id).unwrap();
+        subnet.availability_zone().unwrap().to_owned()
+    };
+    let nats = aws.ec2.describe_nat_gateways().send().await.unwrap();
+    let tables = aws.ec2.describe_route_tables().send().await.unwrap();
+    let mut ways = Vec::new();
+    for table in tables.route_tables() {
+        let Some(nat) = table.routes().iter().find_map(|route| route.nat_gateway_id()) else { continue };
+        let nat = nats.nat_gateways().iter().find(|gateway| gateway.nat_gateway_id() == Some(nat)).unwrap();
+        let inside: Vec<_> = table.associations().iter().map(|tie| zone(tie.subnet_id())).collect();
+        ways.push((inside, zone(nat.subnet_id())));
+    }
+    ways.sort();
+    let own = |zone: &str| (vec![zone.to_owned()], zone.to_owned());
+    assert_eq!(ways, [own("us-east-1a"), own("us-east-1b")]);
 }
 
 #[tokio::test]

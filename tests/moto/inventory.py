@@ -6,8 +6,7 @@ Each entry is AWS's own description of the resource, with three changes: tags of
 "tags", policy documents are parsed, and what takes a call of its own (a bucket's encryption, a role's policies) is added in
 snake_case. What an account has without anybody's doing (default VPC, AWS-managed keys, service-linked roles) is left out.
 Entries are ordered by their rcm address, then name, then content, so that two inventories can be compared.
-A call that the endpoint does not support fails the whole inventory: a gap must not look like an empty account. The one
-exception are the tags of scalable targets, which are null where the endpoint cannot tell them.
+A call that the endpoint does not support fails the whole inventory: a gap must not look like an empty account.
 """
 
 import json
@@ -339,17 +338,11 @@ def application_autoscaling(cloud):
     policies = cloud.all(name, "describe_scaling_policies", "ScalingPolicies", ServiceNamespace="ecs")
     actions = cloud.all(name, "describe_scheduled_actions", "ScheduledActions", ServiceNamespace="ecs")
 
-    def tagged(target):
-        try:
-            return entry(target, cloud.one(name, "list_tags_for_resource", "Tags", ResourceARN=target["ScalableTargetARN"]))
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
-                raise
-            # moto does not implement this one call (2026-11-23). Unknown is not the same as none.
-            return {**target, "tags": None}
+    def tags(target):
+        return cloud.one(name, "list_tags_for_resource", "Tags", ResourceARN=target["ScalableTargetARN"])
 
     return {
-        "scalable_targets": [tagged(t) for t in targets],
+        "scalable_targets": [entry(t, tags(t)) for t in targets],
         "scaling_policies": [entry(p) for p in policies],
         "scheduled_actions": [entry(a) for a in actions],
     }
@@ -367,7 +360,7 @@ def plain(value):
 
 def ordered(items):
     def key(item):
-        tags = item["tags"] or {}
+        tags = item["tags"]
         return tags.get("rcm:address", ""), tags.get("Name", ""), json.dumps(item, sort_keys=True, default=plain)
 
     return sorted(items, key=key)

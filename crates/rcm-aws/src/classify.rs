@@ -436,10 +436,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// The request did not get as far as an answer.
 fn not_sent(service: &'static str, operation: &'static str, message: String) -> Fault {
-    let no_credentials = ["no providers in chain provided credentials", "while loading credentials"]
-        .iter()
-        .any(|fragment| message.contains(fragment))
-        || message.contains("CredentialsNotLoaded");
+    let fragments =
+        ["no credentials found in chain", "no providers in chain provided credentials", "while loading credentials"];
+    let no_credentials = fragments.iter().chain(&["CredentialsNotLoaded"]).any(|fragment| message.contains(fragment));
     if no_credentials {
         return unanswered(Denied, service, operation, "NoCredentials", "no AWS credentials were found".to_owned());
     }

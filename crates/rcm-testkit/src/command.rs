@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -98,12 +98,23 @@ impl Running {
     /// When it does not start.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
+        Self::reading(Stdio::null(), command)
+    }
+
+    /// Starts it with something to read.
+    #[track_caller]
+    pub(crate) fn reading(stdin: Stdio, command: &mut Command) -> Self {
         let output = TempDir::new().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let file = |name| File::create(output.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        command.stdin(stdin).stdout(file("stdout")).stderr(file("stderr"));
         let what = format!("{command:?}");
         let child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
         Self { child, what, output }
+    }
+
+    /// What it reads from, where that is a pipe.
+    pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// The process id, for signals.

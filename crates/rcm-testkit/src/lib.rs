@@ -9,9 +9,11 @@ mod look;
 mod moto_server;
 mod poll;
 mod project;
+mod terminal;
 
 pub use command::{Ran, Rcm, Running};
 pub use look::{boto3, inventory};
 pub use moto_server::Moto;
 pub use poll::poll;
 pub use project::root;
+pub use terminal::Terminal;

@@ -117,6 +117,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Runs the phases that are included until one fails, and sums up what ran, what did not and how long it took.
 pub(crate) fn run(included: impl Fn(&Phase) -> bool) -> ExitCode {
+    let begun = Instant::now();
     let mut summary = Vec::new();
     let mut failed = None;
     for phase in PHASES {
@@ -131,6 +132,7 @@ pub(crate) fn run(included: impl Fn(&Phase) -> bool) -> ExitCode {
         summary.push(format!("{:<8} {verdict:<7} {:>8}", phase.name, seconds(start.elapsed())));
         failed = result.err().map(|why| (phase.name, why));
     }
+    summary.push(format!("{:<8} {:<7} {:>8}", "total", "", seconds(begun.elapsed())));
     println!("\n=== summary\n{}", summary.join("\n"));
     match failed {
         None => ExitCode::SUCCESS,

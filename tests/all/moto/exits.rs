@@ -1,6 +1,6 @@
 //! Every exit code of the table in `docs/commands.md`, had from the built command.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use rcm::engine::{
     model::Events,
@@ -92,7 +92,13 @@ fn locked() -> Ran {
     let holder = Holder::this_process("somebody", "a test");
     let lock = runtime.block_on(store.lock(&holder, Duration::ZERO, &Events::none())).unwrap();
     let ran = bench.run("provision --yes --sandbox");
-    assert!(ran.stderr.contains("somebody@") && ran.stderr.contains("--lock-timeout"), "{}", ran.transcript());
+    let written: Holder = serde_json::from_slice(&fs::read(store.lock_path()).unwrap()).unwrap();
+    let Holder { host, pid, since, .. } = written;
+    let named = format!("the state is locked by somebody@{host}, process {pid}, `a test`, since {since:.0}");
+    assert!(ran.stderr.contains(&named) && ran.stderr.contains("--lock-timeout"), "{named}: {}", ran.transcript());
+    assert!(pid == std::process::id() && since >= holder.since, "{named}");
+    let held = bench.run("state unlock --sandbox").expect_code(4);
+    assert!(held.stderr.contains(&named), "{named}: {}", held.transcript());
     drop(lock);
     let _ = bench.run("state unlock --sandbox").expect_code(0);
     ran

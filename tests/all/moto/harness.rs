@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rcm_testkit::calls::{Fault, Outcome, Recorder, Rule};
-use rcm_testkit::{Moto, Rcm, Running, boto3, inventory};
+use rcm_testkit::{Moto, Running, boto3, inventory};
 use serde_json::{Value, json};
 
 /// The entries of every kind of an inventory, as one list.
@@ -171,14 +171,6 @@ say([
     assert_eq!(heard, json!(["RequestLimitExceeded", "Throttling", "SlowDown", "ThrottlingException", null]));
     let seen = inventory(&moto.endpoint());
     assert_eq!(entries(&seen).len(), 1, "only the key of the second try: {seen}");
-}
-
-#[test]
-fn rcm_is_built_and_runs_in_an_environment_of_its_own() {
-    let rcm = Rcm::new("http://127.0.0.1:9", rcm_testkit::root());
-    let ran = rcm.run(["--version"]);
-    assert!(ran.code.is_some(), "{}", ran.transcript());
-    assert!(!rcm.state_dir().exists(), "asking for the version writes nothing");
 }
 
 #[test]

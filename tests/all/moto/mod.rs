@@ -1,6 +1,7 @@
 //! End to end, over HTTP, against moto. Each test starts a server of its own.
 
 mod acme;
+mod announced;
 mod baseline;
 mod disk;
 mod dns;
@@ -10,4 +11,6 @@ mod harness;
 mod kill;
 mod replicas;
 mod rollback;
+mod served;
+mod stack;
 mod stops;

@@ -27,7 +27,7 @@ mod with_sandbox {
         PartnerConfig,
         engine::{
             model::Events,
-            store::{Holder, Store, StoreError},
+            store::{Holder, State, Store, StoreError},
         },
     };
     use rcm_sandbox::Sandbox;
@@ -40,19 +40,22 @@ mod with_sandbox {
         signals, terminal,
     };
 
-    /// Deletes the partner's cloud, and the sandbox state of every environment that lives in it.
+    /// Deletes the partner's cloud, and the sandbox state of each of the partner's environments that lives in it.
     pub(super) async fn reset(globals: &Globals) -> Result<Exit, CommandError> {
         let config = session::config(globals)?;
         let cloud = sandbox::dir(globals, &config);
-        let states = states_in(globals, &config);
+        let Inhabitants { own, others } = inhabitants(globals, &config);
+        if !others.is_empty() {
+            refuse_what_can_be_read(globals, &config, &others).await?;
+        }
         let mut locks = Vec::new();
-        for store in &states {
+        for store in &own {
             let holder = Holder::this_process("", Next::of(globals).command("sandbox reset"));
             let lock = store.lock(&holder, Duration::ZERO, &Events::none()).await;
             locks.push(lock.map_err(|error| CommandError::of(&error.into(), &Next::of(globals)))?);
         }
         // The states first: a cloud without its state can be provisioned into anew, as `find` sees what is there.
-        for store in &states {
+        for store in &own {
             [store.journal_path(), store.state_path()].iter().try_for_each(|path| remove(path))?;
         }
         if cloud.exists() {
@@ -66,30 +69,72 @@ mod with_sandbox {
         Ok(Exit::Done)
     }
 
-    /// The sandbox states of the partner's account and region: this environment's, and those of others that share the cloud.
-    fn states_in(globals: &Globals, config: &PartnerConfig) -> Vec<Store> {
+    /// Whose sandbox states say that they live in the cloud of the partner's account and region.
+    struct Inhabitants {
+        /// Those of the partner, the environment that is named whether it has one or not.
+        own: Vec<Store>,
+        /// The environments of others that have something there, by name.
+        others: Vec<String>,
+    }
+
+    fn inhabitants(globals: &Globals, config: &PartnerConfig) -> Inhabitants {
         let root = globals.state_dir.join("sandbox");
-        let mut found = vec![Store::new(&root, &config.partner, &config.environment)];
-        let partners = std::fs::read_dir(&root).into_iter().flatten().flatten();
-        for partner in partners.filter(|entry| entry.path().is_dir()) {
-            let files = std::fs::read_dir(partner.path()).into_iter().flatten().flatten();
-            for file in files.filter_map(|file| file.file_name().into_string().ok()) {
-                let Some(environment) = file.strip_suffix(".json") else { continue };
-                let (partner, own) = (partner.file_name(), (config.partner.as_str(), config.environment.as_str()));
-                let Some(partner) = partner.to_str().filter(|partner| (*partner, environment) != own) else { continue };
-                let store = Store::new(&root, partner, environment);
-                if lives_in(&store, config) {
-                    found.push(store);
-                }
+        let mut found =
+            Inhabitants { own: vec![Store::new(&root, &config.partner, &config.environment)], others: Vec::new() };
+        for (partner, environment) in states(&root) {
+            let store = Store::new(&root, &partner, &environment);
+            let is_own = partner == config.partner;
+            let Some(state) = state_in(&store, config) else { continue };
+            if is_own && environment != config.environment {
+                found.own.push(store);
+            } else if !is_own && state.records().next().is_some() {
+                found.others.push(format!("{partner}/{environment}"));
             }
         }
+        found.others.sort();
         found
     }
 
-    fn lives_in(store: &Store, config: &PartnerConfig) -> bool {
+    /// Partner and environment of each state file below `root`.
+    fn states(root: &Path) -> Vec<(String, String)> {
+        let names = |dir: &Path| {
+            let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect::<Vec<_>>()
+        };
+        let of = |partner: String| {
+            let environments = names(&root.join(&partner));
+            let environments =
+                environments.into_iter().filter_map(|file| file.strip_suffix(".json").map(str::to_owned));
+            environments.map(|environment| (partner.clone(), environment)).collect::<Vec<_>>()
+        };
+        names(root).into_iter().flat_map(of).collect()
+    }
+
+    fn state_in(store: &Store, config: &PartnerConfig) -> Option<State> {
         let place = (config.aws_account_id.as_str(), config.aws_region.as_str());
-        let state = store.load().ok().flatten();
-        state.is_some_and(|state| (state.deployment.account.as_str(), state.deployment.region.as_str()) == place)
+        let state = store.load().ok().flatten()?;
+        ((state.deployment.account.as_str(), state.deployment.region.as_str()) == place).then_some(state)
+    }
+
+    /// A cloud that others live in stays, but for one that cannot be read: that is lost to them too.
+    async fn refuse_what_can_be_read(
+        globals: &Globals,
+        config: &PartnerConfig,
+        others: &[String],
+    ) -> Result<(), CommandError> {
+        match sandbox::open(globals, config).await {
+            Err(error) if error.exit == Exit::Damaged => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => {
+                let (account, region) = (config.aws_account_id.as_str(), config.aws_region.as_str());
+                let names = others.join(", ");
+                let message =
+                    format!("the sandbox of account {account}, {region} is also that of {names}; nothing was deleted");
+                let alone = Next::with(globals, &config.partner, true).command("destroy --purge");
+                Err(CommandError::new(Exit::Refused, message)
+                    .hint(format!("to take this partner's away alone: {alone}")))
+            }
+        }
     }
 
     fn remove(path: &Path) -> Result<(), CommandError> {

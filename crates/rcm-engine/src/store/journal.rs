@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{lock::FileLease, state::Record};
+use super::{Lease, state::Record};
 use crate::model::{Address, Fault, Id, Remnant};
 
 /// One line of the journal.
@@ -192,7 +192,7 @@ pub(super) struct Writer(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    lease: Arc<FileLease>,
+    lease: Arc<dyn Lease>,
     waiting: Mutex<Waiting>,
     tail: Mutex<Tail>,
 }
@@ -216,7 +216,7 @@ struct Tail {
 
 impl Writer {
     /// Goes on at the end of the last whole line of `path`.
-    pub(super) fn open(path: &Path, lease: Arc<FileLease>) -> Result<Self, String> {
+    pub(super) fn open(path: &Path, lease: Arc<dyn Lease>) -> Result<Self, String> {
         let file = {
             let _held = lease.hold().map_err(|lost| lost.brief())?;
             prepare(path).map_err(|error| error.to_string())?
@@ -295,10 +295,12 @@ fn prepare(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::store::{Holder, Lock};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    fn lease(dir: &Path) -> Arc<FileLease> {
+    use super::*;
+    use crate::store::{Held, Holder, Lock, Lost};
+
+    fn lease(dir: &Path) -> Arc<dyn Lease> {
         let holder = Holder::this_process("tester", "test");
         Arc::clone(Lock::take(&dir.join("prod.lock"), &holder, None).unwrap().lease())
     }
@@ -321,6 +323,44 @@ mod tests {
         writer.append(&gone("c")).await.unwrap();
         drop(writer);
         assert_eq!(read(&path).unwrap(), [gone("a"), gone("b"), gone("c")]);
+    }
+
+    /// A lease of another place than this machine's disk.
+    #[derive(Debug, Default)]
+    struct Elsewhere {
+        lost: AtomicBool,
+    }
+
+    impl Lease for Elsewhere {
+        fn token(&self) -> u64 {
+            1
+        }
+
+        fn check(&self) -> Result<(), Lost> {
+            let lost = self.lost.load(Ordering::SeqCst);
+            if lost { Err(Lost::Taken { by: Holder::this_process("heir", "test") }) } else { Ok(()) }
+        }
+
+        fn renew(&self) -> Result<(), Lost> {
+            self.check()
+        }
+
+        fn hold(&self) -> Result<Held, Lost> {
+            self.check().map(|()| Held::by(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn any_lease_will_do_and_nothing_is_written_once_it_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.jsonl");
+        let lease = Arc::new(Elsewhere::default());
+        let writer = Writer::open(&path, lease.clone()).unwrap();
+        writer.append(&gone("a")).await.unwrap();
+        lease.lost.store(true, Ordering::SeqCst);
+        assert_eq!(writer.append(&gone("b")).await.unwrap_err(), "the lock is lost");
+        assert_eq!(Writer::open(&path, lease).unwrap_err(), "the lock is lost");
+        assert_eq!(read(&path).unwrap(), [gone("a")]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! or sent. ([What a lease alone does not prevent](https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).)
 
 use std::{
+    any::Any,
     fmt, io,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock, Weak, mpsc},
@@ -31,6 +32,26 @@ pub trait Lease: fmt::Debug + Send + Sync {
 
     /// Shows a sign of life.
     fn renew(&self) -> Result<(), Lost>;
+
+    /// Keeps it from being taken by others for as long as what this returns lives, which is to be as short as a write.
+    fn hold(&self) -> Result<Held, Lost>;
+}
+
+/// A lease that nobody can take until this is dropped.
+#[must_use = "what is written once it is dropped may be written over somebody else's"]
+pub struct Held(#[expect(dead_code, reason = "it is kept to be dropped")] Box<dyn Any + Send>);
+
+impl Held {
+    /// For as long as `guard` is not dropped.
+    pub fn by(guard: impl Any + Send) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
 }
 
 /// Why nothing more may be done under a lease.

@@ -8,7 +8,7 @@ use std::sync::{
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use super::{Entry, Lease, Lock, Record, State, Store, StoreError, journal::Writer};
+use super::{Entry, Lock, Record, State, Store, StoreError, journal::Writer};
 use crate::model::{Deployment, Fault};
 
 /// The state of a deployment, held under its lock. Every change is durable in the journal before it is visible here.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Fence, Lease, Lost,
-    lease::{HEARTBEAT, Heart},
+    lease::{HEARTBEAT, Heart, Held},
 };
 
 /// Who holds a lock.
@@ -64,7 +64,7 @@ struct Written {
 pub struct Lock {
     // Before the lease: it ends first.
     _heart: Heart,
-    lease: Arc<FileLease>,
+    lease: Arc<dyn Lease>,
 }
 
 /// How a lock could not be had.
@@ -104,25 +104,24 @@ impl Lock {
         silent: Option<&Sighting>,
         heartbeat: Duration,
     ) -> Result<Self, Refused> {
-        let lease = Arc::new(FileLease::take(path, holder, silent)?);
-        let heart = Heart::start(lease.clone(), heartbeat)?;
+        let lease: Arc<dyn Lease> = Arc::new(FileLease::take(path, holder, silent)?);
+        let heart = Heart::start(Arc::clone(&lease), heartbeat)?;
         Ok(Self { _heart: heart, lease })
     }
 
     /// Lets `fence` stop everything once the lock is lost.
     pub fn arm(&self, fence: &Fence) {
-        let lease: Arc<dyn Lease> = self.lease.clone();
-        fence.arm(&lease);
+        fence.arm(&self.lease);
     }
 
-    pub(super) fn lease(&self) -> &Arc<FileLease> {
+    pub(super) fn lease(&self) -> &Arc<dyn Lease> {
         &self.lease
     }
 }
 
 /// The lock as a lease.
 #[derive(Debug)]
-pub(super) struct FileLease {
+struct FileLease {
     path: PathBuf,
     /// Locked for as long as it is open.
     file: File,
@@ -148,14 +147,6 @@ impl FileLease {
         let file = replace(path, &Written { token, holder })?;
         Ok(Self { path: path.to_owned(), file, token })
     }
-
-    /// Keeps the lock from being taken for as long as what this returns lives, which is to be as short as a write.
-    pub(super) fn hold(&self) -> Result<Guard, Lost> {
-        let unknown = |source| Lost::Unknown { path: self.path.clone(), source };
-        let guard = Guard::open(&self.path).map_err(unknown)?;
-        guard.take_within(GUARD_PATIENCE).map_err(unknown)?;
-        self.check().map(|()| guard)
-    }
 }
 
 impl Lease for FileLease {
@@ -177,6 +168,13 @@ impl Lease for FileLease {
         let unknown = |source| Lost::Unknown { path: self.path.clone(), source };
         self.file.set_modified(SystemTime::now()).map_err(unknown)
     }
+
+    fn hold(&self) -> Result<Held, Lost> {
+        let unknown = |source| Lost::Unknown { path: self.path.clone(), source };
+        let guard = Guard::open(&self.path).map_err(unknown)?;
+        guard.take_within(GUARD_PATIENCE).map_err(unknown)?;
+        self.check().map(|()| Held::by(guard))
+    }
 }
 
 /// How long a write waits for whoever looks at the lock, which takes them no time.
@@ -184,7 +182,7 @@ const GUARD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Orders writes under the lock and its taking: what is checked still holds when it is written. Free again when dropped.
 #[derive(Debug)]
-pub(super) struct Guard(File);
+struct Guard(File);
 
 impl Guard {
     fn open(lock: &Path) -> io::Result<Self> {
@@ -270,7 +268,7 @@ mod tests {
     }
 
     /// A lock whose holder has shown its last sign of life.
-    fn silenced(lock: Lock) -> Arc<FileLease> {
+    fn silenced(lock: Lock) -> Arc<dyn Lease> {
         Arc::clone(lock.lease())
     }
 
@@ -298,19 +296,18 @@ mod tests {
         let path = dir.path().join("prod.lock");
         let paused = silenced(take(&path, "paused", None).unwrap());
         let fence = Fence::default();
-        let held: Arc<dyn Lease> = paused.clone();
-        fence.arm(&held);
+        fence.arm(&paused);
         fence.check().unwrap();
 
         let sighting = seen(take(&path, "heir", None));
         let heir = take(&path, "heir", Some(&sighting)).unwrap();
         assert_eq!(seen(take(&path, "late", Some(&sighting))).holder.unwrap().user, "heir", "only one can take it");
         assert!(heir.lease().token() > paused.token());
-        heir.lease().hold().unwrap();
+        drop(heir.lease().hold().unwrap());
         for lost in [paused.check(), paused.renew(), paused.hold().map(drop), fence.check()] {
             assert!(matches!(&lost, Err(Lost::Taken { by }) if by.user == "heir"), "{lost:?}");
         }
-        drop((paused, held));
+        drop(paused);
         fence.check().unwrap();
         heir.lease().check().unwrap();
     }

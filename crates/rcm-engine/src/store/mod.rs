@@ -15,7 +15,7 @@ mod undo;
 pub use atomic::write_atomically;
 pub use facts::Facts;
 pub use journal::{Entry, Intent};
-pub use lease::{Fence, Lease, Lost};
+pub use lease::{Fence, Held, Lease, Lost};
 pub use ledger::Ledger;
 pub use local::{Store, StoreError};
 pub use lock::{Holder, Lock};
