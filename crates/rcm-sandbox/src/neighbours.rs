@@ -163,13 +163,6 @@ pub(crate) async fn load_balancer_state(cx: &Context, arn: &str) -> Option<Strin
     found.all("State").first()?.text("Code")
 }
 
-/// Whether CloudWatch Logs knows a log group of that name.
-pub(crate) async fn log_group_exists(cx: &Context, name: &str) -> bool {
-    let found = ask_json(cx, "logs", "DescribeLogGroups", json!({"logGroupNamePrefix": name})).await;
-    let groups = found.as_ref().and_then(|answer| answer["logGroups"].as_array());
-    groups.is_some_and(|groups| groups.iter().any(|group| group["logGroupName"] == *name))
-}
-
 /// The policy of a key, named by id or ARN.
 pub(crate) async fn key_policy(cx: &Context, key: &str) -> Option<Value> {
     let answer = ask_json(cx, "kms", "GetKeyPolicy", json!({"KeyId": key})).await?;

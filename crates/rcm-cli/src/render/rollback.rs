@@ -62,7 +62,8 @@ mod tests {
     fn what_is_left_is_named_with_the_command_that_tries_again() {
         let fault = Fault::invalid("DeleteVpc", "has dependencies");
         let left = vec![(Address::new("network/vpc").unwrap(), fault)];
-        let ended = RolledBack { undone: vec![made("network/vpc"), made("network/subnet/public-a")], left, interrupted: false };
+        let ended =
+            RolledBack { undone: vec![made("network/vpc"), made("network/subnet/public-a")], left, interrupted: false };
         let next = Next::of(&Cli::parse_from(["rcm", "rollback", "--partner", "acme"]).globals);
         let text = report(&ended, "acme/prod", Duration::from_secs(3), &next);
         let text = anstream::adapter::strip_str(&text).to_string();
