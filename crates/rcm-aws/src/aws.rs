@@ -1,6 +1,9 @@
 //! The clients of all services, made once and shared.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
@@ -31,35 +34,43 @@ pub struct Connect {
     pub fence: Fence,
 }
 
+/// A client that is made when it is first asked for. A run needs few of all that there are, and each takes its time and its memory: with
+/// all of them a provision needs some MiB more.
+pub type Lazy<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
+
+fn lazily<C>(make: impl FnOnce() -> C + Send + 'static) -> Lazy<C> {
+    Arc::new(LazyLock::new(Box::new(make)))
+}
+
 /// The clients. Cheap to keep, not to make: one for each process and partner.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each field is the client of the service that it names")]
 pub struct Aws {
-    pub access_analyzer: aws_sdk_accessanalyzer::Client,
-    pub account: aws_sdk_account::Client,
-    pub acm: aws_sdk_acm::Client,
-    pub apprunner: aws_sdk_apprunner::Client,
-    pub autoscaling: aws_sdk_applicationautoscaling::Client,
-    pub cloudtrail: aws_sdk_cloudtrail::Client,
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
-    pub config: aws_sdk_config::Client,
-    pub ec2: aws_sdk_ec2::Client,
-    pub ecr: aws_sdk_ecr::Client,
-    pub ecs: aws_sdk_ecs::Client,
-    pub elb: aws_sdk_elasticloadbalancingv2::Client,
-    pub guardduty: aws_sdk_guardduty::Client,
-    pub iam: aws_sdk_iam::Client,
-    pub kms: aws_sdk_kms::Client,
-    pub logs: aws_sdk_cloudwatchlogs::Client,
-    pub rds: aws_sdk_rds::Client,
-    pub route53: aws_sdk_route53::Client,
-    pub s3: aws_sdk_s3::Client,
-    pub s3control: aws_sdk_s3control::Client,
-    pub secrets: aws_sdk_secretsmanager::Client,
-    pub securityhub: aws_sdk_securityhub::Client,
-    pub sns: aws_sdk_sns::Client,
-    pub sts: aws_sdk_sts::Client,
-    pub wafv2: aws_sdk_wafv2::Client,
+    pub access_analyzer: Lazy<aws_sdk_accessanalyzer::Client>,
+    pub account: Lazy<aws_sdk_account::Client>,
+    pub acm: Lazy<aws_sdk_acm::Client>,
+    pub apprunner: Lazy<aws_sdk_apprunner::Client>,
+    pub autoscaling: Lazy<aws_sdk_applicationautoscaling::Client>,
+    pub cloudtrail: Lazy<aws_sdk_cloudtrail::Client>,
+    pub cloudwatch: Lazy<aws_sdk_cloudwatch::Client>,
+    pub config: Lazy<aws_sdk_config::Client>,
+    pub ec2: Lazy<aws_sdk_ec2::Client>,
+    pub ecr: Lazy<aws_sdk_ecr::Client>,
+    pub ecs: Lazy<aws_sdk_ecs::Client>,
+    pub elb: Lazy<aws_sdk_elasticloadbalancingv2::Client>,
+    pub guardduty: Lazy<aws_sdk_guardduty::Client>,
+    pub iam: Lazy<aws_sdk_iam::Client>,
+    pub kms: Lazy<aws_sdk_kms::Client>,
+    pub logs: Lazy<aws_sdk_cloudwatchlogs::Client>,
+    pub rds: Lazy<aws_sdk_rds::Client>,
+    pub route53: Lazy<aws_sdk_route53::Client>,
+    pub s3: Lazy<aws_sdk_s3::Client>,
+    pub s3control: Lazy<aws_sdk_s3control::Client>,
+    pub secrets: Lazy<aws_sdk_secretsmanager::Client>,
+    pub securityhub: Lazy<aws_sdk_securityhub::Client>,
+    pub sns: Lazy<aws_sdk_sns::Client>,
+    pub sts: Lazy<aws_sdk_sts::Client>,
+    pub wafv2: Lazy<aws_sdk_wafv2::Client>,
     pub(crate) dns_changes: DnsChanges,
 }
 
@@ -81,17 +92,19 @@ impl Aws {
     /// The clients for a configuration of the embedding program's own.
     pub fn from_config(sdk: &SdkConfig, fence: &Fence) -> Self {
         let path_style = sdk.endpoint_url().is_some();
-        macro_rules! config {
-            ($service:ident) => {
-                $service::config::Builder::from(sdk).interceptor(OnceOnly).interceptor(Fenced(fence.clone()))
-            };
-        }
         macro_rules! client {
             ($service:ident) => {
-                $service::Client::from_conf(config!($service).build())
+                client!($service, |config| config)
             };
+            ($service:ident, |$config:ident| $more:expr) => {{
+                let (sdk, fence) = (sdk.clone(), fence.clone());
+                lazily(move || {
+                    let $config =
+                        $service::config::Builder::from(&sdk).interceptor(OnceOnly).interceptor(Fenced(fence));
+                    $service::Client::from_conf($more.build())
+                })
+            }};
         }
-        let s3 = config!(aws_sdk_s3).force_path_style(path_style).build();
         Self {
             access_analyzer: client!(aws_sdk_accessanalyzer),
             account: client!(aws_sdk_account),
@@ -111,7 +124,7 @@ impl Aws {
             logs: client!(aws_sdk_cloudwatchlogs),
             rds: client!(aws_sdk_rds),
             route53: client!(aws_sdk_route53),
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            s3: client!(aws_sdk_s3, |config| config.force_path_style(path_style)),
             s3control: s3control(sdk, fence),
             secrets: client!(aws_sdk_secretsmanager),
             securityhub: client!(aws_sdk_securityhub),
@@ -179,13 +192,16 @@ impl Aws {
 
 /// S3 Control puts the account id in front of the host (`123456789012.127.0.0.1`), which resolves at AWS and nowhere else: an
 /// endpoint that somebody names is used as it is.
-fn s3control(sdk: &SdkConfig, fence: &Fence) -> aws_sdk_s3control::Client {
-    let config = aws_sdk_s3control::config::Builder::from(sdk).interceptor(OnceOnly).interceptor(Fenced(fence.clone()));
-    let config = match sdk.endpoint_url() {
-        Some(url) => config.endpoint_resolver(AsNamed(url.to_owned())),
-        None => config,
-    };
-    aws_sdk_s3control::Client::from_conf(config.build())
+fn s3control(sdk: &SdkConfig, fence: &Fence) -> Lazy<aws_sdk_s3control::Client> {
+    let (sdk, fence) = (sdk.clone(), fence.clone());
+    lazily(move || {
+        let config = aws_sdk_s3control::config::Builder::from(&sdk).interceptor(OnceOnly).interceptor(Fenced(fence));
+        let config = match sdk.endpoint_url() {
+            Some(url) => config.endpoint_resolver(AsNamed(url.to_owned())),
+            None => config,
+        };
+        aws_sdk_s3control::Client::from_conf(config.build())
+    })
 }
 
 /// Sends everything to one URL.
