@@ -129,6 +129,8 @@ impl Resource for SubnetGroup {
                 "rds:ModifyDBSubnetGroup",
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVpcs",
+                // The first of an account makes RDS's own role.
+                "iam:CreateServiceLinkedRole",
             ],
             read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
             delete: &["rds:DeleteDBSubnetGroup"],

@@ -21,7 +21,26 @@ fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
+/// The role that ECS works under. One that is there already will do.
+pub(crate) async fn role_of_ecs(cloud: &Cloud) {
+    let iam = aws_sdk_iam::Client::new(&cloud.sdk());
+    let made = iam.create_service_linked_role().aws_service_name("ecs.amazonaws.com").send().await;
+    assert!(made.is_ok() || code(made) == "InvalidInput");
+}
+
+#[tokio::test]
+async fn no_cluster_is_made_before_the_role_of_ecs_is() {
+    let cloud = Cloud::new().await;
+    let ecs = Client::new(&cloud.sdk());
+    let (code, message) = refusal(ecs.create_cluster().cluster_name(CLUSTER).send().await);
+    assert_eq!(code, "InvalidParameterException");
+    assert!(message.contains("Unable to assume the service linked role"), "{message}");
+    role_of_ecs(&cloud).await;
+    ecs.create_cluster().cluster_name(CLUSTER).send().await.unwrap();
+}
+
 pub(crate) async fn with_cluster(cloud: &Cloud) -> Client {
+    role_of_ecs(cloud).await;
     let ecs = Client::new(&cloud.sdk());
     let insights = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value("enabled").build();
     let cluster = ecs.create_cluster().cluster_name(CLUSTER).settings(insights).tags(tag("rcm:partner", "acme"));
