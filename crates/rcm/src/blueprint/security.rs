@@ -30,6 +30,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network) ->
             description: format!("Everything that rcm keeps for {}", plan.prefix),
             rotation_days: 365,
             policy: key_policy(plan).into(),
+            enabled: true,
         },
     );
     let mut group = |address: &str, suffix: &str, description: &str| {

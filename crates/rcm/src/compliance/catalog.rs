@@ -340,9 +340,9 @@ static CONTROLS: &[Control] = &[
     ),
     stack(
         "kms-cmk-not-scheduled-for-deletion",
-        "The partner's key is there and not about to go",
+        "The partner's key is there, enabled and not about to go",
         &[ENCRYPTION],
-        needs("kms/key", Test::Exists),
+        needs("kms/key", Test::Yes("enabled")),
     ),
     stack(
         "secretsmanager-using-cmk",

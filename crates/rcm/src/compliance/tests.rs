@@ -114,6 +114,12 @@ fn what_is_not_as_it_is_asked_for_is_noticed() {
             &["iam-inline-policy-blocked-kms-actions", "iam-policy-no-statements-with-full-access"],
         ),
         ("identity/task-role", "assume_role_policy", trusting, &["iam-role-confused-deputy"]),
+        (
+            "security/key",
+            "enabled",
+            json!("to be deleted by AWS on 2026-01-01"),
+            &["kms-cmk-not-scheduled-for-deletion"],
+        ),
     ];
     let made = subjects(&graph(""));
     for (address, field, value, noticed) in cases {
