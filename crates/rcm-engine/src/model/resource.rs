@@ -319,6 +319,11 @@ impl<C> Cx<'_, C> {
 
     /// Free-form JSON with every reference in it replaced.
     pub fn resolve(&self, value: &Value) -> Result<Value, Fault> {
+    /// Whether the state knows a resource of that id, of whichever node: what it does not know may be somebody else's.
+    pub fn knows(&self, id: &Id) -> bool {
+        self.lookup.knows(id)
+    }
+
         let resolved = resolve(value, self.lookup);
         if resolved.complete {
             return Ok(resolved.value);
