@@ -61,6 +61,7 @@ impl Resource for SecurityGroup {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/security-group";
     const REPLACE_ON: &'static [&'static str] = &["name", "description", "vpc"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.ec2.create_security_group().vpc_id(cx.id(&spec.vpc)?.as_str());
@@ -126,11 +127,11 @@ impl Resource for SecurityGroup {
                 "ec2:CreateSecurityGroup",
                 "ec2:CreateTags",
                 "ec2:DescribeTags",
-                "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSecurityGroupRules",
+                "ec2:DescribeSecurityGroups",
                 "ec2:RevokeSecurityGroupEgress",
-            ],
                 "ec2:RevokeSecurityGroupIngress",
+            ],
             read: &["ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"],
             delete: &[
                 "ec2:DeleteSecurityGroup",

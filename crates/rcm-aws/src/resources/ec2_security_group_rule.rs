@@ -83,6 +83,7 @@ impl Resource for SecurityGroupRule {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/security-group-rule";
     const REPLACE_ON: &'static [&'static str] = &["group", "direction", "protocol", "port", "peer"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let (group, permission) = (cx.id(&spec.group)?, permission(cx, spec)?);
@@ -326,7 +327,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn a_rule_is_told_in_a_few_words() {
         let ssh = live("tcp", 22, 22);
         let ssh = Rule { cidr_ipv4: Some("0.0.0.0/0".into()), security_group_rule_id: Some("sgr-1".into()), ..ssh };
@@ -336,6 +336,7 @@ mod tests {
         assert!(told(&live("udp", 0, 65535)).starts_with("ingress udp all ports from"));
     }
 
+    #[test]
     fn a_live_peer_reads_as_a_spec_says_it() {
         let group = aws_sdk_ec2::types::ReferencedSecurityGroup::builder().group_id("sg-1").build();
         assert_eq!(peer(&Rule::builder().referenced_group_info(group).build()), json!({"group": "sg-1"}));

@@ -55,6 +55,7 @@ impl Resource for VpcEndpoint {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/vpc-endpoint";
     const REPLACE_ON: &'static [&'static str] = &["vpc", "service"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(5, 300).gone_within(300);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

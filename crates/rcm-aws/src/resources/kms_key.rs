@@ -71,6 +71,7 @@ impl Resource for Key {
     type Outputs = Outputs;
     const KIND: &'static str = "kms/key";
     const REPLACE_ON: &'static [&'static str] = &[];
+    const TAGGED: bool = true;
     const HOLDS_DATA: bool = true;
     const ON_DESTROY: OnDestroy = OnDestroy::Retain;
 
@@ -84,11 +85,11 @@ impl Resource for Key {
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
         let kms = &cx.cloud.kms;
-        if cx.changes("description") {
         // First: nothing else can be changed of a key that waits for its deletion, nor its rotation while it is disabled.
         if cx.changes("enabled") && !cx.creating() {
             enable(cx, id).await?;
         }
+        if cx.changes("description") {
             let request = kms.update_key_description().key_id(id.as_str()).description(&spec.description);
             request.send().await.map_err(fault("kms", "UpdateKeyDescription"))?;
         }
@@ -111,8 +112,8 @@ impl Resource for Key {
         let Some(key) = metadata(cx.cloud, id.as_str()).await? else { return Ok(None) };
         let outputs = Outputs { key_arn: id.to_string(), key_id: key.key_id().to_owned() };
         let seen = Observed::new(outputs).see("description", key.description().unwrap_or_default());
-        if !cx.reads_everything() {
         let seen = seen.see("enabled", enabled(&key));
+        if !cx.reads_everything() {
             return Ok(Some(seen));
         }
         let (rotation, policy, aliases) = try_join!(rotation(cx, id), policy(cx, id), aliases(cx.cloud, id))?;
@@ -166,24 +167,24 @@ impl Resource for Key {
         request.send().await.map(drop).map_err(fault("kms", "TagResource"))
     }
 
-    fn recoverable_days(_: bool) -> u32 {
     fn effect(field: &str, before: &Value, _: &Value) -> Option<&'static str> {
         let waits = field == "enabled" && before.is_string();
         waits.then_some("its deletion is cancelled, before everything that is encrypted under it is lost")
     }
 
+    fn recoverable_days(_: bool) -> u32 {
         RESCUE_DAYS.unsigned_abs()
     }
 
     fn actions() -> Actions {
         Actions {
             write: &[
-                "kms:CreateAlias",
                 "kms:CancelKeyDeletion",
+                "kms:CreateAlias",
                 "kms:CreateKey",
                 "kms:DeleteAlias",
-                "kms:EnableKeyRotation",
                 "kms:EnableKey",
+                "kms:EnableKeyRotation",
                 "kms:PutKeyPolicy",
                 "kms:TagResource",
                 "kms:UpdateKeyDescription",
@@ -261,12 +262,12 @@ async fn aliases(aws: &Aws, id: &Id) -> Result<Vec<String>, Fault> {
 
 /// The key of that ARN, id or alias, unless it is gone or going.
 async fn describe(aws: &Aws, key: &str) -> Result<Option<KeyMetadata>, Fault> {
-    let answer = aws.kms.describe_key().key_id(key).send().await.map_err(fault("kms", "DescribeKey"));
     Ok(metadata(aws, key).await?.filter(|key| !is_going(key)))
 }
 
 /// The key of that ARN, id or alias, also when it waits for its deletion.
 async fn metadata(aws: &Aws, key: &str) -> Result<Option<KeyMetadata>, Fault> {
+    let answer = aws.kms.describe_key().key_id(key).send().await.map_err(fault("kms", "DescribeKey"));
     Ok(absent(answer)?.and_then(|answer| answer.key_metadata))
 }
 

@@ -54,6 +54,7 @@ impl Resource for SubnetGroup {
     type Outputs = Outputs;
     const KIND: &'static str = "rds/subnet-group";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::QUICK.gone_within(180);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
