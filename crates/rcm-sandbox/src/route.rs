@@ -29,10 +29,10 @@ struct Scope {
 const GLOBAL: [&str; 3] = ["iam", "route53", "sts"];
 
 /// Services whose operations are a method and a path.
-const REST: [&str; 5] = ["access-analyzer", "guardduty", "route53", "s3", "securityhub"];
+const REST: [&str; 6] = ["access-analyzer", "backup", "guardduty", "route53", "s3", "securityhub"];
 
 /// Those of them that speak JSON.
-const REST_JSON: [&str; 3] = ["access-analyzer", "guardduty", "securityhub"];
+const REST_JSON: [&str; 4] = ["access-analyzer", "backup", "guardduty", "securityhub"];
 
 /// Operations that change nothing begin with one of these, in all services the sandbox plays.
 const READING: [&str; 11] =

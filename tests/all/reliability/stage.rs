@@ -34,8 +34,11 @@ pub(super) fn everything() -> String {
         db_read_replicas = 2
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
         account_baseline = true
+        image_scanning = "enhanced"
         network_acls = true
         secret_policies = true
+        secret_rotation_function = "arn:aws:lambda:us-east-1:123456789012:function:acme-rcm-rotation"
+        backup_plan = true
         s3_access_logs = true
         s3_event_notifications = true
         db_performance_insights = true

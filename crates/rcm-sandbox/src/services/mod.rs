@@ -4,6 +4,7 @@ mod access_analyzer;
 mod acm;
 mod application_autoscaling;
 mod apprunner;
+mod backup;
 mod cloudtrail;
 mod cloudwatch;
 mod config;
@@ -36,6 +37,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<access_analyzer::AccessAnalyzer>::default()),
         Arc::new(Emulator::<acm::Acm>::default()),
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
+        Arc::new(Emulator::<backup::Backup>::default()),
         Arc::new(Emulator::<cloudtrail::CloudTrail>::default()),
         Arc::new(Emulator::<config::Config>::default()),
         Arc::new(Emulator::<apprunner::AppRunner>::default()),

@@ -32,6 +32,15 @@ pub enum Check {
         /// What has to be so.
         test: Test,
     },
+    /// As [`Each`](Check::Each), where rcm leaves the choice to a person: by design, if it is not so.
+    Choice {
+        /// The kind.
+        kind: &'static str,
+        /// What has to be so.
+        test: Test,
+        /// Why it need not be.
+        why: &'static str,
+    },
     /// Something that rcm does not do, and why.
     Deviation(&'static str),
     /// Something that no program can show; what a person has to do.
@@ -87,6 +96,13 @@ impl Check {
                     || general(Verdict::Open, "rcm does not look after the account: account_baseline = false");
                 if found.is_empty() { vec![unmanaged()] } else { found }
             }
+            Self::Choice { kind, test, why } => each(subjects, kind, all, *test)
+                .into_iter()
+                .map(|finding| match finding.verdict {
+                    Verdict::Fail => Finding { verdict: Verdict::Deviates, evidence: (*why).to_owned(), ..finding },
+                    _ => finding,
+                })
+                .collect(),
             Self::Deviation(why) => vec![general(Verdict::Deviates, *why)],
             Self::Person(what) => vec![general(Verdict::Open, *what)],
         }
@@ -96,6 +112,7 @@ impl Check {
     pub fn kind(&self) -> Option<&'static str> {
         match self {
             Self::Each { kind, .. } | Self::Needs { kind, .. } | Self::Baseline { kind, .. } => Some(kind),
+            Self::Choice { kind, .. } => Some(kind),
             Self::Deviation(_) | Self::Person(_) => None,
         }
     }
@@ -104,6 +121,7 @@ impl Check {
     pub fn test(&self) -> Option<Test> {
         match self {
             Self::Each { test, .. } | Self::Needs { test, .. } | Self::Baseline { test, .. } => Some(*test),
+            Self::Choice { test, .. } => Some(*test),
             Self::Deviation(_) | Self::Person(_) => None,
         }
     }

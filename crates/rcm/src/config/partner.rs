@@ -14,7 +14,8 @@ use super::read::{Document, read};
 use super::schedule::Schedule;
 use super::validate::{Environment, between, named_at_top};
 use super::values::{
-    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
+    AccountId, Compute, FunctionArn, HexColor, HostedZoneId, ImageRef, ImageScanning, PostgresVersion, Refusal, Region,
+    RoleArn, Tier, TlsPolicy,
 };
 
 /// One environment of a partner, every setting decided: what the file leaves out is the tier's preset.
@@ -69,6 +70,12 @@ pub struct PartnerConfig {
     pub s3_event_notifications: bool,
     /// Whether each secret has a policy of its own.
     pub secret_policies: bool,
+    /// The function that changes the database password; nobody does by himself if `None`.
+    pub secret_rotation_function: Option<FunctionArn>,
+    /// Every how many days it does.
+    pub secret_rotation_days: u32,
+    /// Whether AWS Backup backs up the database.
+    pub backup_plan: bool,
     /// The RDS instance class.
     pub db_instance_class: String,
     /// PostgreSQL's major version.
@@ -115,6 +122,8 @@ pub struct PartnerConfig {
     pub ecs_on_demand_base: u32,
     /// Whether the account as a whole is watched and guarded too.
     pub account_baseline: bool,
+    /// How the account's images are scanned, if the account is guarded.
+    pub image_scanning: ImageScanning,
     /// Whether the network's traffic is logged.
     pub flow_logs: bool,
     /// Whether somebody is told when something is wrong.
@@ -245,6 +254,9 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         s3_access_logs: values.flag("s3_access_logs")?,
         s3_event_notifications: values.flag("s3_event_notifications")?,
         secret_policies: values.flag("secret_policies")?,
+        secret_rotation_function: values.parse_if_given("secret_rotation_function")?,
+        secret_rotation_days: values.number("secret_rotation_days")?,
+        backup_plan: values.flag("backup_plan")?,
         db_instance_class: values.text("db_instance_class")?,
         db_engine_version: values.parse("db_engine_version")?,
         db_multi_az: values.flag("db_multi_az")?,
@@ -268,6 +280,7 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_spot: values.flag("ecs_spot")?,
         ecs_on_demand_base: values.number("ecs_on_demand_base")?,
         account_baseline: values.flag("account_baseline")?,
+        image_scanning: values.parse("image_scanning")?,
         flow_logs: values.flag("flow_logs")?,
         alarms: values.flag("alarms")?,
         dashboard: values.flag("dashboard")?,

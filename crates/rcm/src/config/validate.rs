@@ -129,6 +129,9 @@ impl<'a> Environment<'a> {
             Self::role_is_the_partners,
             Self::external_id_has_a_role,
             Self::hosted_zone_has_a_domain,
+            Self::rotation_is_the_partners,
+            Self::rotation_has_a_function,
+            Self::enhanced_scanning_has_a_baseline,
             Self::names_fit,
         ];
         let missing = SETTINGS.iter().filter_map(|setting| self.missing(setting));
@@ -304,6 +307,37 @@ impl<'a> Environment<'a> {
         let refusal = Refusal::new("hosted_zone_id has no effect without domain_name")
             .help("records are made for domain_name; add it or delete the line");
         Some(self.problem(&["hosted_zone_id"], refusal))
+    }
+
+    fn rotation_is_the_partners(&self) -> Option<Problem> {
+        let function: super::values::FunctionArn = self.text("secret_rotation_function")?.parse().ok()?;
+        let (account, region) = (self.text("aws_account_id")?, self.text("aws_region")?);
+        if (function.account(), function.region()) == (account.as_str(), region.as_str()) {
+            return None;
+        }
+        let place = format!("{} in account {}", function.region(), function.account());
+        let refusal = Refusal::new(format!("the rotation function is in {place}"))
+            .help(format!("name a function in {region} of the partner's account {account}: rcm touches no other"));
+        Some(self.problem(&["secret_rotation_function"], refusal))
+    }
+
+    fn rotation_has_a_function(&self) -> Option<Problem> {
+        self.given("secret_rotation_days")?;
+        if self.given("secret_rotation_function").is_some() {
+            return None;
+        }
+        let refusal = Refusal::new("secret_rotation_days has no effect without secret_rotation_function")
+            .help("a function changes the password; name it or delete the line");
+        Some(self.problem(&["secret_rotation_days"], refusal))
+    }
+
+    fn enhanced_scanning_has_a_baseline(&self) -> Option<Problem> {
+        if self.text("image_scanning")? != "enhanced" || self.flag("account_baseline")? {
+            return None;
+        }
+        let refusal = Refusal::new("image_scanning = \"enhanced\" has no effect without account_baseline")
+            .help("it is set for the whole account: set account_baseline = true or delete the line");
+        Some(self.problem(&["image_scanning"], refusal))
     }
 
     fn names_fit(&self) -> Option<Problem> {
