@@ -130,7 +130,6 @@ impl<'a> Environment<'a> {
             Self::external_id_has_a_role,
             Self::hosted_zone_has_a_domain,
             Self::rotation_is_the_partners,
-            Self::rotation_has_a_function,
             Self::enhanced_scanning_has_a_baseline,
             Self::names_fit,
         ];
@@ -319,16 +318,6 @@ impl<'a> Environment<'a> {
         let refusal = Refusal::new(format!("the rotation function is in {place}"))
             .help(format!("name a function in {region} of the partner's account {account}: rcm touches no other"));
         Some(self.problem(&["secret_rotation_function"], refusal))
-    }
-
-    fn rotation_has_a_function(&self) -> Option<Problem> {
-        self.given("secret_rotation_days")?;
-        if self.given("secret_rotation_function").is_some() {
-            return None;
-        }
-        let refusal = Refusal::new("secret_rotation_days has no effect without secret_rotation_function")
-            .help("a function changes the password; name it or delete the line");
-        Some(self.problem(&["secret_rotation_days"], refusal))
     }
 
     fn enhanced_scanning_has_a_baseline(&self) -> Option<Problem> {

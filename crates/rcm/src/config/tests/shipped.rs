@@ -43,10 +43,6 @@ fn every_setting_of_the_table_has_an_example_that_is_accepted() {
         if name == "aws_external_id" {
             settings.push(("aws_role_arn", find("aws_role_arn").unwrap().example));
         }
-        if name == "secret_rotation_days" {
-            let function = "secret_rotation_function";
-            settings.push((function, find(function).unwrap().example));
-        }
         if name == "hosted_zone_id" {
             settings.push(("domain_name", find("domain_name").unwrap().example));
         }
