@@ -1,6 +1,7 @@
 //! What AWS Backup keeps, when the partner leaves and when it is switched off.
 
 use rcm::Goal;
+use rcm::engine::plan::Depth;
 
 use super::stage::{Stage, play, provisioned};
 use super::world::{ACME, Disk, with_settings};
@@ -38,6 +39,23 @@ fn what_is_selected_is_the_database_of_this_partner() {
     assert_eq!(selection["document"]["Resources"], expected);
     let vault = &cloud["backup"]["vaults"]["acme-rcm-prod-backup"];
     assert!(vault["key"].as_str().unwrap().starts_with("arn:aws:kms:"), "{vault}");
+}
+
+#[test]
+fn they_are_read_with_four_calls() {
+    let calls = |file: &str| {
+        let disk = provisioned(file);
+        let mut count = 0;
+        play(&disk, async |stage| {
+            let before = stage.wire.calls().len();
+            let plan = stage.rcm(file, Depth::Quick).await.plan(&Goal::provision()).await.unwrap();
+            assert!(plan.is_empty(), "{:#?}", plan.forward);
+            count = stage.wire.calls().len() - before;
+        });
+        count
+    };
+    let (bare, with) = (calls(ACME), calls(&with_backups()));
+    assert!(bare <= 30 && with <= bare + 4, "{bare} calls, and {with} with backups");
 }
 
 #[test]
