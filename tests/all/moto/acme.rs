@@ -162,7 +162,10 @@ fn count(inventory: &Value, kind: &str) -> usize {
 fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     let stage = Stage::new();
     stage.watch_the_journal();
-    let ran = stage.rcm.run("provision --partner acme --yes".split(' ')).expect_code(0);
+    let ran = stage
+        .rcm
+        .run("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto".split(' '))
+        .expect_code(0);
     assert!((1..100 * 1024).contains(&ran.peak_kib), "{} KiB", ran.peak_kib);
     assert_eq!(stage.recorder.objections(), Vec::<String>::new());
     let made = stage.inventory();
@@ -177,7 +180,7 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
 
     stage.recorder.clear();
     stage.cloudwatch.recorder.clear();
-    stage.rcm("provision --partner acme --yes");
+    stage.rcm("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto");
     let calls = stage.recorder.calls();
     assert!(calls.mutating().is_empty(), "{}", calls.mutating());
     // 30 for the bare stack; the flow log and its role; the topic and its subscription; the network ACLs; the role of enhanced monitoring;
@@ -194,7 +197,7 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     assert_eq!(stage.recorder.objections(), Vec::<String>::new());
     only_what_is_kept(&stage.inventory());
     assert_eq!(stage.cloudwatch.alarms(), 0);
-    stage.rcm("provision --partner acme --yes");
+    stage.rcm("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto");
     let again = stage.inventory();
     assert_eq!(count(&again, "/kms/keys"), 1, "the kept key is in use again");
     compute(&again);
@@ -388,7 +391,7 @@ fn change(stage: &Stage) {
     for says in ["scalable-target", "task-definition", "replace"] {
         assert!(planned.stdout.contains(says), "{}", planned.transcript());
     }
-    stage.rcm("provision --partner acme --yes");
+    stage.rcm("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto");
     let changed = stage.inventory();
     let definition = changed.pointer("/ecs/task_definitions/0").unwrap();
     assert_eq!(
@@ -461,7 +464,7 @@ fn bad_surroundings_are_refused_before_anything_is_written() {
         assert!(ran.stderr.contains(says), "{}", ran.transcript());
     };
     refused(3, "provision --partner nobody --yes", "nobody.toml");
-    refused(6, "provision --partner acme", "--yes");
+    refused(6, "provision --partner acme --accept-risk rds-in-backup-plan --reason moto", "--yes");
     write(stage.partners.path().join("broken.toml"), "project_prefix = [");
     refused(3, "validate --partner broken", "broken.toml");
     let elsewhere = fs::read_to_string(stage.partners.path().join("acme.toml")).unwrap();
