@@ -84,10 +84,8 @@ impl Resource for Vault {
             return Ok(());
         }
         let request = cx.cloud.backup.put_backup_vault_access_policy().backup_vault_name(id.as_str());
-        // A policy that forbids to put another one has to go before the next.
-        if !cx.creating() {
-            unprotect(cx.cloud, id).await?;
-        }
+        // A policy that forbids to put another one has to go before the next, also where an earlier try has got as far as this.
+        unprotect(cx.cloud, id).await?;
         let request = request.policy(spec.policy.text(cx)?);
         request.send().await.map(drop).map_err(fault("backup", "PutBackupVaultAccessPolicy"))
     }
