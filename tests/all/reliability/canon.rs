@@ -72,7 +72,7 @@ pub(super) fn standing(disk: &Disk) -> Vec<String> {
         "status={status=Inactive}",
         "{active=false ",
         "ec2 defaults ",
-        "ecr scanning ",
+        "ecr scanning",
         "iam password_policy",
         "s3 account ",
         "access-analyzer ",
