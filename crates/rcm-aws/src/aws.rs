@@ -11,6 +11,7 @@ use crate::{
     classify::{absent, fault},
     fence::Fenced,
     once::OnceOnly,
+    record::{Recorded, Recorder},
     resources::route53_record::DnsChanges,
 };
 
@@ -29,6 +30,8 @@ pub struct Connect {
     pub in_process: Option<SharedHttpClient>,
     /// What stops every request once the lock is lost that they are sent under.
     pub fence: Fence,
+    /// Who is told of every request that changes something.
+    pub recorder: Recorder,
 }
 
 /// The clients. Cheap to keep, not to make: one for each process and partner.
@@ -72,15 +75,18 @@ pub struct Caller {
 impl Aws {
     /// Loads configuration and makes the clients. Sends nothing, unless the SDK's credential chain has to.
     pub async fn connect(connect: &Connect) -> Self {
-        Self::from_config(&load(connect).await, &connect.fence)
+        Self::from_config(&load(connect).await, &connect.fence, &connect.recorder)
     }
 
     /// The clients for a configuration of the embedding program's own.
-    pub fn from_config(sdk: &SdkConfig, fence: &Fence) -> Self {
+    pub fn from_config(sdk: &SdkConfig, fence: &Fence, recorder: &Recorder) -> Self {
         let path_style = sdk.endpoint_url().is_some();
         macro_rules! config {
             ($service:ident) => {
-                $service::config::Builder::from(sdk).interceptor(OnceOnly).interceptor(Fenced(fence.clone()))
+                $service::config::Builder::from(sdk)
+                    .interceptor(OnceOnly)
+                    .interceptor(Fenced(fence.clone()))
+                    .interceptor(Recorded(recorder.clone(), fence.clone()))
             };
         }
         macro_rules! client {
@@ -108,7 +114,7 @@ impl Aws {
             rds: client!(aws_sdk_rds),
             route53: client!(aws_sdk_route53),
             s3: aws_sdk_s3::Client::from_conf(s3),
-            s3control: s3control(sdk, fence),
+            s3control: s3control(sdk, config!(aws_sdk_s3control)),
             secrets: client!(aws_sdk_secretsmanager),
             sns: client!(aws_sdk_sns),
             sts: client!(aws_sdk_sts),
@@ -173,8 +179,7 @@ impl Aws {
 
 /// S3 Control puts the account id in front of the host (`123456789012.127.0.0.1`), which resolves at AWS and nowhere else: an
 /// endpoint that somebody names is used as it is.
-fn s3control(sdk: &SdkConfig, fence: &Fence) -> aws_sdk_s3control::Client {
-    let config = aws_sdk_s3control::config::Builder::from(sdk).interceptor(OnceOnly).interceptor(Fenced(fence.clone()));
+fn s3control(sdk: &SdkConfig, config: aws_sdk_s3control::config::Builder) -> aws_sdk_s3control::Client {
     let config = match sdk.endpoint_url() {
         Some(url) => config.endpoint_resolver(AsNamed(url.to_owned())),
         None => config,

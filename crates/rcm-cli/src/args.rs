@@ -41,6 +41,10 @@ pub(crate) enum Verb {
     Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
     Rollback,
+    /// Show which runs there were, or what one of them did
+    History(History),
+    /// Check the audit log
+    Audit(Audit),
     /// Print what others need to know: host names, URLs, ARNs
     Output(Output),
     /// Draw the resources and what waits for what
@@ -241,6 +245,27 @@ pub(crate) struct Import {
     pub(crate) address: Address,
     /// What AWS calls it: an id, an ARN or a name, as `state list` shows them
     pub(crate) id: String,
+}
+
+/// Options of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Show what this run did; the beginning of its name is enough
+    pub(crate) run: Option<String>,
+}
+
+/// Options of `audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) verb: AuditVerb,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Find lines that were changed, moved or taken out
+    Verify,
 }
 
 /// Options of `output`.

@@ -97,6 +97,9 @@ pub enum Error {
         /// What may have been meant.
         nearest: Option<&'static str>,
     },
+    /// The audit log tells of no such run.
+    #[error("the audit log tells of no run `{0}`, or of several that begin so")]
+    NoSuchRun(String),
     /// The audit log.
     #[error(transparent)]
     Audit(#[from] AuditError),

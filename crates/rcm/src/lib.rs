@@ -26,7 +26,7 @@ pub mod resolver;
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Cloud, Destroyed, Dns, Environment, Goal, Output, Outputs, Purpose, Report, Retained, RolledBack,
+    Certificate, Cloud, Destroyed, Dns, Environment, Goal, Output, Outputs, Purpose, Report, Retained, RolledBack, Run,
     Seen, Settings, Wanted,
 };
 pub use rcm_aws as aws;
