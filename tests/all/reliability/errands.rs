@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::canon::{difference, inventory};
 use super::stage::play;
-use super::world::{ACME, Disk, Order, each, keep_journal, kept_journal, made, scratch, store, with};
+use super::world::{ACME, Disk, Order, each, keep_journal, kept_journal, log_is_whole, made, scratch, store, with};
 
 const KEPT: &str = "storage/repository/web";
 const FREE: &str = "storage/repository/api";
@@ -110,7 +110,7 @@ fn instants(start: &Disk, file: &str, errand: &Errand) -> (Vec<Fork>, Disk) {
 /// Kills `errand` at each different one of `forks` and sends it again.
 fn sent_again(what: &str, file: &str, errand: &Errand, mut forks: Vec<Fork>, end: &Disk) {
     let mut known = HashSet::new();
-    forks.retain(|fork| known.insert(fork.disk.clone()));
+    forks.retain(|fork| known.insert(fork.disk.without_log()));
     let end = inventory(&end.folded());
     each(what, &forks, |fork, dir| {
         again(fork, file, errand, &end, dir).map_err(|why| format!("{what}, killed {}:\n{why}", fork.at))
@@ -126,6 +126,7 @@ fn again(fork: &Fork, file: &str, errand: &Errand, end: &[String], dir: &Path) -
         Err(error) if errand.has_happened(&error) => {}
         Err(error) => return Err(error.to_string()),
     }
+    log_is_whole(dir)?;
     let difference = difference(end, &inventory(&Disk::read(dir).folded()));
     if difference.is_empty() { Ok(()) } else { Err(difference) }
 }

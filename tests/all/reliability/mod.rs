@@ -5,6 +5,7 @@
 mod account;
 mod additions;
 mod app_runner;
+mod audit;
 mod canon;
 mod crash;
 mod drift;

@@ -25,6 +25,7 @@ mod rds;
 mod s3_content;
 mod s3_lifecycle;
 mod s3_watching;
+pub mod secrets_versions;
 
 /// Declares the modules of the kinds and the registry of them all.
 macro_rules! kinds {

@@ -15,6 +15,7 @@ mod rollback;
 mod run;
 mod sandbox;
 mod saved;
+mod secrets;
 mod show;
 mod state;
 mod validate;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Audit(args) => match args.verb {
             AuditVerb::Verify => wait_for(history::verify(globals)),
         },
+        Verb::Secrets(args) => wait_for(secrets::run(globals, args)),
         Verb::Output(args) => wait_for(output::run(globals, args)),
         Verb::Graph(args) => wait_for(graph::run(globals, args)),
         Verb::State(args) => wait_for(state::run(globals, args)),

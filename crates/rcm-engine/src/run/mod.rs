@@ -2,6 +2,7 @@
 
 mod acting;
 mod call;
+mod errand;
 mod execute;
 mod recover;
 mod rollback;

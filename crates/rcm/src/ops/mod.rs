@@ -13,6 +13,7 @@ mod rebuild;
 mod record;
 mod rollback;
 mod run;
+mod secrets;
 mod state;
 mod zones;
 
@@ -32,6 +33,7 @@ pub use outputs::{Output, Outputs};
 pub use record::Run;
 pub use rollback::RolledBack;
 pub use run::{Goal, Report};
+pub use secrets::{Renewed, SecretInfo};
 
 use crate::{Error, PartnerConfig};
 
