@@ -6,6 +6,7 @@ mod baseline;
 mod bench;
 mod compliance;
 mod dns;
+mod history;
 mod init;
 mod moto;
 mod plans;

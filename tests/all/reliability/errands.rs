@@ -199,7 +199,9 @@ fn a_state_that_is_replaced_when_killed_is_the_old_one_or_the_new_one() {
     let (_, journal, _) = tell(&provisioned.just_begun(), ACME, &Errand::Forget);
     let start = provisioned.with_journal(&journal);
     let (mut forks, _, end) = tell(&start, ACME, &errand);
-    let (mut copied, backups) = (start.clone(), end.backups());
+    // The log says from the start that this errand has begun.
+    let begun = start.with_log_of(&forks.last().unwrap().disk);
+    let (mut copied, backups) = (begun, end.backups());
     assert_eq!(backups.len(), 2, "the state and its journal");
     for (path, bytes) in backups {
         copied = copied.with(&path, &bytes);

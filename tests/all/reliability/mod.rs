@@ -18,6 +18,7 @@ mod habits;
 mod leaving;
 mod rebuild;
 mod replicas;
+mod secrets;
 mod stage;
 mod tampering;
 mod world;

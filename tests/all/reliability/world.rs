@@ -85,6 +85,14 @@ impl Disk {
         copy
     }
 
+    /// The same with the audit log of `other`.
+    pub(super) fn with_log_of(&self, other: &Self) -> Self {
+        let mut copy = self.without_log();
+        let log = other.0.iter().filter(|(path, _)| is_log(path));
+        copy.0.extend(log.map(|(path, bytes)| (path.clone(), Arc::clone(bytes))));
+        copy
+    }
+
     /// The same without the audit log, which decides nothing of what a run does.
     pub(super) fn without_log(&self) -> Self {
         Self(

@@ -8,8 +8,9 @@
 
 use std::time::SystemTime;
 
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use jiff::Timestamp;
-use rcm_engine::model::Fault;
+use rcm_engine::model::{Fault, FaultKind};
 use serde_json::Value;
 
 use super::secrets_secret::{CURRENT, Source, database_url, describe, plain};
@@ -42,20 +43,22 @@ pub struct Look {
 /// Looks at a secret by its ARN.
 pub async fn look(aws: &Aws, arn: &str) -> Result<Look, Fault> {
     let secret = describe(aws, arn).await?;
-    let labelled = |label: &str| {
-        let has_it = |stages: &Vec<String>| stages.iter().any(|stage| stage == label);
-        let found = secret.version_ids_to_stages().into_iter().flatten().find(|(_, stages)| has_it(stages));
-        found.map(|(version, _)| version.clone())
-    };
     let changed = secret.last_changed_date().and_then(|date| SystemTime::try_from(*date).ok());
     Ok(Look {
-        current: labelled(CURRENT),
-        pending: labelled(PENDING),
+        current: labelled(&secret, CURRENT),
+        pending: labelled(&secret, PENDING),
         last_changed: changed.and_then(|changed| Timestamp::try_from(changed).ok()),
         rotates: secret.rotation_enabled().unwrap_or(false),
         name: secret.name().unwrap_or_default().to_owned(),
         arn: secret.arn().unwrap_or_default().to_owned(),
     })
+}
+
+/// The version that has this label.
+fn labelled(secret: &DescribeSecretOutput, label: &str) -> Option<String> {
+    let has_it = |stages: &Vec<String>| stages.iter().any(|stage| stage == label);
+    let found = secret.version_ids_to_stages().into_iter().flatten().find(|(_, stages)| has_it(stages));
+    found.map(|(version, _)| version.clone())
 }
 
 /// The value of one version.
@@ -75,16 +78,26 @@ pub async fn put_pending(aws: &Aws, arn: &str, value: &Secret) -> Result<String,
 
 /// Makes `version` the one that readers get; `before` is the one that they get now.
 pub async fn promote(aws: &Aws, arn: &str, version: &str, before: Option<&str>) -> Result<(), Fault> {
-    let request = aws.secrets.update_secret_version_stage().secret_id(arn).version_stage(CURRENT);
-    let request = request.move_to_version_id(version).set_remove_from_version_id(before.map(str::to_owned));
-    request.send().await.map(drop).map_err(fault("secretsmanager", "UpdateSecretVersionStage"))
+    move_label(aws, arn, CURRENT, Some(version), before).await
 }
 
 /// Takes the label off a version that is in force everywhere.
 pub async fn no_longer_pending(aws: &Aws, arn: &str, version: &str) -> Result<(), Fault> {
-    let request = aws.secrets.update_secret_version_stage().secret_id(arn).version_stage(PENDING);
-    let request = request.remove_from_version_id(version);
-    request.send().await.map(drop).map_err(fault("secretsmanager", "UpdateSecretVersionStage"))
+    move_label(aws, arn, PENDING, None, Some(version)).await
+}
+
+/// Sent again after a lost answer it is refused, since the label is not where it was: then it is where it should be.
+async fn move_label(aws: &Aws, arn: &str, label: &str, to: Option<&str>, from: Option<&str>) -> Result<(), Fault> {
+    let request = aws.secrets.update_secret_version_stage().secret_id(arn).version_stage(label);
+    let request = request.set_move_to_version_id(to.map(str::to_owned));
+    let request = request.set_remove_from_version_id(from.map(str::to_owned));
+    match request.send().await.map_err(fault("secretsmanager", "UpdateSecretVersionStage")) {
+        Err(refused) if refused.kind == FaultKind::Invalid => {
+            let there = labelled(&describe(aws, arn).await?, label);
+            if there.as_deref() == to { Ok(()) } else { Err(refused) }
+        }
+        other => other.map(drop),
+    }
 }
 
 /// The database URL that a secret holds, with this password. `value` is the `value` of its spec, references replaced.

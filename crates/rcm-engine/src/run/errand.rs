@@ -42,6 +42,8 @@ impl Engine {
     where
         F: Future<Output = Result<T, Fault>>,
     {
+        // A call of an SDK is large, and would be part of every future around it.
+        let call = || Box::pin(call());
         self.worker(address)?.sender().send(Verb::Configure, call).await.map_err(|halt| told(halt, address))
     }
 

@@ -121,10 +121,10 @@ impl Environment {
         let recording = self.record(verb, Some(caller.arn), Some(&state))?;
         let options = Options { parallelism: self.settings.parallelism, ..Options::default() };
         let engine = self.engine(options, &ledger);
-        let result = renewal.run(&engine, &self.aws, given, |address, what| {
+        let tell = |address: &Address, what: &str| {
             self.settings.events.step(address, EventKind::Progress { message: what.to_owned() });
-        });
-        let result = result.await.map_err(Error::from);
+        };
+        let result = Box::pin(renewal.run(&engine, &self.aws, given, tell)).await.map_err(Error::from);
         drop(engine);
         recording.end(result.as_ref().err().map_or("done", word), BTreeMap::new());
         match (end(ledger), result) {
@@ -248,7 +248,7 @@ impl Renewal {
         }
         let version = match before.pending.clone().filter(|_| in_force) {
             Some(version) => version,
-            None => self.put_in_force(engine, aws, &before, given, &tell).await?,
+            None => Box::pin(self.put_in_force(engine, aws, &before, given, &tell)).await?,
         };
         self.redeploy(engine, aws, &tell).await?;
         let arn = id(&self.secret)?;
