@@ -181,7 +181,7 @@ pub(super) fn gap(text: &Text, head: Option<&Head>) -> Option<String> {
     };
     let lines = text.lines().count();
     if lines < head.lines {
-        return Some(format!("has {lines} lines and had {}: the last ones were taken away", head.lines));
+        return Some(format!("has {lines} lines and had {}: some were taken away", head.lines));
     }
     let at_head = head.lines.checked_sub(1).and_then(|at| text.lines().nth(at));
     let hash = at_head.and_then(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
