@@ -202,3 +202,37 @@ fn in_cbor(body: &[u8]) -> Option<String> {
     };
     body.get(start..start + length).map(|text| String::from_utf8_lossy(text).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_to_read_counts_as_a_change() {
+        let post = |body: &str| HttpRequest::new(SdkBody::from(body));
+        let mut novel = post("Action=Novel");
+        novel.set_method("POST").unwrap();
+        assert!(changes("Novel", &novel));
+        assert!(!changes("DescribeVpcs", &novel));
+        let mut dry = post("Action=CreateVpc&DryRun=true");
+        dry.set_method("POST").unwrap();
+        assert!(!changes("CreateVpc", &dry));
+    }
+
+    #[test]
+    fn the_code_of_a_refusal_is_found_in_every_protocol() {
+        let json = br#"{"__type":"com.amazonaws.ecs#ClientException","message":"no"}"#;
+        assert_eq!(in_body(json).as_deref(), Some("com.amazonaws.ecs#ClientException"));
+        let xml = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+        assert_eq!(in_body(xml).as_deref(), Some("AccessDenied"));
+        // {"__type": "LimitExceeded"}, and one that is longer than 23 characters.
+        assert_eq!(in_body(b"\xa1\x66__type\x6dLimitExceeded").as_deref(), Some("LimitExceeded"));
+        assert_eq!(
+            in_body(b"\xa1\x66__type\x78\x18InternalServiceException").as_deref(),
+            Some("InternalServiceException")
+        );
+        assert_eq!(in_body(b"<html>"), None);
+    }
+}

@@ -280,7 +280,8 @@ fn a_log_that_cannot_be_gone_on_with_stops_no_run() {
     let written = fs::read(log(dir.path())).unwrap();
     fs::remove_file(log(dir.path())).unwrap();
     write_atomically(&log(dir.path()), &written).unwrap();
-    assert_eq!(written.iter().filter(|byte| **byte == b'\n').count(), 21, "what was written is whole");
+    let lines = written.iter().filter(|byte| **byte == b'\n').count();
+    assert!(lines < ran.calls.mutating().len() && written.ends_with(b"\n"), "what was written is whole: {lines} lines");
     let next = run(dir.path(), &order(Goal::provision()), |_, _| {}).result.unwrap();
     assert!(next.plan.is_empty());
     assert_eq!(verified(dir.path()), Vec::<String>::new());
