@@ -11,6 +11,9 @@ mod fence;
 pub mod identity;
 mod once;
 pub mod resources;
+mod rollout;
 pub mod secret;
 
 pub use aws::{Aws, Caller, Connect};
+pub use rollout::{RegistryLogin, StoppedContainer, StoppedTask};
+pub use secret::Secret;

@@ -7,6 +7,7 @@ mod additions;
 mod app_runner;
 mod canon;
 mod crash;
+mod deploys;
 mod drift;
 mod errands;
 mod fail;

@@ -1,10 +1,11 @@
-//! CloudWatch Logs: log groups, their key, retention, protection and tags. Events are not kept.
+//! CloudWatch Logs: log groups, their key, retention, protection and tags, and what is written to their streams.
 //!
 //! | What | As on AWS |
 //! |---|---|
 //! | keys | `AccessDeniedException` unless the key's policy names CloudWatch Logs |
 //! | retention | the numbers of days that AWS has |
 //! | deletion | refused under deletion protection |
+//! | streams | events in the order in which they came; read from the end, without pages |
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,16 @@ struct Group {
     kms_key: Option<String>,
     protected: bool,
     tags: Tags,
+    /// By name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    streams: BTreeMap<String, Vec<Event>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Event {
+    /// Milliseconds since 1970.
+    at: i64,
+    message: String,
 }
 
 /// The retentions that `PutRetentionPolicy` takes, in days.
@@ -92,6 +103,9 @@ impl Logs {
                 let tags = tag_map(input);
                 self.change(input, |group| group.tags.extend(tags))
             }
+            "CreateLogStream" => self.create_stream(input),
+            "PutLogEvents" => self.put_events(input),
+            "GetLogEvents" => self.events(input),
             "UntagResource" => self.untag(input, "tagKeys"),
             "UntagLogGroup" => self.untag(input, "tags"),
             "ListTagsForResource" | "ListTagsLogGroup" => Ok(json!({"tags": self.group(input)?.tags})),
@@ -128,6 +142,7 @@ impl Logs {
             kms_key: input.string("kmsKeyId"),
             protected: input.flag("deletionProtectionEnabled").unwrap_or(false),
             tags: tag_map(input),
+            streams: BTreeMap::new(),
         };
         self.groups.insert(name.to_owned(), group);
         Ok(json!({}))
@@ -166,6 +181,43 @@ impl Logs {
             return Err(Fault::new("InvalidParameterException", "retentionInDays is not one of the allowed values."));
         };
         self.change(input, |group| group.retention_days = Some(days))
+    }
+
+    fn create_stream(&mut self, input: &Input) -> Answer {
+        let name = input.need("logStreamName")?.to_owned();
+        let group = self.group(input)?;
+        if group.streams.contains_key(&name) {
+            return Err(Fault::new("ResourceAlreadyExistsException", "The specified log stream already exists"));
+        }
+        group.streams.insert(name, Vec::new());
+        Ok(json!({}))
+    }
+
+    fn stream(&mut self, input: &Input) -> Result<&mut Vec<Event>, Fault> {
+        let name = input.need("logStreamName")?.to_owned();
+        let missing = || Fault::new("ResourceNotFoundException", "The specified log stream does not exist.");
+        self.group(input)?.streams.get_mut(&name).ok_or_else(missing)
+    }
+
+    fn put_events(&mut self, input: &Input) -> Answer {
+        let event = |event: &Value| Event {
+            at: event["timestamp"].as_i64().unwrap_or_default(),
+            message: event["message"].as_str().unwrap_or_default().to_owned(),
+        };
+        let events: Vec<Event> = input.objects("logEvents").iter().map(event).collect();
+        self.stream(input)?.extend(events);
+        Ok(json!({}))
+    }
+
+    fn events(&mut self, input: &Input) -> Answer {
+        let limit = usize::try_from(input.number("limit").unwrap_or(10_000)).unwrap_or(10_000);
+        let from_head = input.flag("startFromHead").unwrap_or(false);
+        let events = self.stream(input)?;
+        let skipped = if from_head { 0 } else { events.len().saturating_sub(limit) };
+        let shown = events.iter().skip(skipped).take(limit);
+        let shown =
+            shown.map(|Event { at, message }| json!({"timestamp": at, "ingestionTime": at, "message": message}));
+        Ok(json!({"events": shown.collect::<Vec<_>>()}))
     }
 
     fn untag(&mut self, input: &Input, member: &str) -> Answer {
