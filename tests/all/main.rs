@@ -6,6 +6,7 @@
 mod baseline;
 mod bench;
 mod compliance;
+mod deploy;
 mod dns;
 mod init;
 mod moto;

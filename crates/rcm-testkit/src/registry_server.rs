@@ -1,5 +1,6 @@
 //! A registry of one's own (Debian's `docker-registry`), and a front before it that makes trouble as others do.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -107,8 +108,9 @@ pub struct Manners {
     pub token: Option<(String, String)>,
     /// The first upload is cut off after so many bytes.
     pub cut_after: Option<usize>,
-    /// Nobody is told how far an upload has come that was cut off.
-    pub forgetful: bool,
+    /// What has come of an upload that was cut off is kept, and said to whoever asks, as the protocol has it. Debian's registry forgets
+    /// it.
+    pub remembers: bool,
 }
 
 /// A server that hands requests on to a registry, and writes them down.
@@ -133,6 +135,7 @@ impl Front {
             cut_after: Mutex::new(manners.cut_after),
             manners,
             seen: Arc::clone(&seen),
+            kept: Mutex::default(),
         });
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -171,6 +174,8 @@ struct State {
     manners: Manners,
     cut_after: Mutex<Option<usize>>,
     seen: Arc<Mutex<Vec<String>>>,
+    /// What has come of uploads that were cut off, by path.
+    kept: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl State {
@@ -189,14 +194,23 @@ impl State {
         let path = target.split('?').next().unwrap_or_default();
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{method} {path}"));
         let length: usize = header(&head, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        if let Some(answer) = self.answered_here(method, path, &head) {
+        if let Some(answer) = self.answered_here(method, target, &head) {
             let mut writer = client;
             writer.write_all(answer.as_bytes())?;
             return client.shutdown(Shutdown::Both);
         }
-        let behind = TcpStream::connect((Ipv4Addr::LOCALHOST, self.behind))?;
-        (&behind).write_all(passed_on(&head, self.manners.token.is_some()).as_bytes())?;
         let cut = self.cut_after.lock().unwrap_or_else(PoisonError::into_inner).take_if(|after| length > *after);
+        if let (Some(after), true) = (cut, self.manners.remembers) {
+            let mut kept = Vec::new();
+            reader.take(after as u64).read_to_end(&mut kept)?;
+            self.kept().insert(path.to_owned(), kept);
+            return client.shutdown(Shutdown::Both);
+        }
+        let before = if method == "PATCH" { self.kept().remove(path).unwrap_or_default() } else { Vec::new() };
+        let behind = TcpStream::connect((Ipv4Addr::LOCALHOST, self.behind))?;
+        let whole = (!before.is_empty()).then(|| before.len() + length);
+        (&behind).write_all(passed_on(&head, self.manners.token.is_some(), whole).as_bytes())?;
+        (&behind).write_all(&before)?;
         io::copy(&mut reader.take(cut.unwrap_or(length) as u64), &mut &behind)?;
         if cut.is_some() {
             // Nothing may be lost of what the registry was sent, and the client must not wait for an answer.
@@ -208,7 +222,12 @@ impl State {
         client.shutdown(Shutdown::Both)
     }
 
-    fn answered_here(&self, method: &str, path: &str, head: &str) -> Option<String> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answered_here(&self, method: &str, target: &str, head: &str) -> Option<String> {
+        let path = target.split('?').next().unwrap_or_default();
         let sent = header(head, "authorization").unwrap_or_default();
         if let Some((user, password)) = &self.manners.token {
             if path == "/token" {
@@ -224,19 +243,22 @@ impl State {
                 return Some(reply("401 Unauthorized", &format!("WWW-Authenticate: {realm}\r\n"), ""));
             }
         }
-        let asks = method == "GET" && path.contains("/blobs/uploads/");
-        (self.manners.forgetful && asks).then(|| reply("404 Not Found", "", ""))
+        let kept = self.kept().get(path).map(Vec::len).filter(|_| method == "GET")?;
+        Some(reply("204 No Content", &format!("Range: 0-{}\r\nLocation: {target}\r\n", kept - 1), ""))
     }
 }
 
-/// The request for the registry behind: one for a connection, and without the front's own token.
-fn passed_on(head: &str, without_authorization: bool) -> String {
+/// The request for the registry behind: one for a connection, without the front's own token, and `whole` where what was kept goes first.
+fn passed_on(head: &str, without_authorization: bool, whole: Option<usize>) -> String {
     let left_out = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        name == "connection" || (without_authorization && name == "authorization")
+        name == "connection"
+            || (without_authorization && name == "authorization")
+            || (whole.is_some() && ["content-length", "content-range"].contains(&name.as_str()))
     };
     let lines: Vec<&str> = head.trim_end().lines().filter(|line| !left_out(line)).collect();
-    format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"))
+    let length = whole.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
+    format!("{}\r\n{length}Connection: close\r\n\r\n", lines.join("\r\n"))
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {

@@ -6,7 +6,7 @@ use rcm::config::ImageRef;
 use rcm::engine::model::{Event, EventKind, Events};
 use rcm::engine::run::{Aftermath, OnFailure, Outcome};
 use rcm::{Deployed, Error, Goal};
-use rcm_testkit::calls::{Breaker, shared};
+use rcm_testkit::calls::{Breaker, TakenBack, shared};
 use serde_json::{Value, json};
 
 use super::canon::{difference, inventory, present, standing};
@@ -124,10 +124,8 @@ fn a_deploy_that_is_killed_anywhere_is_finished_by_the_next() {
 
 #[test]
 fn a_deploy_that_is_killed_once_it_has_begun_is_finished_by_a_provision() {
-    let begun = |disk: &Disk| {
-        let state = disk.folded().state();
-        state["resources"]["compute/task-definition"]["spec"]["image"]["reference"] == image(2).as_str()
-    };
+    // A create that was not sent has not happened, and the next run says so.
+    let begun = |disk: &Disk| disk.cloud()["ecs"]["families"].to_string().contains(image(2).as_str());
     finished_by("deploy", &first(), &deploy(file(), 2), &provision(file()), begun);
 }
 
@@ -260,6 +258,28 @@ fn a_rollback_goes_to_the_image_before_and_not_to_one_that_never_ran() {
     deploy(&image(6));
     let gone = last_good().unwrap_err();
     assert!(gone.to_string().contains("is not in its repository any more"), "{gone}");
+}
+
+#[test]
+fn app_runner_gets_its_service_by_a_deploy_and_each_further_image_by_an_update() {
+    let file = with_settings(file(), "domain_name =\nhosted_zone_id =\ncompute = \"apprunner\"");
+    let dir = scratch();
+    made(&file).write(dir.path());
+    let runs = |disk: &Disk| {
+        let services = disk.cloud()["apprunner"].to_string();
+        [1, 2, 3].map(|number| services.contains(image(number).as_str()))
+    };
+    for number in [1, 2] {
+        done(run(dir.path(), &deploy(&file, number), |_, _| {}).result.unwrap().outcome);
+        let again = run(dir.path(), &provision(&file), |_, _| {}).result.unwrap();
+        assert!(again.plan.is_empty(), "{:#?}", again.plan);
+    }
+    assert!(runs(&Disk::read(dir.path()))[1]);
+    let fate = shared(TakenBack::of(1));
+    let failed = run(dir.path(), &deploy(&file, 3), |wire, _| wire.trouble(fate.clone())).result.unwrap();
+    assert!(matches!(failed.outcome, Outcome::Failed { .. }), "{:?}", failed.outcome);
+    let releases = Disk::read(dir.path()).state()["releases"].clone();
+    assert_eq!(releases.as_array().unwrap().len(), 2, "{releases}");
 }
 
 #[test]

@@ -4,10 +4,11 @@
 //! says what is in it and leaves the layers where they are. [`push`] sends what the other registry does not have yet, several
 //! layers at once. No Docker daemon has a part in it.
 //!
-//! Why this speaks the registries' protocol itself: a layer that is cut off goes on where the registry says that it has come to,
-//! which `oci-client` (0.18) offers no way to do, and to ECR that one can send no layer over 4 MiB in pieces, since
-//! [ECR loses every piece after the first](https://github.com/aws/containers-roadmap/issues/2831) and answers `201` where the
-//! protocol says `202`. The HTTP client is the SDK's own, so that proxies and certificates are the same for both.
+//! Why this speaks the registries' protocol itself: a layer that is cut off goes on where the registry says that it has come to, and
+//! from its beginning where the registry has forgotten it; `oci-client` (0.18) tries nothing again and gives no hold on an upload.
+//! It also sends layers in pieces of 4 MiB, of which
+//! [ECR loses every one after the first](https://github.com/aws/containers-roadmap/issues/2831), answering `201` where the protocol
+//! says `202`. The HTTP client is the SDK's own, so that proxies and certificates are the same for both.
 
 mod archive;
 mod auth;

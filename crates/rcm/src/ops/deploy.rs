@@ -132,10 +132,12 @@ impl Environment {
     /// # Errors
     /// What keeps a run from beginning. A deploy that began and failed is no error but in the report.
     pub async fn deploy(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Deployed, Error> {
+        let mut told = self.old_news().await;
         let report = tokio::select! {
             report = self.run(goal, approve) => report?,
-            never = self.follow() => match never {},
+            never = self.follow(&mut told) => match never {},
         };
+        self.tell_news(&mut told).await;
         let failed = matches!(report.outcome, Outcome::Failed { .. });
         // Why it failed is known already; that nobody can be asked for more is no other failure.
         let stopped = if failed { self.stopped_tasks().await.unwrap_or_default() } else { Vec::new() };

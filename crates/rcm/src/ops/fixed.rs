@@ -92,11 +92,14 @@ pub(super) fn check_neighbours(config: &PartnerConfig, state_dir: &Path, own: &S
 
 /// The image that the state says is deployed, by whatever means, or is on its way.
 pub(super) fn deployed(config: &PartnerConfig, state: &State) -> Option<ImageRef> {
-    let image = match config.compute {
-        Compute::Ecs => applied(state, TASK_DEFINITION, TaskDefinition::KIND, "image")?.get("reference")?,
-        Compute::AppRunner => applied(state, APP_RUNNER, apprunner_service::Service::KIND, "image")?,
+    let (address, kind) = match config.compute {
+        Compute::Ecs => (TASK_DEFINITION, TaskDefinition::KIND),
+        Compute::AppRunner => (APP_RUNNER, apprunner_service::Service::KIND),
     };
-    image.as_str()?.parse().ok()
+    let record = state.resources.get(&Address::new(address).ok()?).filter(|record| record.kind == kind)?;
+    let named = |image: &Value| image.get("reference").unwrap_or(image).as_str()?.parse().ok();
+    // Of a state that was made again from the cloud, what was seen there tells.
+    [&record.spec, &record.inputs].into_iter().find_map(|fields| named(fields.get("image")?))
 }
 
 /// The settings as they can be, given what there is: a disk that is larger than the file says stays so, and with it a limit that

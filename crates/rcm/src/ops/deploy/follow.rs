@@ -13,27 +13,33 @@ const TARGET_GROUP: &str = "edge/target-group";
 const EVERY: Duration = Duration::from_secs(5);
 
 /// What was told already.
-#[derive(Default)]
-struct Told {
+pub(super) struct Told {
     /// The newest event of the service.
     event: Option<String>,
     health: String,
 }
 
 impl Environment {
-    /// Tells the service's events and the health of its targets, for as long as it is awaited. That something cannot be read is not
-    /// told: the run itself says what fails.
-    pub(super) async fn follow(&self) -> Infallible {
+    /// What is there now, and therefore no news.
+    pub(super) async fn old_news(&self) -> Told {
+        let event = self.events().await.into_iter().next().map(|(id, _)| id);
+        Told { event, health: self.health().await }
+    }
+
+    /// Tells the service's events and the health of its targets, for as long as it is awaited.
+    pub(super) async fn follow(&self, told: &mut Told) -> Infallible {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // What was there before is no news.
-        let event = self.events().await.into_iter().next().map(|(id, _)| id);
-        let mut told = Told { event, health: self.health().await };
         loop {
             ticks.tick().await;
-            self.tell_events(&mut told).await;
-            self.tell_health(&mut told).await;
+            self.tell_news(told).await;
         }
+    }
+
+    /// Tells what is new. That something cannot be read is not told: the run itself says what fails.
+    pub(super) async fn tell_news(&self, told: &mut Told) {
+        self.tell_events(told).await;
+        self.tell_health(told).await;
     }
 
     async fn tell_events(&self, told: &mut Told) {
