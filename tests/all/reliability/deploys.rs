@@ -9,7 +9,7 @@ use rcm::{Deployed, Error, Goal};
 use rcm_testkit::calls::{Breaker, TakenBack, shared};
 use serde_json::{Value, json};
 
-use super::canon::{difference, inventory, present, standing};
+use super::canon::{difference, present, standing};
 use super::crash::{everywhere, finished_by};
 use super::fail::{Scene, rolls_back, shrugs_off};
 use super::stage::play;
@@ -294,5 +294,5 @@ fn a_lost_state_is_made_again_with_what_runs() {
     assert!(again.plan.is_empty(), "{:#?}", again.plan);
     let difference = difference(&present(&standing(&first())), &present(&standing(&Disk::read(dir.path()))));
     assert!(difference.is_empty(), "{difference}");
-    assert_eq!(inventory(&first()), inventory(&Disk::read(dir.path())));
+    assert_eq!(runs(&Disk::read(dir.path())), runs(&first()));
 }

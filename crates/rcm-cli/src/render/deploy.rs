@@ -71,7 +71,8 @@ pub(crate) fn report(deployed: &Deployed, told: &Told<'_>) -> String {
         }
         Outcome::Done => {
             let title = paint(GREEN.bold(), &format!("Deployed to {name} in {}", duration(*took)));
-            format!("{title}: {image}\n  To go back to the image before: {}\n", next.command("deploy --rollback"))
+            let back = format!("  To go back to the image before: {}\n", next.command("deploy --rollback"));
+            format!("{title}: {image}\n{}", if deployed.has_predecessor { &back } else { "" })
         }
         Outcome::Cancelled => {
             let title = paint(YELLOW.bold(), &format!("Stopped the deploy to {name}."));

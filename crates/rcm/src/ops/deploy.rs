@@ -30,7 +30,6 @@ pub const DEPLOY_ACTIONS: &[&str] = &[
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:CompleteLayerUpload",
-    "ecr:DescribeImages",
     "ecr:GetAuthorizationToken",
     "ecr:GetDownloadUrlForLayer",
     "ecr:InitiateLayerUpload",
@@ -74,6 +73,8 @@ pub struct Deployed {
     pub report: Report,
     /// Where it failed: the tasks that did not come up, the newest first.
     pub stopped: Vec<StoppedTask>,
+    /// Whether another image has run before the one that runs now.
+    pub has_predecessor: bool,
 }
 
 impl Component {
@@ -141,7 +142,8 @@ impl Environment {
         let failed = matches!(report.outcome, Outcome::Failed { .. });
         // Why it failed is known already; that nobody can be asked for more is no other failure.
         let stopped = if failed { self.stopped_tasks().await.unwrap_or_default() } else { Vec::new() };
-        Ok(Deployed { report, stopped })
+        let has_predecessor = self.load()?.is_some_and(|state| state.releases.len() > 1);
+        Ok(Deployed { report, stopped, has_predecessor })
     }
 
     async fn stopped_tasks(&self) -> Option<Vec<StoppedTask>> {
@@ -161,8 +163,8 @@ impl Environment {
         let is_present = |release: &&Release| present.as_ref().is_some_and(|image| image.as_str() == release.what);
         let last = state.releases.iter().rev().find(|release| !is_present(release));
         let last = last.ok_or_else(|| {
-            let none = "no other image has run here since rcm keeps the list".to_owned();
-            Error::NoRelease(present.map_or(none.clone(), |image| format!("{none} than {image}")))
+            let but = present.map(|image| format!(" but {image}")).unwrap_or_default();
+            Error::NoRelease(format!("no image{but} is known to have run here"))
         })?;
         let image: ImageRef = last.what.parse().map_err(|_| Error::NoRelease(format!("{} is no image", last.what)))?;
         self.check_account().await?;
