@@ -120,7 +120,8 @@ impl Aws {
         for task in newest(answer.tasks.unwrap_or_default()) {
             let mut told = told(&task);
             if let (Some(group), Some(container)) = (log_group, told.containers.first()) {
-                told.log = self.last_lines(group, &container.name, &told.task).await?;
+                // Why it stopped is worth telling without its log too.
+                told.log = self.last_lines(group, &container.name, &told.task).await.unwrap_or_default();
             }
             stopped.push(told);
         }

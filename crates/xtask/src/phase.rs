@@ -92,8 +92,8 @@ fn nothing() -> Result<(), String> {
 }
 
 fn moto_and_registry() -> Result<(), String> {
-    venv::ensure()?;
-    registry::ensure()
+    registry::ensure()?;
+    venv::ensure()
 }
 
 impl Phase {

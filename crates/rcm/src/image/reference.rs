@@ -54,7 +54,7 @@ impl Reference {
             return Err(wrong("its tag is not one"));
         }
         let (registry, repository) = match name.split_once('/') {
-            Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest.to_owned()),
+            Some((host, rest)) if is_host(host) => (host, rest.to_owned()),
             Some(_) => (DOCKER_HUB, name.to_owned()),
             None => (DOCKER_HUB, format!("library/{name}")),
         };
@@ -80,6 +80,12 @@ impl Reference {
             host => format!("https://{host}"),
         }
     }
+}
+
+/// Whether what stands before the first slash is a registry, and not part of a name at Docker Hub. `.` and `..` are files'.
+fn is_host(host: &str) -> bool {
+    let begins = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    begins && (host.contains(['.', ':']) || host == "localhost")
 }
 
 /// Whether a host, with or without a port, is this machine.
