@@ -232,6 +232,7 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("rds", "CreateDBInstance", "KMSKeyNotAccessibleFault", "", Propagating),
     // The first database of an account: its service-linked role is being made.
     ("rds", "", "", "service linked role. Otherwise wait", Propagating),
+    ("rds", "", "InvalidParameterValue", "UsingWithRDS.IAM.ServiceLinkedRoles", Propagating),
     ("application-autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
     ("application-autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
     ("application-autoscaling", "", "FailedResourceAccessException", "", Propagating),
@@ -510,6 +511,27 @@ mod tests {
         assert_eq!(meaning("iam", "CreateRole", "MalformedPolicyDocument", "Syntax errors", 400), Invalid);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 503), Transient);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 400), Invalid);
+    }
+
+    #[test]
+    fn a_role_that_its_service_is_still_making_is_waited_for() {
+        let ecs = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        assert_eq!(meaning("ecs", "CreateCluster", "InvalidParameterException", ecs, 400), Propagating);
+        assert_eq!(meaning("ecs", "CreateService", "InvalidParameterException", ecs, 400), Propagating);
+        let rds = |operation, message| meaning("rds", operation, "InvalidParameterValue", message, 400);
+        let wait = "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise wait \
+                    and try again later";
+        assert_eq!(rds("CreateDBInstance", wait), Propagating);
+        let check = "Missing necessary credentials. Please check \
+                     http://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html";
+        assert_eq!(rds("CreateDBSubnetGroup", check), Propagating);
+        let scaling =
+            "Unable to assume IAM role: arn:aws:iam::123456789012:role/aws-service-role/ecs.application-autoscaling";
+        assert_eq!(
+            meaning("application-autoscaling", "RegisterScalableTarget", "ValidationException", scaling, 400),
+            Propagating
+        );
+        assert_eq!(rds("CreateDBInstance", "Invalid DB instance class"), Invalid);
     }
 
     #[test]

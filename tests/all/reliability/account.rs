@@ -353,6 +353,9 @@ fn key() -> Vec<Row> {
         row(Quick, "kms/account-key", "description", KEY, |at| async move {
             at.aws.kms.update_key_description().key_id(at.id(KEY)).description("by hand").send().await.unwrap();
         }),
+        row(Quick, "kms/account-key", "enabled", KEY, |at| async move {
+            at.aws.kms.disable_key().key_id(at.id(KEY)).send().await.unwrap();
+        }),
         row(Full, "kms/account-key", "rotation_days", KEY, |at| async move {
             at.aws.kms.disable_key_rotation().key_id(at.id(KEY)).send().await.unwrap();
         }),

@@ -102,7 +102,9 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("ec2/nat-gateway", "*", "a gateway stays in its subnet, and its primary address with it"),
     ("ec2/network-acl", "vpc", "there is no call for it"),
     ("ec2/route-table", "vpc", "there is no call for it"),
-    ("ec2/security-group", "*", "there is no call for it"),
+    ("ec2/security-group", "description", "there is no call for it"),
+    ("ec2/security-group", "name", "there is no call for it"),
+    ("ec2/security-group", "vpc", "there is no call for it"),
     ("ec2/security-group-rule", "direction", "there is no call for it"),
     ("ec2/security-group-rule", "group", "there is no call for it"),
     ("ec2/subnet", "cidr", "there is no call for it"),
@@ -288,6 +290,26 @@ fn security() -> Vec<Row> {
         rule("port", |rule| Rule { port: 22, ..rule }),
         rule("peer", |rule| Rule { range: "10.0.0.0/8", ..rule }),
         rule("description", |rule| Rule { description: "by hand", ..rule }),
+        row(Quick, "ec2/security-group", "foreign_rules", "security/group/service", |at| async move {
+            let anywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+            let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(anywhere).build();
+            let request = at.aws.ec2.authorize_security_group_ingress().group_id(at.id("security/group/service"));
+            request.ip_permissions(ssh).send().await.unwrap();
+        }),
+        row(Quick, "ec2/security-group", "foreign_rules", "security/group/database", |at| async move {
+            let anywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+            let all = IpPermission::builder().ip_protocol("-1").ip_ranges(anywhere).build();
+            let request = at.aws.ec2.authorize_security_group_egress().group_id(at.id("security/group/database"));
+            request.ip_permissions(all).send().await.unwrap();
+        }),
+        row(Quick, "kms/key", "enabled", "security/key", |at| async move {
+            at.aws.kms.disable_key().key_id(at.id("security/key")).send().await.unwrap();
+        }),
+        row(Quick, "kms/key", "enabled", "security/key", |at| async move {
+            let request = at.aws.kms.schedule_key_deletion().key_id(at.id("security/key"));
+            request.pending_window_in_days(7).send().await.unwrap();
+        })
+        .also(&["rotation_days"]),
         row(Full, "kms/key", "alias", "security/key", |at| async move {
             at.aws.kms.delete_alias().alias_name("alias/acme-rcm-prod").send().await.unwrap();
             let request = at.aws.kms.create_alias().alias_name("alias/by-hand");

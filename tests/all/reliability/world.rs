@@ -79,6 +79,17 @@ impl Disk {
         copy
     }
 
+    /// The same, where somebody has changed the tags of everything in the cloud that is the partner's.
+    pub(super) fn with_tags(&self, change: fn(&mut serde_json::Map<String, Value>)) -> Self {
+        let mut copy = self.clone();
+        for (path, bytes) in copy.0.iter_mut().filter(|(path, _)| path.starts_with("cloud")) {
+            let mut held: Value = serde_json::from_slice(bytes).unwrap_or_else(|_| panic!("{}", path.display()));
+            each_tags(&mut held, change);
+            *bytes = Arc::new(held.to_string().into_bytes());
+        }
+        copy
+    }
+
     pub(super) fn with_state(&self, state: &Value) -> Self {
         self.with(STATE, state.to_string().as_bytes())
     }
@@ -194,6 +205,20 @@ pub(super) fn told(result: &Result<Report, Error>) -> String {
 /// rcm's store in `dir`.
 pub(super) fn store(dir: &Path) -> Store {
     Store::new(&dir.join("state"), "acme", "prod")
+}
+
+/// Does `change` to whatever are the tags of something of Acme's.
+fn each_tags(value: &mut Value, change: fn(&mut serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(tags) if tags.get("rcm:partner").is_some_and(|partner| partner == "acme") => change(tags),
+        Value::Object(members) => members.values_mut().for_each(|member| each_tags(member, change)),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_tags(item, change)),
+        // S3 keeps the document as it came. Without this one tag it says nothing to anybody.
+        Value::String(document) if document.contains("<Key>rcm:address</Key>") => {
+            *document = document.replace("<Key>rcm:address</Key>", "<Key>by-hand</Key>");
+        }
+        _ => {}
+    }
 }
 
 fn collect(root: &Path, below: &Path, files: &mut BTreeMap<PathBuf, Arc<Vec<u8>>>) {

@@ -107,6 +107,7 @@ impl Resource for Service {
     type Outputs = Outputs;
     const KIND: &'static str = "ecs/service";
     const REPLACE_ON: &'static [&'static str] = &["name", "cluster"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(120, 1800).gone_within(900);
 
     fn effect(field: &str, before: &Value, after: &Value) -> Option<&'static str> {

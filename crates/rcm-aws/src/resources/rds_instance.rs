@@ -141,6 +141,7 @@ impl Resource for Instance {
     const KIND: &'static str = "rds/instance";
     const REPLACE_ON: &'static [&'static str] =
         &["identifier", "engine", "kms_key", "db_name", "master_username", "subnet_group"];
+    const TAGGED: bool = true;
     const DISCARDS: bool = true;
     const HOLDS_DATA: bool = true;
     const PACE: Pace = Pace::slow(900, 4800).gone_within(3600);

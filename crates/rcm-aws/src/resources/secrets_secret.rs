@@ -101,6 +101,7 @@ impl Resource for Secret {
     type Outputs = Outputs;
     const KIND: &'static str = "secretsmanager/secret";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
     const HOLDS_DATA: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

@@ -170,6 +170,7 @@ fn key(graph: &mut Graph, plan: &Blueprint<'_>) -> Ref<AccountKey> {
         description: "The logs of the account baseline, shared by all that rcm runs in this account".to_owned(),
         rotation_days: 365,
         policy: key_policy(plan).into(),
+        enabled: true,
     };
     graph.add::<AccountKey>("baseline/key", spec)
 }

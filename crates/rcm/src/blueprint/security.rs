@@ -30,11 +30,12 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network) ->
             description: format!("Everything that rcm keeps for {}", plan.prefix),
             rotation_days: 365,
             policy: key_policy(plan).into(),
+            enabled: true,
         },
     );
     let mut group = |address: &str, suffix: &str, description: &str| {
         let (name, description) = (plan.name(suffix), description.to_owned());
-        let spec = ec2_security_group::Spec { name, description, vpc: network.vpc.clone() };
+        let spec = ec2_security_group::Spec { name, description, vpc: network.vpc.clone(), foreign_rules: Vec::new() };
         graph.add::<SecurityGroup>(address, spec)
     };
     let balanced = plan.config.compute == Compute::Ecs;

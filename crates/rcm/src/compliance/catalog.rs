@@ -310,7 +310,10 @@ static CONTROLS: &[Control] = &[
         "vpc-sg-open-only-to-authorized-ports",
         "Nothing but the web's ports is open to the world",
         &[RISK, TRANSMISSION],
-        of("ec2/security-group-rule", from_the_world, Test::Field("port", of_the_web)),
+        Check::All(&[
+            of("ec2/security-group-rule", from_the_world, Test::Field("port", of_the_web)),
+            each("ec2/security-group", Test::Field("foreign_rules", nobody_else_opened_it)),
+        ]),
     ),
     stack(
         "private-subnets-without-a-way-in",
@@ -391,9 +394,9 @@ static CONTROLS: &[Control] = &[
     ),
     stack(
         "kms-cmk-not-scheduled-for-deletion",
-        "The partner's key is there and not about to go",
+        "The partner's key is there, enabled and not about to go",
         &[ENCRYPTION],
-        needs("kms/key", Test::Exists),
+        needs("kms/key", Test::Yes("enabled")),
     ),
     stack(
         "secretsmanager-using-cmk",
@@ -815,6 +818,17 @@ fn of_the_web(port: &Value) -> Result<String, String> {
         Some(port) => Err(format!("port {port} is open to the world")),
         None => Err("every port is open to the world".to_owned()),
     }
+}
+
+/// What others have added to a group is open to the world by nobody's word, whichever the port.
+fn nobody_else_opened_it(rules: &Value) -> Result<String, String> {
+    let rules = rules.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let from_the_world = |rule: &&str| {
+        rule.starts_with("ingress ") && (rule.contains(" from 0.0.0.0/0 ") || rule.contains(" from ::/0 "))
+    };
+    let open: Vec<&str> = rules.filter(from_the_world).collect();
+    let unknown = || format!("added outside rcm: {}", open.join(", "));
+    if open.is_empty() { Ok("nobody else has opened it to the world".to_owned()) } else { Err(unknown()) }
 }
 
 fn no_gateway(routes: &Value) -> Result<String, String> {

@@ -110,12 +110,26 @@ fn what_is_not_as_it_is_asked_for_is_noticed() {
         ("security/rule/load-balancer-http", "port", json!(22), &["vpc-sg-open-only-to-authorized-ports"]),
         ("security/rule/load-balancer-http", "port", Value::Null, &["vpc-sg-open-only-to-authorized-ports"]),
         (
+            "security/group/service",
+            "foreign_rules",
+            json!(["ingress tcp 22 from 0.0.0.0/0 (sgr-1)"]),
+            &["vpc-sg-open-only-to-authorized-ports"],
+        ),
+        ("security/group/service", "foreign_rules", json!(["ingress tcp 22 from 10.0.0.0/8 (sgr-1)"]), &[]),
+        ("security/group/service", "foreign_rules", json!(["egress tcp 22 to 0.0.0.0/0 (sgr-1)"]), &[]),
+        (
             "network/route-table/database",
             "routes",
             json!([{"destination": "0.0.0.0/0", "target": {"gateway": "igw-1"}}]),
             &["private-subnets-without-a-way-in"],
         ),
         ("storage/log-group/application", "retention_days", Value::Null, &["cw-loggroup-retention-period-check"]),
+        (
+            "security/key",
+            "enabled",
+            json!("to be deleted by AWS on 2026-01-01"),
+            &["kms-cmk-not-scheduled-for-deletion"],
+        ),
         ("security/key", "rotation_days", Value::Null, &["cmk-backing-key-rotation-enabled"]),
         (
             "identity/task-role",

@@ -2,7 +2,7 @@
 
 use rcm_engine::{
     model::EventKind,
-    plan::{Acceptance, Depth, Drift, accept, possessions, refresh},
+    plan::{Acceptance, Depth, Drift, Live, Possessions, TAGS, Untagged, accept, possessions, refresh, untagged},
     store::{Ledger, State},
 };
 
@@ -42,6 +42,14 @@ impl Environment {
             refresh(&self.registry, state, Depth::Full, &self.settings.unreported),
             possessions(&self.registry, &state.deployment)
         )?;
-        Ok(Drift::of(state, &live, &owned))
+        let untagged = self.untagged(state, &live, &owned);
+        Ok(Drift { untagged, ..Drift::of(state, &live, &owned) })
+    }
+
+    /// What needs its ownership tags again, where the endpoint is not known to lose them.
+    pub(super) fn untagged(&self, state: &State, live: &Live, owned: &Possessions) -> Vec<Untagged> {
+        let mut found = untagged(state, live, owned);
+        found.retain(|untagged| !self.settings.unreported.contains(&(untagged.kind.clone(), TAGS.to_owned())));
+        found
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use futures::future::try_join_all;
 use rcm_engine::{
     model::{Address, Deployment, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Remnant, Target},
-    plan::{Action, Live, Plan, Wanted, make, refresh},
+    plan::{Action, Depth, Live, Plan, Wanted, make, possessions_like, refresh},
     run::{Engine, OnFailure, Options, Outcome, execute, recover},
     store::{Facts, Ledger, State, StoreError},
 };
@@ -163,12 +163,21 @@ impl Environment {
         events.run(EventKind::RefreshStarted { resources: state.records().count() });
         let unreported = &self.settings.unreported;
         let read = async { refresh(&self.registry, state, self.settings.depth, unreported).await.map_err(Error::from) };
-        let (live, graph) = tokio::try_join!(read, self.wanted_graph(state, goal))?;
+        let looks_for_tags = self.settings.depth == Depth::Full && !goal.destroy;
+        let list = async {
+            if !looks_for_tags {
+                return Ok(None);
+            }
+            possessions_like(&self.registry, state).await.map(Some).map_err(Error::from)
+        };
+        let (live, owned, graph) = tokio::try_join!(read, list, self.wanted_graph(state, goal))?;
+        let untagged = owned.map(|owned| self.untagged(state, &live, &owned)).unwrap_or_default();
         self.check_hosted_zone(state, &graph).await?;
         let found = self.find_kept(state, &graph).await?;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         events.run(EventKind::RefreshDone { elapsed_ms });
-        let wanted = Wanted { graph, may_lose: goal.may_lose.clone(), destroy: goal.destroy, purge: goal.purge, found };
+        let (may_lose, destroy, purge) = (goal.may_lose.clone(), goal.destroy, goal.purge);
+        let wanted = Wanted { graph, may_lose, destroy, purge, found, untagged };
         let plan = make(&self.registry, state, &live, &wanted)?;
         Ok((plan, live))
     }
