@@ -45,7 +45,7 @@ async fn aws(dir: &Path) -> (Sandbox, Aws) {
 async fn acme_comes_stays_goes_and_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let made = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 74)]);
+    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 78)]);
     assert!(made.notes.iter().any(|note| note.contains("support@acme.com") && note.contains("confirmed")));
     assert!(made.outputs.get("alb_dns_name").is_some() && made.outputs.get("database_endpoint").is_some());
     for depth in [Depth::Quick, Depth::Full] {
@@ -58,6 +58,7 @@ async fn acme_comes_stays_goes_and_comes_again() {
     assert_eq!(
         kept,
         [
+            "backup/vault",
             "security/key",
             "storage/bucket/load-balancer-logs",
             "storage/bucket/logs",
@@ -71,7 +72,7 @@ async fn acme_comes_stays_goes_and_comes_again() {
     );
 
     let back = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 13), ("create", 61)]);
+    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 13), ("create", 65)]);
     assert_eq!(back.outputs.get("kms_key_arn"), made.outputs.get("kms_key_arn"));
 
     run(dir.path(), ACME, &Goal { purge: true, ..Goal::destroy() }, Depth::Quick).await;

@@ -149,6 +149,21 @@ pub(crate) async fn log_group_exists(cx: &Context, name: &str) -> bool {
     listed.is_some_and(|answer| answer["logGroups"].as_array().is_some_and(|groups| groups.iter().any(is_it)))
 }
 
+/// Whether IAM knows a role of that name, which `service` may take on.
+pub(crate) async fn role_trusts(cx: &Context, name: &str, service: &str) -> bool {
+    let form = [("Action", "GetRole".to_owned()), ("RoleName", name.to_owned())];
+    let found = ask_form(cx, "iam", "2010-05-08", &form).await.unwrap_or_default();
+    found.all("AssumeRolePolicyDocument").iter().any(|document| document.text.contains(service))
+}
+
+/// The policy of a topic, as text; `None` if there is no such topic.
+pub(crate) async fn topic_policy(cx: &Context, topic: &str) -> Option<String> {
+    let form = [("Action", "GetTopicAttributes".to_owned()), ("TopicArn", topic.to_owned())];
+    let found = ask_form(cx, "sns", "2010-03-31", &form).await?;
+    let policy = items(&found, "Attributes").find(|entry| entry.text("key").as_deref() == Some("Policy"));
+    Some(policy.and_then(|entry| entry.text("value")).unwrap_or_default())
+}
+
 /// The load balancers that send requests to a target group; `None` if there is no such group.
 pub(crate) async fn load_balancers_of(cx: &Context, group: &str) -> Option<Vec<String>> {
     let form = [("Action", "DescribeTargetGroups".to_owned()), ("TargetGroupArns.member.1", group.to_owned())];

@@ -45,6 +45,11 @@ api_image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha2
     Addition { what: "flow logs", settings: "flow_logs = true" },
     Addition { what: "alarms", settings: "alarms = true" },
     Addition { what: "dashboard", settings: "dashboard = true" },
+    Addition { what: "AWS Backup", settings: "backup_plan = true" },
+    Addition {
+        what: "a rotation of the database password",
+        settings: r#"secret_rotation_function = "arn:aws:lambda:us-east-1:123456789012:function:acme-rcm-rotation""#,
+    },
 ];
 
 impl Addition {

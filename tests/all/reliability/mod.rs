@@ -5,6 +5,7 @@
 mod account;
 mod additions;
 mod app_runner;
+mod backups;
 mod canon;
 mod crash;
 mod drift;

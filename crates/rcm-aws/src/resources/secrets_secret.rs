@@ -2,18 +2,21 @@
 //!
 //! API: [CreateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html),
 //! [DeleteSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html),
-//! [PutResourcePolicy](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html).
+//! [PutResourcePolicy](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html),
+//! [RotateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
 //!
 //! Surprises: a deleted secret keeps its name until its recovery window ends, so `create` answers that it exists; `find` then
 //! returns ours, deleted or not, and `configure` restores it with the value that it had. ListSecrets may lack what changed
 //! in the last five minutes, so one that it does not mention is asked for by itself. The ARN ends in six random
-//! characters. A value that was generated once is never generated again, whatever the spec says.
+//! characters. A value that was generated once is never generated again, whatever the spec says. Setting a schedule of rotation
+//! rotates at once unless it is told not to, and then the function is only tried; cancelling it keeps function and schedule on
+//! display, switched off.
 
 use std::collections::HashMap;
 
 use aws_sdk_secretsmanager::{
     operation::describe_secret::DescribeSecretOutput,
-    types::{Filter, FilterNameStringType, SecretListEntry, Tag},
+    types::{Filter, FilterNameStringType, RotationRulesType, SecretListEntry, Tag},
 };
 use futures::future::try_join_all;
 use rcm_engine::model::{Actions, Deployment, Fault, Holds, Id, Known, Observed, Owned, Ref, Resource};
@@ -55,6 +58,19 @@ pub struct Spec {
     /// Who may do what with it, over what IAM allows; nobody says if `None`.
     #[serde(default)]
     pub policy: Option<Policy>,
+    /// Who changes the value, and how often; nobody does by himself if `None`.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+}
+
+/// A schedule by which Secrets Manager has a function change the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// The ARN of the Lambda function.
+    pub function: String,
+    /// Every how many days, 1 to 1000.
+    pub days: i64,
 }
 
 /// Where the value of a secret comes from. Never the value itself.
@@ -130,10 +146,11 @@ impl Resource for Secret {
             set_policy(cx, id, spec.policy.as_ref()).await?;
         }
         match spec.value {
-            Source::Generated { .. } if live.version_id.is_some() => Ok(()),
-            Source::DatabaseUrl { .. } if !cx.changes("value") => Ok(()),
-            _ => put_if_different(cx, id, &spec.value).await,
+            Source::Generated { .. } if live.version_id.is_some() => {}
+            Source::DatabaseUrl { .. } if !cx.changes("value") => {}
+            _ => put_if_different(cx, id, &spec.value).await?,
         }
+        if cx.changes("rotation") { rotate(cx, id, live.rotation.as_ref(), spec.rotation.as_ref()).await } else { Ok(()) }
     }
 
     async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
@@ -211,6 +228,9 @@ impl Resource for Secret {
             write: &[
                 "kms:Decrypt",
                 "kms:GenerateDataKey",
+                // Secrets Manager tries the function of a rotation on the caller's behalf.
+                "lambda:InvokeFunction",
+                "secretsmanager:CancelRotateSecret",
                 "secretsmanager:CreateSecret",
                 "secretsmanager:DeleteResourcePolicy",
                 "secretsmanager:DescribeSecret",
@@ -218,6 +238,7 @@ impl Resource for Secret {
                 "secretsmanager:PutResourcePolicy",
                 "secretsmanager:PutSecretValue",
                 "secretsmanager:RestoreSecret",
+                "secretsmanager:RotateSecret",
                 "secretsmanager:TagResource",
                 "secretsmanager:UpdateSecret",
             ],
@@ -246,6 +267,7 @@ struct Live {
     description: String,
     kms_key: Option<String>,
     version_id: Option<String>,
+    rotation: Option<Rotation>,
     deleted: bool,
 }
 
@@ -255,6 +277,7 @@ impl Live {
         Observed::new(Outputs { secret_arn, name, version_id: self.version_id.clone() })
             .see("description", &self.description)
             .see("kms_key", &self.kms_key)
+            .see("rotation", &self.rotation)
     }
 }
 
@@ -262,6 +285,7 @@ impl From<DescribeSecretOutput> for Live {
     fn from(secret: DescribeSecretOutput) -> Self {
         Self {
             version_id: current(secret.version_ids_to_stages()),
+            rotation: rotation(secret.rotation_enabled(), secret.rotation_lambda_arn(), secret.rotation_rules()),
             deleted: secret.deleted_date().is_some(),
             arn: secret.arn.unwrap_or_default(),
             name: secret.name.unwrap_or_default(),
@@ -275,6 +299,7 @@ impl From<SecretListEntry> for Live {
     fn from(secret: SecretListEntry) -> Self {
         Self {
             version_id: current(secret.secret_versions_to_stages()),
+            rotation: rotation(secret.rotation_enabled(), secret.rotation_lambda_arn(), secret.rotation_rules()),
             deleted: secret.deleted_date().is_some(),
             arn: secret.arn.unwrap_or_default(),
             name: secret.name.unwrap_or_default(),
@@ -331,6 +356,31 @@ async fn policy(cx: &Cx<'_>, id: &Id) -> Result<Option<Policy>, Fault> {
     let request = cx.cloud.secrets.get_resource_policy().secret_id(id.as_str());
     let answer = request.send().await.map_err(fault("secretsmanager", "GetResourcePolicy"))?;
     Ok(answer.resource_policy().map(Policy::parse))
+}
+
+/// A schedule that is in force.
+fn rotation(enabled: Option<bool>, function: Option<&str>, rules: Option<&RotationRulesType>) -> Option<Rotation> {
+    let function = function.filter(|_| enabled == Some(true))?.to_owned();
+    // A schedule that somebody has written as an expression has no days: none that a spec could say.
+    Some(Rotation { function, days: rules.and_then(RotationRulesType::automatically_after_days).unwrap_or_default() })
+}
+
+/// Brings the schedule in line, and rotates nothing: what runs has the value that it was started with.
+async fn rotate(cx: &Cx<'_>, id: &Id, live: Option<&Rotation>, wanted: Option<&Rotation>) -> Result<(), Fault> {
+    let secrets = &cx.cloud.secrets;
+    match wanted {
+        wanted if wanted == live => Ok(()),
+        Some(Rotation { function, days }) => {
+            let request = secrets.rotate_secret().secret_id(id.as_str()).rotation_lambda_arn(function);
+            let rules = RotationRulesType::builder().automatically_after_days(*days).build();
+            let request = request.rotation_rules(rules).rotate_immediately(false);
+            request.send().await.map(drop).map_err(fault("secretsmanager", "RotateSecret"))
+        }
+        None => {
+            let request = secrets.cancel_rotate_secret().secret_id(id.as_str());
+            request.send().await.map(drop).map_err(fault("secretsmanager", "CancelRotateSecret"))
+        }
+    }
 }
 
 /// The value that `source` stands for now.
@@ -395,6 +445,16 @@ mod tests {
         assert_eq!(current(Some(&stages("AWSCURRENT"))).as_deref(), Some("v1"));
         assert_eq!(current(Some(&stages("AWSPENDING"))), None);
         assert_eq!(current(None), None);
+    }
+
+    #[test]
+    fn a_schedule_counts_only_while_it_is_in_force() {
+        let rules = RotationRulesType::builder().automatically_after_days(30).build();
+        let function = "arn:aws:lambda:us-east-1:123456789012:function:rotate";
+        let on = rotation(Some(true), Some(function), Some(&rules));
+        assert_eq!(on, Some(Rotation { function: function.into(), days: 30 }));
+        assert_eq!(rotation(Some(false), Some(function), Some(&rules)), None);
+        assert_eq!(rotation(None, None, None), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! | What | As on AWS |
 //! |---|---|
 //! | repositories | mutability with its exclusions, scanning, policies, tags; one under KMS without a key of its own names the account's key for ECR; one with images goes only by force |
+//! | the registry's scanning | kept as it is put; one rule a frequency, `CONTINUOUS_SCAN` with `ENHANCED` alone |
 //! | images | manifests by their digest; an immutable tag stays where it is |
 //!
 //! Not there: layers, scans, lifecycle policies that do anything.
@@ -27,6 +28,9 @@ use images::Images;
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Ecr {
     repositories: BTreeMap<String, Repository>,
+    /// How the registry scans, as it was put.
+    #[serde(default)]
+    scanning: Option<Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +88,10 @@ impl Ecr {
             "DescribeImages" => self.named(cx, input)?.images.describe(cx, input),
             "BatchGetImage" => Ok(self.named(cx, input)?.images.batch_get(cx, input)),
             "BatchDeleteImage" => Ok(self.named(cx, input)?.images.batch_delete(input)),
+            "GetRegistryScanningConfiguration" => {
+                Ok(json!({"registryId": cx.account, "scanningConfiguration": self.registry_scanning()}))
+            }
+            "PutRegistryScanningConfiguration" => self.put_registry_scanning(input),
             "GetAuthorizationToken" => Ok(authorization(cx)),
             other => json::unknown_operation(other),
         }
@@ -178,6 +186,27 @@ impl Ecr {
             "repositoryName": repository.name,
             "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
         }))
+    }
+
+    fn registry_scanning(&self) -> Value {
+        self.scanning.clone().unwrap_or_else(|| json!({"scanType": "BASIC", "rules": []}))
+    }
+
+    fn put_registry_scanning(&mut self, input: &Input) -> Answer {
+        let scan_type = input.text("scanType").unwrap_or("BASIC");
+        let rules = input.objects("rules");
+        let refused = |message: &str| Err(Fault::new("InvalidParameterException", message.to_owned()));
+        if rules.iter().any(|rule| rule["scanFrequency"] == "CONTINUOUS_SCAN") && scan_type == "BASIC" {
+            return refused("CONTINUOUS_SCAN is only available with enhanced scanning");
+        }
+        let mut frequencies: Vec<String> = rules.iter().map(|rule| rule["scanFrequency"].to_string()).collect();
+        frequencies.sort_unstable();
+        frequencies.dedup();
+        if frequencies.len() < rules.len() || rules.len() > 2 {
+            return refused("There is at most one rule for each scan frequency, and at most two");
+        }
+        self.scanning = Some(json!({"scanType": scan_type, "rules": rules}));
+        Ok(json!({"registryScanningConfiguration": self.registry_scanning()}))
     }
 
     fn lifecycle_policy(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {

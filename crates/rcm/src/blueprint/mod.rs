@@ -4,9 +4,12 @@
 //! in its signature. Names are those of the setup that rcm replaces, and binding.
 
 mod apprunner;
+mod backup;
 mod baseline;
 mod compute;
 mod database;
+#[cfg(test)]
+mod deputies;
 mod edge;
 mod endpoints;
 mod firewall;
@@ -52,6 +55,9 @@ pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Grap
     let storage = storage::add(&mut graph, &plan, &security);
     let secrets = secrets::add(&mut graph, &plan, &security);
     let database = database::add(&mut graph, &plan, &network, &security, &storage, &secrets);
+    if config.backup_plan {
+        backup::add(&mut graph, &plan, &security, &database);
+    }
     match config.compute {
         Compute::Ecs => {
             let logs = storage::of_tasks(&mut graph, &plan, &security);

@@ -126,9 +126,21 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
         ]
     });
     if let Some(statements) = policy["Statement"].as_array_mut().filter(|_| plan.config.alarms) {
-        statements.push(alarms_of_this_account(plan));
+        statements.extend([alarms_of_this_account(plan), database_events_of_this_account(plan)]);
     }
     policy
+}
+
+/// The same for the events of RDS. Whether RDS names the account to KMS is not documented: where it does, it has to be this one.
+fn database_events_of_this_account(plan: &Blueprint<'_>) -> Value {
+    json!({
+        "Sid": "DatabaseEventsOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.rds.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": {"StringEqualsIfExists": {"aws:SourceAccount": plan.account()}}
+    })
 }
 
 /// [What alarms need](https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html) to tell something to an encrypted topic.

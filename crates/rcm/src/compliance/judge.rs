@@ -58,6 +58,15 @@ pub enum Check {
     },
     /// All of these.
     All(&'static [Check]),
+    /// As [`Each`](Check::Each), where rcm leaves the choice to a person: by design, if it is not so.
+    Choice {
+        /// The kind.
+        kind: &'static str,
+        /// What has to be so.
+        test: Test,
+        /// Why it need not be.
+        why: &'static str,
+    },
     /// Something that rcm does not do, and why.
     Deviation(&'static str),
     /// Something that no program can show; what a person has to do.
@@ -121,6 +130,13 @@ impl Check {
                 if found.is_empty() { vec![general(Verdict::Open, why)] } else { found }
             }
             Self::All(checks) => checks.iter().flat_map(|check| check.judge(subjects)).collect(),
+            Self::Choice { kind, test, why } => each(subjects, kind, all, *test)
+                .into_iter()
+                .map(|finding| match finding.verdict {
+                    Verdict::Fail => Finding { verdict: Verdict::Deviates, evidence: (*why).to_owned(), ..finding },
+                    _ => finding,
+                })
+                .collect(),
             Self::Deviation(why) => vec![general(Verdict::Deviates, *why)],
             Self::Person(what) => vec![general(Verdict::Open, *what)],
         }
@@ -130,7 +146,7 @@ impl Check {
     pub fn kind(&self) -> Option<&'static str> {
         match self {
             Self::Each { kind, .. } | Self::Needs { kind, .. } | Self::Baseline { kind, .. } => Some(kind),
-            Self::Covered { kind, .. } | Self::Chosen { kind, .. } => Some(kind),
+            Self::Covered { kind, .. } | Self::Chosen { kind, .. } | Self::Choice { kind, .. } => Some(kind),
             Self::All(checks) => checks.first().and_then(Self::kind),
             Self::Deviation(_) | Self::Person(_) => None,
         }
@@ -140,7 +156,7 @@ impl Check {
     pub fn test(&self) -> Option<Test> {
         match self {
             Self::Each { test, .. } | Self::Needs { test, .. } | Self::Baseline { test, .. } => Some(*test),
-            Self::Chosen { test, .. } => Some(*test),
+            Self::Chosen { test, .. } | Self::Choice { test, .. } => Some(*test),
             Self::All(checks) => checks.first().and_then(Self::test),
             Self::Covered { .. } | Self::Deviation(_) | Self::Person(_) => None,
         }

@@ -131,6 +131,8 @@ impl<'a> Environment<'a> {
             Self::external_id_has_a_role,
             Self::hosted_zone_has_a_domain,
             Self::security_is_the_accounts,
+            Self::rotation_is_the_partners,
+            Self::enhanced_scanning_has_a_baseline,
             Self::names_fit,
         ];
         let missing = SETTINGS.iter().filter_map(|setting| self.missing(setting));
@@ -330,6 +332,27 @@ impl<'a> Environment<'a> {
         let refusal = Refusal::new(format!("{name} has no effect without account_baseline = true"))
             .help("it is about the account as a whole: add account_baseline = true, or delete the line");
         Some(self.problem(&[name], refusal))
+    }
+
+    fn rotation_is_the_partners(&self) -> Option<Problem> {
+        let function: super::values::FunctionArn = self.text("secret_rotation_function")?.parse().ok()?;
+        let (account, region) = (self.text("aws_account_id")?, self.text("aws_region")?);
+        if (function.account(), function.region()) == (account.as_str(), region.as_str()) {
+            return None;
+        }
+        let place = format!("{} in account {}", function.region(), function.account());
+        let refusal = Refusal::new(format!("the rotation function is in {place}"))
+            .help(format!("name a function in {region} of the partner's account {account}: rcm touches no other"));
+        Some(self.problem(&["secret_rotation_function"], refusal))
+    }
+
+    fn enhanced_scanning_has_a_baseline(&self) -> Option<Problem> {
+        if self.text("image_scanning")? != "enhanced" || self.flag("account_baseline")? {
+            return None;
+        }
+        let refusal = Refusal::new("image_scanning = \"enhanced\" has no effect without account_baseline")
+            .help("it is set for the whole account: set account_baseline = true or delete the line");
+        Some(self.problem(&["image_scanning"], refusal))
     }
 
     fn names_fit(&self) -> Option<Problem> {
