@@ -5,7 +5,7 @@ use std::fs;
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, SHIPPED, behind_its_back};
+use crate::bench::{Bench, SHIPPED, behind_its_back, lines};
 
 fn report(bench: &Bench, code: i32) -> Value {
     serde_json::from_str(&bench.run("compliance --sandbox --output json").expect_code(code).stdout).unwrap()
@@ -103,11 +103,16 @@ fn a_risk_is_accepted_by_name_and_with_a_reason_and_is_written_down() {
     let unknown = bench.run("provision --sandbox --yes --accept-risk rds-multi-az-suport --reason cost").expect_code(2);
     assert!(unknown.stderr.contains("is it `rds-multi-az-support`?"), "{}", unknown.transcript());
     let log = bench.state().join("prod.audit.jsonl");
-    assert!(!log.exists());
+    let accepted = || {
+        let mut told = lines(&fs::read_to_string(&log).unwrap());
+        told.retain(|line| line["entry"] == "accepted-risk");
+        told
+    };
+    assert!(accepted().is_empty());
 
     let accept = "provision --sandbox --yes --accept-risk rds-multi-az-support --reason budget";
     let _ = bench.run(accept).expect_code(0);
-    let line: Value = serde_json::from_str(&fs::read_to_string(&log).unwrap()).unwrap();
+    let line = accepted().remove(0);
     assert_eq!(
         (&line["entry"], &line["control"], &line["reason"], &line["resources"]),
         (&json!("accepted-risk"), &json!("rds-multi-az-support"), &json!("budget"), &json!(["database/instance"]))
@@ -115,7 +120,7 @@ fn a_risk_is_accepted_by_name_and_with_a_reason_and_is_written_down() {
     assert!(line["identity"].as_str().unwrap().starts_with("arn:aws:"));
     // What is broken already is broken by no plan.
     let _ = bench.run("provision --sandbox --yes").expect_code(0);
-    assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), 1);
+    assert_eq!(accepted().len(), 1);
 
     let found = report(&bench, 0);
     let judged = of(&found, "rds-multi-az-support");
@@ -123,7 +128,7 @@ fn a_risk_is_accepted_by_name_and_with_a_reason_and_is_written_down() {
     let text = fs::read_to_string(&log).unwrap().replace("budget", "nothing");
     rcm::engine::store::write_atomically(&log, text.as_bytes()).unwrap();
     let ran = bench.run("compliance --sandbox").expect_code(9);
-    assert!(ran.stderr.contains("prod.audit.jsonl:1: the audit log was changed"), "{}", ran.transcript());
+    assert!(ran.stderr.contains(": the audit log was changed"), "{}", ran.transcript());
 }
 
 /// Elsewhere than in production nobody is kept from trying something.

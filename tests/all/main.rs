@@ -7,6 +7,7 @@ mod bench;
 mod compliance;
 mod dns;
 mod firewall;
+mod history;
 mod init;
 mod moto;
 mod plans;

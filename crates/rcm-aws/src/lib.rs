@@ -10,6 +10,7 @@ mod counter;
 mod fence;
 pub mod identity;
 mod once;
+pub mod record;
 pub mod resources;
 pub mod secret;
 

@@ -41,6 +41,12 @@ pub(crate) enum Verb {
     Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
     Rollback,
+    /// List the secrets, or give one another value
+    Secrets(Secrets),
+    /// Show which runs there were, or what one of them did
+    History(History),
+    /// Check the audit log
+    Audit(Audit),
     /// Print what others need to know: host names, URLs, ARNs
     Output(Output),
     /// Draw the resources and what waits for what
@@ -241,6 +247,51 @@ pub(crate) struct Import {
     pub(crate) address: Address,
     /// What AWS calls it: an id, an ARN or a name, as `state list` shows them
     pub(crate) id: String,
+}
+
+/// Options of `secrets`.
+#[derive(Debug, Args)]
+pub(crate) struct Secrets {
+    #[command(subcommand)]
+    pub(crate) verb: SecretsVerb,
+}
+
+/// What to do with the secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsVerb {
+    /// List them, without their values
+    List,
+    /// Give one a new random value, and whatever uses it along with it
+    Rotate {
+        /// As `secrets list` shows it
+        name: String,
+    },
+    /// Give one a value of your own: from the standard input, or typed without being shown
+    Set {
+        /// As `secrets list` shows it
+        name: String,
+    },
+}
+
+/// Options of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Show what this run did; the beginning of its name is enough
+    pub(crate) run: Option<String>,
+}
+
+/// Options of `audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) verb: AuditVerb,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Find lines that were changed, moved or taken out
+    Verify,
 }
 
 /// Options of `output`.

@@ -148,6 +148,18 @@ impl CommandError {
             Error::Audit(AuditError::Io { source, .. }) => Self::new(Exit::Failed, error.to_string()).hint(disk(source)),
             Error::Audit(AuditError::Changed { .. }) => Self::from_error(Exit::Damaged, error)
                 .hint("put back a good copy of it, or move it away if nobody has to account for it any more"),
+            Error::NoSuchSecret { .. } => {
+                Self::from_error(Exit::Refused, error).hint(format!("all of them: {}", next.command("secrets list")))
+            }
+            Error::NoSecret { .. } => Self::from_error(Exit::Refused, error).hint("nothing was changed"),
+            Error::Unfinished(_) => Self::from_error(Exit::Refused, error).hint(format!(
+                "nothing was changed; bring it to its end first: {}, or undo it: {}",
+                next.command("provision"),
+                next.command("rollback")
+            )),
+            Error::NoSuchRun(_) => {
+                Self::from_error(Exit::Failed, error).hint(format!("all of them: {}", next.command("history")))
+            }
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),
             Error::NotInState(_) => Self::from_error(Exit::Failed, error)

@@ -77,6 +77,12 @@ pub(crate) fn ask(question: &str) -> Option<String> {
     }
 }
 
+/// Asks on the terminal for what nobody is to see, and returns what was typed.
+pub(crate) fn ask_hidden(question: &str) -> io::Result<String> {
+    tell(question);
+    console::Term::stderr().read_secure_line()
+}
+
 /// The text as stderr takes it.
 pub(crate) fn for_stderr(text: &str) -> String {
     if stderr_has_color() { text.to_owned() } else { strip_str(text).to_string() }

@@ -97,6 +97,30 @@ pub enum Error {
         /// What may have been meant.
         nearest: Option<&'static str>,
     },
+    /// There is no secret of that name that can be given another value.
+    #[error("{}", no_such_secret(name, *derived, allowed))]
+    NoSuchSecret {
+        /// What was named.
+        name: String,
+        /// Whether it is put together from others.
+        derived: bool,
+        /// Those that there are.
+        allowed: Vec<String>,
+    },
+    /// A secret cannot be given this value, or none at all.
+    #[error("{name} cannot be changed so: {why}")]
+    NoSecret {
+        /// Which.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// An earlier run has not come to its end.
+    #[error("an earlier run has not come to its end: {0} is not as it is to be")]
+    Unfinished(Address),
+    /// The audit log tells of no such run.
+    #[error("the audit log tells of no run `{0}`, or of several that begin so")]
+    NoSuchRun(String),
     /// The audit log.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -167,4 +191,12 @@ pub enum Error {
         /// The environment.
         environment: String,
     },
+}
+
+fn no_such_secret(name: &str, derived: bool, allowed: &[String]) -> String {
+    let allowed = allowed.join(" or ");
+    if derived {
+        return format!("{name} is put together from other secrets, and changes with them: name {allowed}");
+    }
+    format!("rcm keeps no secret `{name}`: name {allowed}")
 }

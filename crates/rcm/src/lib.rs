@@ -26,8 +26,8 @@ pub mod resolver;
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Cloud, Destroyed, Dns, Environment, Goal, Output, Outputs, Purpose, Report, Retained, RolledBack,
-    Seen, Settings, Wanted,
+    Certificate, Cloud, Destroyed, Dns, Environment, Goal, Output, Outputs, Purpose, Renewed, Report, Retained,
+    RolledBack, Run, SecretInfo, Seen, Settings, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

@@ -13,7 +13,9 @@ use rcm_testkit::calls::{Fault, Moment, Rule, Stillborn, Wire, next, shared};
 use serde_json::Value;
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, change, each, keep_journal, kept_journal, made, roll_back, run, scratch, store};
+use super::world::{
+    ACME, Disk, Order, change, each, keep_journal, kept_journal, log_is_whole, made, roll_back, run, scratch, store,
+};
 
 /// An instant at which the process may have died, and what it left.
 struct Fork {
@@ -83,7 +85,7 @@ fn distinct(start: &Disk, moments: Vec<Fork>, journal: &[u8], end: &Disk) -> Vec
     all.extend(over.disk.while_writing_the_state_of(end).map(snapshot));
     all.push(Fork { at: "after the snapshot, before the journal is removed".into(), disk: end.with_journal(journal) });
     let mut known = HashSet::new();
-    all.retain(|fork| known.insert(fork.disk.clone()));
+    all.retain(|fork| known.insert(fork.disk.without_log()));
     all
 }
 
@@ -125,6 +127,7 @@ fn resumed_with(
         Ok(report) => return Err(format!("{:?}", report.outcome)),
         Err(error) => return Err(error.to_string()),
     };
+    log_is_whole(dir)?;
     let left = Disk::read(dir);
     let difference = difference(end, &inventory(&left));
     if !difference.is_empty() {

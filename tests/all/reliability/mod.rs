@@ -5,6 +5,7 @@
 mod account;
 mod additions;
 mod app_runner;
+mod audit;
 mod backups;
 mod canon;
 mod crash;
@@ -18,6 +19,7 @@ mod habits;
 mod leaving;
 mod rebuild;
 mod replicas;
+mod secrets;
 mod stage;
 mod tampering;
 mod world;

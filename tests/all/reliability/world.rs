@@ -19,6 +19,7 @@ use crate::bench::at_any_risk;
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 const STATE: &str = "state/acme/prod.json";
+const AUDIT: &str = "state/acme/prod.audit.jsonl";
 const JOURNAL: &str = "state/acme/prod.journal.jsonl";
 /// A state that is not in its place yet, as the atomic writer calls it.
 const HALF_WRITTEN: &str = "state/acme/.rcm-a1B2c3";
@@ -47,6 +48,11 @@ impl Disk {
 
     fn file(&self, path: &str) -> &[u8] {
         self.0.get(Path::new(path)).map_or(&[], |bytes| bytes)
+    }
+
+    /// The audit log.
+    pub(super) fn audit_log(&self) -> Vec<u8> {
+        self.file(AUDIT).to_vec()
     }
 
     pub(super) fn journal(&self) -> &[u8] {
@@ -88,6 +94,25 @@ impl Disk {
             *bytes = Arc::new(held.to_string().into_bytes());
         }
         copy
+    }
+
+    /// The same with the audit log of `other`.
+    pub(super) fn with_log_of(&self, other: &Self) -> Self {
+        let mut copy = self.without_log();
+        let log = other.0.iter().filter(|(path, _)| is_log(path));
+        copy.0.extend(log.map(|(path, bytes)| (path.clone(), Arc::clone(bytes))));
+        copy
+    }
+
+    /// The same without the audit log, which decides nothing of what a run does.
+    pub(super) fn without_log(&self) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(path, _)| !is_log(path))
+                .map(|(path, bytes)| (path.clone(), Arc::clone(bytes)))
+                .collect(),
+        )
     }
 
     pub(super) fn with_state(&self, state: &Value) -> Self {
@@ -174,6 +199,22 @@ impl Disk {
         };
         cloud(self) == cloud(other)
     }
+}
+
+/// Whether it is the audit log, or its head.
+fn is_log(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.contains(".audit."))
+}
+
+/// What is wrong with the audit log in `dir`; every run has to have its end, but those that were cut off.
+pub(super) fn log_is_whole(dir: &Path) -> Result<(), String> {
+    let order = Order { file: ACME, goal: Goal::provision(), polls: 1 };
+    let (found, _) = with(dir, &order, |_, _| {}, async |rcm| rcm.verify_audit());
+    let found = found.map_err(|error| error.to_string())?;
+    if found.problems.is_empty() && found.open.is_none() && found.torn_bytes == 0 {
+        return Ok(());
+    }
+    Err(format!("the audit log: {found:?}"))
 }
 
 /// Gives the journal in `dir`, if there is one, a second name: so all of it can be read when rcm has removed it.

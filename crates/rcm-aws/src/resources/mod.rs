@@ -26,6 +26,7 @@ mod rds;
 mod s3_content;
 mod s3_lifecycle;
 mod s3_watching;
+pub mod secrets_versions;
 mod wafv2;
 
 /// Declares the modules of the kinds and the registry of them all.

@@ -41,7 +41,7 @@ const NAME_LIMIT: usize = 512;
 /// How long a deleted secret can still be restored: the longest that Secrets Manager allows.
 const RECOVERY_DAYS: u32 = 30;
 /// The stage of the version that readers get.
-const CURRENT: &str = "AWSCURRENT";
+pub(super) const CURRENT: &str = "AWSCURRENT";
 
 /// What a secret should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,6 +241,8 @@ impl Resource for Secret {
                 "secretsmanager:RotateSecret",
                 "secretsmanager:TagResource",
                 "secretsmanager:UpdateSecret",
+                // A rotation moves the labels of its versions.
+                "secretsmanager:UpdateSecretVersionStage",
             ],
             read: &[
                 "secretsmanager:DescribeSecret",
@@ -326,7 +328,7 @@ fn name_in(arn: &Id) -> &str {
 }
 
 /// Looks at a secret by ARN or name, deleted or not.
-async fn describe(aws: &Aws, secret: &str) -> Result<DescribeSecretOutput, Fault> {
+pub(super) async fn describe(aws: &Aws, secret: &str) -> Result<DescribeSecretOutput, Fault> {
     aws.secrets.describe_secret().secret_id(secret).send().await.map_err(fault("secretsmanager", "DescribeSecret"))
 }
 
@@ -395,11 +397,11 @@ async fn make(cx: &Cx<'_>, source: &Source) -> Result<secret::Secret, Fault> {
     }
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn database_url(user: &str, password: &secret::Secret, host: &str, port: &str, database: &str) -> secret::Secret {
+pub(super) fn database_url(user: &str, password: &secret::Secret, host: &str, port: &str, database: &str) -> secret::Secret {
     let (user, password) = (urlencoding::encode(user), urlencoding::encode(password.expose()));
     secret::Secret::new(format!("postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=require"))
 }

@@ -5,6 +5,7 @@ mod destroy;
 mod dns;
 mod drift;
 mod graph;
+mod history;
 mod import;
 mod init;
 mod output;
@@ -14,6 +15,7 @@ mod rollback;
 mod run;
 mod sandbox;
 mod saved;
+mod secrets;
 mod show;
 mod state;
 mod validate;
@@ -23,7 +25,7 @@ use std::{future::Future, path::Path};
 use rcm::engine::store::write_atomically;
 
 use crate::{
-    args::{Cli, Verb},
+    args::{AuditVerb, Cli, Verb},
     error::{CommandError, Exit},
 };
 
@@ -40,6 +42,11 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),
+        Verb::History(args) => wait_for(history::run(globals, args)),
+        Verb::Audit(args) => match args.verb {
+            AuditVerb::Verify => wait_for(history::verify(globals)),
+        },
+        Verb::Secrets(args) => wait_for(secrets::run(globals, args)),
         Verb::Output(args) => wait_for(output::run(globals, args)),
         Verb::Graph(args) => wait_for(graph::run(globals, args)),
         Verb::State(args) => wait_for(state::run(globals, args)),

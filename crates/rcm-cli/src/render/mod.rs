@@ -5,6 +5,7 @@ pub(crate) mod compliance;
 pub(crate) mod dns;
 pub(crate) mod drift;
 pub(crate) mod graph;
+pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod outputs;
 pub(crate) mod plain;

@@ -88,7 +88,7 @@ impl Worker<'_> {
         }
     }
 
-    fn sender(&self) -> Sender<'_> {
+    pub(super) fn sender(&self) -> Sender<'_> {
         let inner = &self.engine.0;
         Sender {
             calls: &inner.calls,
@@ -346,6 +346,23 @@ impl Worker<'_> {
         let seen = self.visible(work, id).await?;
         let (address, generation) = (self.address.clone(), self.generation);
         self.append(Entry::Done { address, generation, inputs: work.inputs(), outputs: seen.outputs }).await
+    }
+
+    /// Waits until the resource is ready that the state knows.
+    pub(super) async fn ready(&self) -> Result<(), Halt> {
+        let (work, id) = self.touched()?;
+        self.wait_ready(&work, &id).await
+    }
+
+    /// The same as after an update that changes nothing which the spec says.
+    pub(super) async fn settle_touched(&self) -> Result<(), Halt> {
+        let (work, id) = self.touched()?;
+        self.settle(&work, &id).await
+    }
+
+    fn touched(&self) -> Result<(Work, Id), Halt> {
+        let id = self.known_id().ok_or_else(|| Fault::invalid("state", format!("{} has no id", self.address)))?;
+        Ok((self.work(Some(BTreeSet::new()))?, id))
     }
 
     async fn wait_ready(&self, work: &Work, id: &Id) -> Result<(), Halt> {

@@ -39,6 +39,8 @@ pub struct Call {
     pub body: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// The id that the answer gave the request.
+    pub request_id: Option<String>,
 }
 
 /// Where a call is.

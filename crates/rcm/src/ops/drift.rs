@@ -1,5 +1,7 @@
 //! What others have changed, and taking it for right.
 
+use std::collections::BTreeMap;
+
 use rcm_engine::{
     model::EventKind,
     plan::{Acceptance, Depth, Drift, Live, Possessions, TAGS, Untagged, accept, possessions, refresh, untagged},
@@ -23,14 +25,16 @@ impl Environment {
     pub async fn accept_drift(&self) -> Result<(Drift, Acceptance), Error> {
         let lock = self.lock().await?;
         self.check_state(&self.state()?.deployment)?;
-        self.check_account().await?;
+        let caller = self.check_account().await?;
         let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
         let state = ledger.state().clone();
+        let recording = self.record("drift --accept", Some(caller.arn), Some(&state))?;
         let drift = self.look_for_drift(&state).await?;
         let acceptance = accept(&drift, &state, &self.wanted_graph(&state, &Goal::provision()).await?);
         for entry in &acceptance.entries {
             ledger.append(entry.clone()).await?;
         }
+        recording.end("done", BTreeMap::new());
         ledger.checkpoint()?;
         Ok((drift, acceptance))
     }

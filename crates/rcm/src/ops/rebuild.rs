@@ -1,6 +1,6 @@
 //! Making a lost state again.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use rcm_engine::plan::{Rebuilt, rebuild};
 
@@ -17,7 +17,8 @@ impl Environment {
         if path.exists() && !force {
             return Err(Error::StateExists(path));
         }
-        self.check_account().await?;
+        let caller = self.check_account().await?;
+        let recording = self.record("state rebuild", Some(caller.arn), self.load().ok().flatten().as_ref())?;
         let zones = match zones::lived_in(&self.registry, &self.deployment, &self.config).await? {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
@@ -28,6 +29,7 @@ impl Environment {
             partner: self.config.partner.clone(),
             environment: self.config.environment.clone(),
         })?;
+        recording.end("done", BTreeMap::new());
         let backup = self.store.replace(&lock, &rebuilt.state)?;
         Ok((rebuilt, backup))
     }

@@ -6,15 +6,22 @@ use std::{
 };
 
 use futures::future::try_join_all;
+use rcm_aws::Caller;
 use rcm_engine::{
     model::{Address, Deployment, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Remnant, Target},
     plan::{Action, Depth, Live, Plan, Wanted, make, possessions_like, refresh},
-    run::{Engine, OnFailure, Options, Outcome, execute, recover},
+    run::{Aftermath, Engine, OnFailure, Options, Outcome, execute, recover},
     store::{Facts, Ledger, State, StoreError},
 };
 use tokio::time::Instant;
 
-use super::{Environment, Outputs, account, compliance::check_accepted, fixed, hosted_zone, zones};
+use super::{
+    Environment, Outputs, account,
+    compliance::check_accepted,
+    fixed, hosted_zone,
+    record::{Recording, word},
+    zones,
+};
 use crate::{
     Error,
     blueprint::{self, Surroundings},
@@ -83,25 +90,31 @@ impl Environment {
     /// Plans, asks `approve`, and does it. An empty plan is not asked about.
     pub async fn run(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Report, Error> {
         check_accepted(goal)?;
-        let ledger = self.begin().await?;
-        let result = self.run_locked(goal, approve, &ledger).await;
+        let (ledger, caller) = self.begin().await?;
+        let verb = if goal.destroy { "destroy" } else { "provision" };
+        let recording = self.record(verb, Some(caller.arn.clone()), Some(&*ledger.state()))?;
+        let result = self.run_locked(goal, approve, &ledger, &recording, &caller).await;
+        let notes = ended(recording, &result);
         let saved = match end(ledger) {
             // Then it does not matter what else went wrong.
             Err(lost @ Error::Store(StoreError::Lost(_))) => return Err(lost),
             saved => saved,
         };
         let (plan, live, outcome) = result?;
-        Ok(self.report(plan, &live, outcome, &saved?))
+        let mut report = self.report(plan, &live, outcome, &saved?);
+        report.notes.extend(notes);
+        Ok(report)
     }
 
     /// Takes the lock and opens the state, if it and the credentials are of the partner file's account.
-    pub(super) async fn begin(&self) -> Result<Arc<Ledger>, Error> {
+    pub(super) async fn begin(&self) -> Result<(Arc<Ledger>, Caller), Error> {
         let lock = self.lock().await?;
         if let Some(state) = self.load()? {
             self.check_state(&state.deployment)?;
         }
-        self.check_account().await?;
-        Ok(Arc::new(Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?))
+        let caller = self.check_account().await?;
+        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        Ok((Arc::new(ledger), caller))
     }
 
     async fn run_locked(
@@ -109,6 +122,8 @@ impl Environment {
         goal: &Goal,
         approve: impl FnOnce(&Plan) -> bool,
         ledger: &Arc<Ledger>,
+        recording: &Recording,
+        caller: &Caller,
     ) -> Result<(Plan, Live, Outcome), Error> {
         let first = ledger.is_first();
         let engine = self.engine(self.options(goal, first), ledger);
@@ -132,7 +147,7 @@ impl Environment {
         if !approve(&plan) {
             return Err(Error::Declined);
         }
-        self.accept_risks(goal, &breaches).await?;
+        self.accept_risks(goal, &breaches, recording, &caller.arn)?;
         let outcome = execute(&engine, &plan).await?;
         Ok((plan, live, outcome))
     }
@@ -244,6 +259,24 @@ impl Environment {
         let remnants = state.remnants.clone();
         Report { plan, outcome, outputs: Outputs::of(state), retained, remnants, notes }
     }
+}
+
+/// Ends the record of a run as it ended, and returns what people should know of it.
+fn ended(recording: Recording, result: &Result<(Plan, Live, Outcome), Error>) -> Vec<String> {
+    let (plan, outcome) = match result {
+        Ok((plan, _, outcome)) => (plan, outcome),
+        Err(error) => return recording.end(word(error), BTreeMap::new()),
+    };
+    let outcome = match outcome {
+        Outcome::Done => "done",
+        Outcome::Parked(_) => "parked",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Failed { aftermath: Aftermath::Kept, .. } => "kept",
+        Outcome::Failed { aftermath: Aftermath::Interrupted, .. } => "interrupted",
+        Outcome::Failed { aftermath: Aftermath::RolledBack, .. } => "rolled-back",
+        Outcome::Failed { aftermath: Aftermath::Stuck(_), .. } => "stuck",
+    };
+    recording.end(outcome, plan.counts().into_iter().map(|(word, count)| (word.to_owned(), count)).collect())
 }
 
 /// Writes the snapshot. All steps are over, so this is the last handle; were it not, the journal would still have everything.
