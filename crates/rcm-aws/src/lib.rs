@@ -12,6 +12,9 @@ pub mod identity;
 mod once;
 pub mod record;
 pub mod resources;
+mod rollout;
 pub mod secret;
 
 pub use aws::{Aws, Caller, Connect};
+pub use rollout::{RegistryLogin, StoppedContainer, StoppedTask};
+pub use secret::Secret;

@@ -71,7 +71,8 @@ impl Recorder {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn sent(&self, sent: Sent) {
+    /// Tells of a request that did not go through the SDK.
+    pub fn sent(&self, sent: Sent) {
         let sink = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(sink) = sink {
             sink(sent);

@@ -27,6 +27,8 @@ pub(crate) enum Verb {
     Init(Init),
     /// Make the environment what the partner file says
     Provision(Provision),
+    /// Push an image and roll the service out on it, or go back to the image before
+    Deploy(Deploy),
     /// Show what `provision` or `destroy` would do, and change nothing
     Plan(PlanArgs),
     /// Take the environment away; logs, final snapshots and their key are kept
@@ -151,6 +153,34 @@ pub(crate) struct Provision {
     pub(crate) losses: Losses,
     #[command(flatten)]
     pub(crate) risks: Risks,
+}
+
+/// Options of `deploy`.
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// The image: an archive (OCI, or of `docker save`), or a reference as in ghcr.io/acme/api:1.4
+    #[arg(long, value_name = "FILE|REF", required_unless_present_any = ["build", "rollback"])]
+    pub(crate) image: Option<String>,
+    /// Build the image from this directory first, with docker, podman or buildah
+    #[arg(long, value_name = "CONTEXT", conflicts_with = "image")]
+    pub(crate) build: Option<PathBuf>,
+    /// Go back to the image that ran before the present one
+    #[arg(long, conflicts_with_all = ["image", "build", "service"])]
+    pub(crate) rollback: bool,
+    /// What the image is for
+    #[arg(long, value_enum, default_value_t = ServiceArg::Api)]
+    pub(crate) service: ServiceArg,
+    #[command(flatten)]
+    pub(crate) risks: Risks,
+}
+
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceArg {
+    /// The API
+    Api,
+    /// The web application: pushed alone, as nothing in AWS runs it
+    Web,
 }
 
 /// Which controls need not be met.

@@ -11,6 +11,7 @@ use rcm::{
         plan::{Blocked, FieldChange},
         store::{Lost, StoreError},
     },
+    image::ImageError,
 };
 
 use crate::{
@@ -160,6 +161,19 @@ impl CommandError {
             Error::NoSuchRun(_) => {
                 Self::from_error(Exit::Failed, error).hint(format!("all of them: {}", next.command("history")))
             }
+            Error::Image(image) => self::image(image, next),
+            Error::Pinned { .. } => Self::from_error(Exit::Refused, error).hint(format!(
+                "nothing was pushed or changed; take api_image out of the file (what runs stays) and deploy again, or name the \
+                 new image there: {}",
+                next.command("provision")
+            )),
+            Error::NothingToDeployTo { .. } => {
+                Self::from_error(Exit::Refused, error).hint(format!("make it first: {}", next.command("provision")))
+            }
+            Error::NotProvisioned(_) => Self::from_error(Exit::Refused, error)
+                .hint(format!("bring the rest up to date first: {}", next.command("provision"))),
+            Error::NoRelease(_) => Self::from_error(Exit::Failed, error)
+                .hint(format!("deploy the image that is wanted: {}", next.command("deploy --image FILE|REF"))),
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),
             Error::NotInState(_) => Self::from_error(Exit::Failed, error)
@@ -196,6 +210,25 @@ impl CommandError {
     /// Of a mistake in the partner file, which explains itself.
     pub(crate) fn config(error: &rcm::config::ConfigError) -> Self {
         Self::new(Exit::Config, error.to_string())
+    }
+}
+
+fn image(error: &ImageError, next: &Next) -> CommandError {
+    let is = CommandError::from_error(Exit::Failed, error);
+    match error {
+        ImageError::Platform { wanted, .. } => {
+            is.hint(format!("build it for that: docker build --platform {wanted} …; nothing was pushed or changed"))
+        }
+        ImageError::Denied { .. } => is.hint(
+            "of other registries than the partner's ECR only public images can be read; save a private one to an archive \
+             (`docker pull`, `docker save IMAGE -o FILE`) and give that as --image",
+        ),
+        ImageError::NoAnswer { .. } | ImageError::Answer { .. } => is.hint(format!(
+            "what was pushed stays there: run the same command again ({} …) once the registry answers",
+            next.command("deploy")
+        )),
+        ImageError::Digest { .. } => is.hint("it was damaged on its way here: save or download it again"),
+        _ => is,
     }
 }
 

@@ -8,7 +8,12 @@ use rcm_engine::{
     store::StoreError,
 };
 
-use crate::{audit::AuditError, compliance::Breach, config::ConfigError};
+use crate::{audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
+
+fn are(addresses: &[Address]) -> String {
+    let names: Vec<&str> = addresses.iter().map(Address::as_str).collect();
+    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
 
 /// Why an operation did not run, or not to its end. A run that began and failed is not one of these but a
 /// [`Report`](crate::Report).
@@ -124,6 +129,29 @@ pub enum Error {
     /// The audit log.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// An image cannot be read or pushed.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The partner file names the image, so that nothing else can be deployed.
+    #[error("{}: api_image names the image that is to run, {image}", file.display())]
+    Pinned {
+        /// The partner file.
+        file: PathBuf,
+        /// What it says.
+        image: String,
+    },
+    /// There is nothing yet to deploy to.
+    #[error("{address} is not there yet")]
+    NothingToDeployTo {
+        /// What is missing.
+        address: Address,
+    },
+    /// What is to be deployed needs what the partner file describes and nobody has provisioned.
+    #[error("a deploy changes nothing but the image, and {} not as the partner file says", are(.0))]
+    NotProvisioned(Vec<Address>),
+    /// No image has run before the present one.
+    #[error("there is nothing to go back to: {0}")]
+    NoRelease(String),
     /// A saved plan no longer says what would be done.
     #[error("the saved plan is out of date: {0}")]
     Stale(String),

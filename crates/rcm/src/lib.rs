@@ -20,14 +20,15 @@ pub mod blueprint;
 pub mod compliance;
 pub mod config;
 mod error;
+pub mod image;
 mod ops;
 pub mod resolver;
 
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Cloud, Destroyed, Dns, Environment, Goal, Output, Outputs, Purpose, Renewed, Report, Retained,
-    RolledBack, Run, SecretInfo, Seen, Settings, Wanted,
+    Certificate, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal, Origin, Output, Outputs,
+    Purpose, Renewed, Report, Retained, RolledBack, Run, SecretInfo, Seen, Settings, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

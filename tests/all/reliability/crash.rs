@@ -211,6 +211,23 @@ pub(super) fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
     println!("{what}: {moments} instants, {points} crash points, 0 orphans, 0 duplicates, 0 missing");
 }
 
+/// Crashes the run of `order` over `start` everywhere, and goes on with `next` from every point that is `begun`: the end is that of
+/// `order`.
+pub(super) fn finished_by(
+    what: &str,
+    start: &Disk,
+    order: &Order<'_>,
+    next: &Order<'_>,
+    begun: impl Fn(&Disk) -> bool,
+) {
+    let story = tell(start, order);
+    let end = inventory(&story.end);
+    let forks: Vec<Fork> = story.forks.into_iter().filter(|fork| begun(&fork.disk)).collect();
+    assert!(forks.len() > 10, "{what}: {} points", forks.len());
+    each(what, &forks, |fork, dir| resumed(fork, next, &end, dir).map_err(|why| format!("crash {}:\n{why}", fork.at)));
+    println!("{what}: {} crash points, finished by another run", forks.len());
+}
+
 #[test]
 fn a_provision_that_is_killed_anywhere_is_finished_by_the_next() {
     everywhere("provision", &Disk::default(), &Order { file: ACME, goal: Goal::provision(), polls: 1 });

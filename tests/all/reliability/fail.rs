@@ -157,6 +157,9 @@ const LISTED: &[(&str, &str)] = &[
     ("RequestCertificate", "ListCertificates"),
     ("CreateListener", "DescribeListeners"),
     ("CreateServiceLinkedRole", "ListRoles"),
+    ("CreateAnalyzer", "ListAnalyzers"),
+    ("CreateDetector", "ListDetectors"),
+    ("CreateTrail", "DescribeTrails"),
 ];
 
 /// Between a create whose outcome was unknown and the create of the same thing again, AWS was asked for that thing.
@@ -194,13 +197,18 @@ fn tagged(call: &Call) -> Option<String> {
     split(after).find(address).map(str::to_owned)
 }
 
-/// What a look at the thing may ask for: its address, its names, its client token.
+/// What a look at the thing may ask for: its address, its names, its client token; for what is a part of something else and has
+/// no tags, such as a route, the id of that.
 fn names(call: &Call) -> BTreeSet<String> {
+    const STEMS: [&str; 3] = ["acme-rcm-prod", "acme.com", "rcm-account-baseline"];
+    let tag = tagged(call);
+    let is_hex = |word: &str| word.chars().all(|letter| letter.is_ascii_hexdigit());
+    let is_id = |word: &str| word.split_once('-').is_some_and(|(_, id)| id.len() == 17 && is_hex(id));
     let is_name = |word: &String| {
-        let token = word.len() == 32 && word.chars().all(|letter| letter.is_ascii_hexdigit());
-        token || word.contains("acme-rcm-prod") || word.contains("acme.com")
+        let token = word.len() == 32 && is_hex(word);
+        token || STEMS.iter().any(|stem| word.contains(stem)) || (tag.is_none() && is_id(word))
     };
-    words(call).filter(is_name).chain(tagged(call)).collect()
+    words(call).filter(is_name).chain(tag.clone()).collect()
 }
 
 fn words(call: &Call) -> impl Iterator<Item = String> {

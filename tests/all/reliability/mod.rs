@@ -9,6 +9,7 @@ mod audit;
 mod backups;
 mod canon;
 mod crash;
+mod deploys;
 mod drift;
 mod errands;
 mod fail;

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 mod compliance;
+mod deploy;
 mod destroy;
 mod dns;
 mod drift;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
     match &cli.verb {
         Verb::Init(args) => wait_for(init::run(globals, args)),
         Verb::Provision(args) => wait_for(provision::run(globals, args)),
+        Verb::Deploy(args) => wait_for(deploy::run(globals, args)),
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),

@@ -158,15 +158,22 @@ impl Awaited {
 
 /// Whether approval failed for want of somebody to ask.
 #[derive(Debug, Default)]
-struct Asked(AtomicBool);
+pub(super) struct Asked(AtomicBool);
 
 impl Asked {
-    fn nobody(&self) -> bool {
+    pub(super) fn nobody(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-fn approve(globals: &Globals, job: &Job, session: &Session, show: &Show, asked: &Asked, plan: &Plan) -> bool {
+pub(super) fn approve(
+    globals: &Globals,
+    job: &Job,
+    session: &Session,
+    show: &Show,
+    asked: &Asked,
+    plan: &Plan,
+) -> bool {
     show.plan(plan, &plan_text(session, plan), globals.yes);
     if globals.yes {
         return true;
@@ -208,7 +215,7 @@ fn typed(word: &str, question: &str) -> bool {
     terminal::ask(&format!("\n{question}: ")).is_some_and(|answer| answer == word)
 }
 
-fn nobody_to_ask(session: &Session, job: &Job) -> CommandError {
+pub(super) fn nobody_to_ask(session: &Session, job: &Job) -> CommandError {
     CommandError::new(Exit::NotApproved, "there is no terminal to ask on; nothing was changed")
         .hint(format!("to go on without being asked: {} --yes", session.next.command(job.verb)))
 }

@@ -2,6 +2,7 @@
 //! terminal's writer takes out where they are not wanted.
 
 pub(crate) mod compliance;
+pub(crate) mod deploy;
 pub(crate) mod dns;
 pub(crate) mod drift;
 pub(crate) mod graph;

@@ -1,4 +1,4 @@
-//! ECR: repositories, their policies, tags and images. Layers are not kept.
+//! ECR: repositories, their policies, tags and images. Of layers it keeps only that they are there; `registry` takes them.
 //!
 //! | What | As on AWS |
 //! |---|---|
@@ -6,9 +6,9 @@
 //! | the registry's scanning | kept as it is put; one rule a frequency, `CONTINUOUS_SCAN` with `ENHANCED` alone |
 //! | images | manifests by their digest; an immutable tag stays where it is |
 //!
-//! Not there: layers, scans, lifecycle policies that do anything.
+//! Not there: the content of layers, scans, lifecycle policies that do anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ struct Repository {
     policy: Option<String>,
     tags: Tags,
     images: Images,
+    /// Digests of layers and configurations.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    layers: BTreeSet<String>,
 }
 
 impl Emulated for Ecr {
@@ -83,6 +86,17 @@ impl Ecr {
                 let repository = self.named(cx, input)?;
                 let immutable = repository.mutability.starts_with("IMMUTABLE");
                 repository.images.put(cx, input, immutable)
+            }
+            "BatchCheckLayerAvailability" => {
+                let layers = &self.named(cx, input)?.layers;
+                let availability = |there| if there { "AVAILABLE" } else { "UNAVAILABLE" };
+                let shown = |digest: &String| json!({"layerDigest": digest, "layerAvailability": availability(layers.contains(digest))});
+                Ok(json!({"layers": input.texts("layerDigests").iter().map(shown).collect::<Vec<_>>(), "failures": []}))
+            }
+            "CompleteLayerUpload" => {
+                let digests = input.texts("layerDigests");
+                self.named(cx, input)?.layers.extend(digests.iter().map(|digest| digest.to_string()));
+                Ok(json!({"uploadId": input.text("uploadId"), "layerDigest": digests.first()}))
             }
             "ListImages" => Ok(self.named(cx, input)?.images.list()),
             "DescribeImages" => self.named(cx, input)?.images.describe(cx, input),
@@ -128,6 +142,7 @@ impl Ecr {
             policy: None,
             tags: input.tags("tags", "Key", "Value"),
             images: Images::default(),
+            layers: BTreeSet::new(),
         };
         let described = repository.described(cx);
         self.repositories.insert(name.to_owned(), repository);
@@ -306,10 +321,11 @@ fn check_name(name: &str) -> Result<(), Fault> {
 }
 
 fn authorization(cx: &Context) -> Value {
-    let token = base64::engine::general_purpose::STANDARD.encode("AWS:sandbox");
+    let token = base64::engine::general_purpose::STANDARD.encode(crate::registry::LOGIN);
+    let elsewhere = || format!("https://{}.dkr.ecr.{}.amazonaws.com", cx.account, cx.region);
     json!({"authorizationData": [{
         "authorizationToken": token,
         "expiresAt": time::now() + 12.0 * 3600.0,
-        "proxyEndpoint": format!("https://{}.dkr.ecr.{}.amazonaws.com", cx.account, cx.region),
+        "proxyEndpoint": cx.registry().map_or_else(elsewhere, str::to_owned),
     }]})
 }

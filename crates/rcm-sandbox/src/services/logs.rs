@@ -1,4 +1,5 @@
-//! CloudWatch Logs: log groups, their key, retention, protection, tags and metric filters. Events are not kept, so nothing is counted.
+//! CloudWatch Logs: log groups, their key, retention, protection, tags and metric filters, and what is written to their streams. Nothing is
+//! counted.
 //!
 //! | What | As on AWS |
 //! |---|---|
@@ -6,6 +7,7 @@
 //! | retention | the numbers of days that AWS has |
 //! | deletion | refused under deletion protection |
 //! | metric filters | putting is an upsert; of a group that is there, with a pattern of at most 1024 characters and one metric; at most 100 a group |
+//! | streams | events in the order in which they came; read from the end, without pages |
 
 use std::collections::BTreeMap;
 
@@ -37,6 +39,16 @@ struct Group {
     /// By name.
     #[serde(default)]
     filters: BTreeMap<String, Filter>,
+    /// By name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    streams: BTreeMap<String, Vec<Event>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Event {
+    /// Milliseconds since 1970.
+    at: i64,
+    message: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +127,9 @@ impl Logs {
                 let tags = tag_map(input);
                 self.change(input, |group| group.tags.extend(tags))
             }
+            "CreateLogStream" => self.create_stream(input),
+            "PutLogEvents" => self.put_events(input),
+            "GetLogEvents" => self.events(input),
             "UntagResource" => self.untag(input, "tagKeys"),
             "UntagLogGroup" => self.untag(input, "tags"),
             "ListTagsForResource" | "ListTagsLogGroup" => Ok(json!({"tags": self.group(input)?.tags})),
@@ -152,6 +167,7 @@ impl Logs {
             protected: input.flag("deletionProtectionEnabled").unwrap_or(false),
             tags: tag_map(input),
             filters: BTreeMap::new(),
+            streams: BTreeMap::new(),
         };
         self.groups.insert(name.to_owned(), group);
         Ok(json!({}))
@@ -237,6 +253,43 @@ impl Logs {
             })
         });
         Ok(without_nulls(json!({"metricFilters": shown.collect::<Vec<_>>(), "nextToken": next})))
+    }
+
+    fn create_stream(&mut self, input: &Input) -> Answer {
+        let name = input.need("logStreamName")?.to_owned();
+        let group = self.group(input)?;
+        if group.streams.contains_key(&name) {
+            return Err(Fault::new("ResourceAlreadyExistsException", "The specified log stream already exists"));
+        }
+        group.streams.insert(name, Vec::new());
+        Ok(json!({}))
+    }
+
+    fn stream(&mut self, input: &Input) -> Result<&mut Vec<Event>, Fault> {
+        let name = input.need("logStreamName")?.to_owned();
+        let missing = || Fault::new("ResourceNotFoundException", "The specified log stream does not exist.");
+        self.group(input)?.streams.get_mut(&name).ok_or_else(missing)
+    }
+
+    fn put_events(&mut self, input: &Input) -> Answer {
+        let event = |event: &Value| Event {
+            at: event["timestamp"].as_i64().unwrap_or_default(),
+            message: event["message"].as_str().unwrap_or_default().to_owned(),
+        };
+        let events: Vec<Event> = input.objects("logEvents").iter().map(event).collect();
+        self.stream(input)?.extend(events);
+        Ok(json!({}))
+    }
+
+    fn events(&mut self, input: &Input) -> Answer {
+        let limit = usize::try_from(input.number("limit").unwrap_or(10_000)).unwrap_or(10_000);
+        let from_head = input.flag("startFromHead").unwrap_or(false);
+        let events = self.stream(input)?;
+        let skipped = if from_head { 0 } else { events.len().saturating_sub(limit) };
+        let shown = events.iter().skip(skipped).take(limit);
+        let shown =
+            shown.map(|Event { at, message }| json!({"timestamp": at, "ingestionTime": at, "message": message}));
+        Ok(json!({"events": shown.collect::<Vec<_>>()}))
     }
 
     fn untag(&mut self, input: &Input, member: &str) -> Answer {

@@ -1,7 +1,7 @@
 //! Log groups.
 
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::types::{LogGroup, MetricTransformation};
+use aws_sdk_cloudwatchlogs::types::{InputLogEvent, LogGroup, MetricTransformation};
 
 use crate::support::{ACCOUNT, Cloud, code, key_for_logs, refusal};
 
@@ -118,4 +118,22 @@ async fn a_filter_is_of_a_group_and_goes_with_it() {
     assert_eq!(code(again), "ResourceNotFoundException");
     logs.delete_log_group().log_group_name("/trail").send().await.unwrap();
     assert_eq!(code(listed("/trail").await), "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn a_stream_tells_its_last_events() {
+    let cloud = Cloud::new().await;
+    let logs = Client::new(&cloud.sdk());
+    let (group, stream) = ("/ecs/acme-rcm-prod", "api/api/1");
+    logs.create_log_group().log_group_name(group).send().await.unwrap();
+    let read = || logs.get_log_events().log_group_name(group).log_stream_name(stream).limit(2).start_from_head(false);
+    assert_eq!(code(read().send().await), "ResourceNotFoundException");
+    logs.create_log_stream().log_group_name(group).log_stream_name(stream).send().await.unwrap();
+    for message in ["one", "two", "three"] {
+        let event = InputLogEvent::builder().timestamp(1).message(message).build().unwrap();
+        let put = logs.put_log_events().log_group_name(group).log_stream_name(stream).log_events(event);
+        put.send().await.unwrap();
+    }
+    let events = read().send().await.unwrap().events.unwrap();
+    assert_eq!(events.iter().filter_map(|event| event.message()).collect::<Vec<_>>(), ["two", "three"]);
 }

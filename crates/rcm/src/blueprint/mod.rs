@@ -96,10 +96,8 @@ pub fn notes(config: &PartnerConfig) -> Vec<String> {
     }
     if config.api_image.is_none() {
         notes.push(format!(
-            "no image has been deployed: the service {}-api runs 0 tasks. Push an image to the API repository, set \
-             api_image = \"<repository>@sha256:<digest>\" in {}, and provision again",
-            config.prefix(),
-            config.file.display()
+            "no image has been deployed: the service {}-api runs 0 tasks. Deploy one with `rcm deploy --image FILE|REF`",
+            config.prefix()
         ));
     }
     notes
@@ -109,11 +107,9 @@ fn notes_on_app_runner(config: &PartnerConfig) -> Vec<String> {
     let logs = "App Runner writes to log groups of its own (/aws/apprunner/…), which are neither under the partner's key nor deleted \
                 after seven years; compute = \"ecs\" has both";
     let missing = config.api_image.is_none().then(|| {
-        format!(
-            "no image has been deployed, and App Runner has no service without one: there is none yet. Push an image to the API \
-             repository, set api_image = \"<repository>@sha256:<digest>\" in {}, and provision again",
-            config.file.display()
-        )
+        "no image has been deployed, and App Runner has no service without one: there is none yet. Deploy one with `rcm deploy \
+         --image FILE|REF`"
+            .to_owned()
     });
     let firewall = "no web application firewall stands before App Runner; compute = \"ecs\" has one";
     missing.into_iter().chain([logs.to_owned(), firewall.to_owned()]).collect()

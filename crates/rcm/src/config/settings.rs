@@ -626,7 +626,7 @@ pub(super) static SETTINGS: &[Setting] = &[
             check: is::<ImageRef>,
         },
         default: Preset::Nothing,
-        doc: "The application's image. Until it is set, the service runs no task.",
+        doc: "The application's image, if the file is to decide: then `rcm deploy` deploys no other. Where neither has named one, the service runs no task.",
         example: r#""123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae""#,
     },
 ];

@@ -3,6 +3,7 @@
 mod account;
 mod certificate;
 mod compliance;
+mod deploy;
 mod dns;
 mod drift;
 mod fixed;
@@ -28,6 +29,7 @@ use rcm_engine::{
 };
 
 pub use certificate::{Certificate, Destroyed, Retained};
+pub use deploy::{Component, DEPLOY_ACTIONS, Deployed, Origin};
 pub use dns::{Dns, Purpose, Seen, Wanted};
 pub use outputs::{Output, Outputs};
 pub use record::Run;

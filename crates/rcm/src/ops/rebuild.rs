@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use rcm_engine::plan::{Rebuilt, rebuild};
 
-use super::{Environment, zones};
+use super::{Environment, fixed, zones};
 use crate::Error;
 
 impl Environment {
@@ -23,8 +23,14 @@ impl Environment {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
         };
-        let graph = self.blueprint(zones, None)?;
-        let rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
+        let graph = self.blueprint(zones.clone(), None, None)?;
+        let mut rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
+        // Which image was deployed is known only now, and with it what else there is because of it.
+        let deployed = rebuilt.as_ref().and_then(|rebuilt| fixed::deployed(&self.config, &rebuilt.state));
+        if let Some(image) = deployed.filter(|_| self.config.api_image.is_none()) {
+            let graph = self.blueprint(zones, None, Some(&image))?;
+            rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
+        }
         let rebuilt = rebuilt.ok_or_else(|| Error::NothingThere {
             partner: self.config.partner.clone(),
             environment: self.config.environment.clone(),
