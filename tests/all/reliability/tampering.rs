@@ -200,8 +200,19 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    let layers =
-        [network(), security(), storage(), database(), edge(), firewall(), compute(), app_runner(), watching(), backup(), events()];
+    let layers = [
+        network(),
+        security(),
+        storage(),
+        database(),
+        edge(),
+        firewall(),
+        compute(),
+        app_runner(),
+        watching(),
+        backup(),
+        events(),
+    ];
     layers.into_iter().flatten().chain(super::account::rows()).collect()
 }
 

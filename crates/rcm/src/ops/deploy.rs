@@ -7,7 +7,11 @@
 
 mod follow;
 
-use std::{collections::{BTreeMap, BTreeSet}, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use rcm_aws::{RegistryLogin, Secret, StoppedTask, record::Sent};
