@@ -271,7 +271,8 @@ fn a_stack_that_is_gone_is_found_gone() {
 #[test]
 fn an_account_that_is_empty_is_found_empty() {
     // What is on or off in every account is changed, not gone.
-    let settings = ["ec2/account-defaults", "iam/password-policy", "s3/account-public-access-block"];
+    let settings =
+        ["ec2/account-defaults", "ecr/registry-scanning", "iam/password-policy", "s3/account-public-access-block"];
     let file = everything();
     play(&ground(&file).with_state_of(&provisioned(&file)), async |stage| {
         let drift = stage.rcm(&file, Depth::Full).await.drift().await.unwrap();
@@ -292,6 +293,7 @@ const NEVER_ALONE: &[&str] = &[
     "acm/certificate",
     "apprunner/auto-scaling-configuration",
     "apprunner/vpc-connector",
+    "backup/plan",
     "cloudtrail/trail",
     "cloudwatch/account-alarm",
     "config/conformance-pack",

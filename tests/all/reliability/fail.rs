@@ -160,6 +160,9 @@ const LISTED: &[(&str, &str)] = &[
     ("CreateAnalyzer", "ListAnalyzers"),
     ("CreateDetector", "ListDetectors"),
     ("CreateTrail", "DescribeTrails"),
+    ("CreateWebACL", "ListWebACLs"),
+    ("CreateBackupPlan", "ListBackupPlans"),
+    ("CreateBackupSelection", "ListBackupSelections"),
 ];
 
 /// Between a create whose outcome was unknown and the create of the same thing again, AWS was asked for that thing.

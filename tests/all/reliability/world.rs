@@ -126,7 +126,7 @@ impl Disk {
     /// The copies of state files that are kept beside them, those of states first.
     pub(super) fn backups(&self) -> Vec<(String, Vec<u8>)> {
         let all = self.0.iter().map(|(path, bytes)| (path.to_str().unwrap().to_owned(), bytes.to_vec()));
-        all.filter(|(path, _)| path.contains("backup")).rev().collect()
+        all.filter(|(path, _)| path.contains("backup") && !path.starts_with("cloud")).rev().collect()
     }
 
     /// The same with the state file of `other`, or none if that has none.

@@ -15,6 +15,12 @@ const UNBOUND: &[(&str, &str, &str)] = &[
         "LogsOfThisAccount",
         "CloudWatch Logs sends neither; the log group that it encrypts is in the encryption context, with its account",
     ),
+    (
+        "baseline/key",
+        "LogGroupEncrypts",
+        "CloudWatch Logs sends neither; the log group that it encrypts is in the encryption context, with its account",
+    ),
+    ("baseline/trail-role", "", "CloudTrail does not document that it sends them when it takes on a role"),
     ("identity/app-runner-access-role", "", "App Runner does not document that it sends them"),
     ("identity/app-runner-instance-role", "", "App Runner does not document that it sends them"),
 ];
