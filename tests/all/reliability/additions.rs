@@ -86,9 +86,11 @@ fn what_is_taken_away_again_can_be_killed_anywhere() {
 fn what_is_added_can_fail_anywhere() {
     for addition in ADDITIONS {
         let (what, file) = (format!("adding {}", addition.what), addition.file());
-        let scene = Scene::new(bare(), provision(&file));
+        let scene = Scene::new(bare(), provision(&file)).third(0);
         rolls_back(&what, &scene);
+        let scene = scene.third(1);
         goes_on(&what, &scene);
+        let scene = scene.third(2);
         shrugs_off(&what, &scene);
     }
 }
@@ -97,8 +99,9 @@ fn what_is_added_can_fail_anywhere() {
 fn what_is_taken_away_again_can_fail_anywhere() {
     for addition in ADDITIONS {
         let what = format!("without {}", addition.what);
-        let scene = Scene::new(made(&addition.file()), provision(ACME));
+        let scene = Scene::new(made(&addition.file()), provision(ACME)).third(0);
         goes_on(&what, &scene);
+        let scene = scene.third(1);
         shrugs_off(&what, &scene);
     }
 }

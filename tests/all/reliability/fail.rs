@@ -20,6 +20,8 @@ pub(super) struct Scene<'a> {
     before: Vec<String>,
     end: Vec<String>,
     calls: Calls,
+    /// Which third of the calls is to fail, or all of them.
+    third: Option<usize>,
 }
 
 impl<'a> Scene<'a> {
@@ -29,12 +31,22 @@ impl<'a> Scene<'a> {
         let ran = run(dir.path(), &order, |_, _| {});
         assert!(matches!(ran.result.unwrap().outcome, Outcome::Done));
         let end = inventory(&Disk::read(dir.path()));
-        Self { before: standing(&start), end, calls: ran.calls, start, order }
+        Self { before: standing(&start), end, calls: ran.calls, start, order, third: None }
+    }
+
+    /// The same with only each third call failing, from this one on. For what is tried in three ways, each call in one of them, where
+    /// each call in each would take too long.
+    pub(super) fn third(self, which: usize) -> Self {
+        Self { third: Some(which), ..self }
     }
 
     /// Every call by its number, with the fault that it shall meet.
     fn points(&self, fault: impl Fn(usize) -> Fault) -> Vec<(usize, Fault)> {
-        (1..=self.calls.len()).map(|nth| (nth, fault(nth))).collect()
+        (1..=self.calls.len()).filter(|nth| self.fails(*nth)).map(|nth| (nth, fault(nth))).collect()
+    }
+
+    fn fails(&self, nth: usize) -> bool {
+        self.third.is_none_or(|third| nth % 3 == third)
     }
 
     fn fail(&self, dir: &Path, (nth, fault): &(usize, Fault), on_failure: OnFailure) -> Ran {
@@ -130,7 +142,8 @@ pub(super) fn shrugs_off(what: &str, scene: &Scene<'_>) {
         _ => Fault::Timeout,
     });
     let lost = scene.calls.iter().enumerate().filter(|(_, call)| call.operation.mutating);
-    let points: Vec<_> = points.into_iter().chain(lost.map(|(at, _)| (at + 1, Fault::Cut))).collect();
+    let lost = lost.map(|(at, _)| (at + 1, Fault::Cut)).filter(|(nth, _)| scene.fails(*nth));
+    let points: Vec<_> = points.into_iter().chain(lost).collect();
     each(what, &points, |point, dir| {
         let ran = scene.fail(dir, point, OnFailure::Keep);
         let checked = match &ran.result {
