@@ -11,6 +11,7 @@ mod dns;
 mod firewall;
 mod history;
 mod init;
+mod look;
 mod moto;
 mod plans;
 mod registry;

@@ -9,6 +9,7 @@ pub mod classify;
 mod counter;
 mod fence;
 pub mod identity;
+mod logs;
 mod once;
 pub mod record;
 pub mod resources;
@@ -16,5 +17,6 @@ mod rollout;
 pub mod secret;
 
 pub use aws::{Aws, Caller, Connect};
+pub use logs::{LogEvent, LogPage};
 pub use rollout::{RegistryLogin, StoppedContainer, StoppedTask};
 pub use secret::Secret;

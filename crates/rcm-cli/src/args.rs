@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use rcm::engine::{model::Address, plan::Depth, run::OnFailure};
 
 /// Gives each business partner an isolated AWS environment of its own.
@@ -39,6 +40,9 @@ pub(crate) enum Verb {
     Compliance(ComplianceArgs),
     /// Show the DNS records that the domain needs, and whether the world sees them
     Dns(DnsArgs),
+    /// Print what the application has written, and what it writes from now on
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsArgs),
     /// Take up a resource that exists as one of the partner file's
     Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
@@ -270,6 +274,26 @@ pub(crate) struct DnsArgs {
     pub(crate) resolver: Vec<SocketAddr>,
 }
 
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  rcm logs --partner acme --since 1h
+  rcm logs --partner acme --follow --filter '?ERROR ?WARN'
+  rcm logs --partner acme --since 2026-11-28T09:00:00Z --output json";
+
+/// Options of `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Go on with what comes, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// From when on: 10m or 2h ago, or a time as in 2026-11-28T09:00:00Z
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = since)]
+    pub(crate) since: Timestamp,
+    /// Only what matches this filter pattern of CloudWatch Logs, as in 'ERROR -healthz' or '{ $.level = "error" }'
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) filter: Option<String>,
+}
+
 /// Options of `import`.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
@@ -465,6 +489,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| wrong())
 }
 
+/// So long ago, or that time.
+fn since(text: &str) -> Result<Timestamp, String> {
+    let ago = |ago: Duration| Timestamp::now().checked_sub(ago).map_err(|error| error.to_string());
+    match (duration(text), text.parse()) {
+        (Ok(duration), _) => ago(duration),
+        (_, Ok(time)) => Ok(time),
+        _ => Err("it is written as in 10m, 2h or 2026-11-28T09:00:00Z".to_owned()),
+    }
+}
+
 /// Port 53 where none is named.
 fn resolver(text: &str) -> Result<SocketAddr, String> {
     let address = |text: &str| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
@@ -515,6 +549,16 @@ mod tests {
         assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
         assert!(duration("5").is_err());
         assert!(duration("-5m").is_err());
+    }
+
+    #[test]
+    fn a_beginning_is_a_time_or_how_long_ago() {
+        let begin = since("2h").unwrap();
+        let ago = Timestamp::now().duration_since(begin).as_secs();
+        assert!((7200..7210).contains(&ago), "{ago}");
+        assert_eq!(since("2026-11-28T09:00:00Z"), Ok("2026-11-28T09:00:00Z".parse().unwrap()));
+        assert_eq!(since("2026-11-28T10:00:00+01:00"), Ok("2026-11-28T09:00:00Z".parse().unwrap()));
+        assert!(since("yesterday").is_err() && since("-5m").is_err());
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub mod resolver;
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal, Origin, Output,
-    Outputs, Purpose, Renewed, Report, Retained, RolledBack, Run, SecretInfo, Seen, Settings, Wanted,
+    Certificate, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal, LOGS_ACTIONS, LogQuery,
+    Origin, Output, Outputs, Purpose, Renewed, Report, Retained, RolledBack, Run, SecretInfo, Seen, Settings, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

@@ -9,6 +9,7 @@ mod graph;
 mod history;
 mod import;
 mod init;
+mod logs;
 mod output;
 mod plan;
 mod provision;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Compliance(args) => wait_for(compliance::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
+        Verb::Logs(args) => wait_for(logs::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),
         Verb::History(args) => wait_for(history::run(globals, args)),

@@ -8,6 +8,7 @@ pub(crate) mod drift;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod json;
+pub(crate) mod logs;
 pub(crate) mod outputs;
 pub(crate) mod plain;
 pub(crate) mod plan;
