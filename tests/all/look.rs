@@ -2,13 +2,21 @@
 
 use std::{ops::ControlFlow, sync::Mutex};
 
+use aws_sdk_cloudwatch::types::StateValue;
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use jiff::Timestamp;
 use rcm::aws::{Aws, Connect};
-use rcm::engine::{model::Fault as Refusal, run::Cancel};
-use rcm::{Cloud, Environment, Goal, LogQuery, PartnerConfig, Settings};
+use rcm::engine::{
+    model::{Events, Fault as Refusal},
+    run::Cancel,
+    store::{Holder, Store},
+};
+use rcm::{Cloud, Environment, Goal, LogQuery, PartnerConfig, Settings, Status, Verdict};
 use rcm_sandbox::Sandbox;
-use rcm_testkit::calls::{Fault, Rule, Wire};
+use rcm_testkit::{
+    Terminal,
+    calls::{Fault, Rule, Wire},
+};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -130,6 +138,120 @@ async fn a_long_log_is_told_whole_until_somebody_has_enough() {
     assert_eq!(code, "ThrottlingException");
 }
 
+/// Acme with what watches over it.
+fn alarmed() -> String {
+    ACME.replace("alarms = false", "alarms = true")
+}
+
+/// The verdict and the evidence of a part.
+fn of<'s>(status: &'s Status, name: &str) -> (Verdict, &'s str) {
+    let part = status.parts.iter().find(|part| part.part == name).unwrap_or_else(|| panic!("{name}: {status:#?}"));
+    (part.verdict, &part.evidence)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_is_asked_for_once_whether_or_not_a_run_is_under_way() {
+    let place = Place::new().await;
+    let environment = place.open(&alarmed()).await;
+    environment.run(&at_any_risk(&Goal::provision()), |_| true).await.unwrap();
+    let before = place.wire.calls().len();
+    let status = environment.status().await.unwrap();
+    let parts: Vec<_> = status.parts.iter().filter(|part| part.verdict != Verdict::Ok).map(|part| part.part).collect();
+    assert_eq!((status.verdict, parts), (Verdict::Warn, vec!["service"]), "{status:#?}");
+    assert!(of(&status, "service").1.contains("no image is deployed"), "{status:#?}");
+    assert!(of(&status, "database").1.contains("acme-rcm-prod-db available"), "{status:#?}");
+    assert!(of(&status, "run").1.starts_with("provision by unknown@"), "{status:#?}");
+    let calls = place.wire.calls();
+    let mut asked: Vec<String> = calls.iter().skip(before).map(|call| call.operation.name.clone()).collect();
+    asked.sort();
+    assert_eq!(
+        asked,
+        [
+            "DescribeAlarms",
+            "DescribeCertificate",
+            "DescribeDBInstances",
+            "DescribeKey",
+            "DescribeLoadBalancers",
+            "DescribeNatGateways",
+            "DescribeServices",
+            "DescribeTargetHealth",
+            "GetCallerIdentity",
+            "ListSecrets",
+        ]
+    );
+
+    let store = Store::new(&place.dir.path().join("state"), "acme", "prod");
+    let holder = Holder::this_process("tester", "rcm provision");
+    let lock = store.lock(&holder, std::time::Duration::ZERO, &Events::none()).await.unwrap();
+    let status = environment.status().await.unwrap();
+    assert_eq!(status.holder.as_ref().map(|holder| holder.user.as_str()), Some("tester"));
+    assert!(of(&status, "run").1.starts_with("under way: tester@"), "{status:#?}");
+    drop(lock);
+    assert_eq!(environment.status().await.unwrap().holder, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_gone_or_alarms_is_bad_and_what_cannot_be_asked_is_unknown() {
+    let place = Place::new().await;
+    let environment = place.open(&alarmed()).await;
+    environment.run(&at_any_risk(&Goal::provision()), |_| true).await.unwrap();
+    let alarm = "acme-rcm-prod-database-cpu";
+    let alarms = place.aws.cloudwatch.describe_alarms().send().await.unwrap().metric_alarms.unwrap();
+    let alarm = alarms.iter().filter_map(|it| it.alarm_name()).find(|name| name.contains("database")).unwrap_or(alarm);
+    let set = place.aws.cloudwatch.set_alarm_state().alarm_name(alarm).state_value(StateValue::Alarm);
+    set.state_reason("CPU is at 99").send().await.unwrap();
+    let gateways = place.aws.ec2.describe_nat_gateways().send().await.unwrap().nat_gateways.unwrap();
+    let gateway = gateways[0].nat_gateway_id().unwrap();
+    place.aws.ec2.delete_nat_gateway().nat_gateway_id(gateway).send().await.unwrap();
+    let secrets = place.aws.secrets.list_secrets().send().await.unwrap().secret_list.unwrap();
+    let jwt = secrets.iter().filter_map(|it| it.arn()).find(|arn| arn.contains("jwt")).unwrap();
+    place.aws.secrets.delete_secret().secret_id(jwt).send().await.unwrap();
+    let modify = place.aws.rds.modify_db_instance().db_instance_identifier("acme-rcm-prod-db");
+    modify.db_instance_class("db.t3.large").apply_immediately(false).send().await.unwrap();
+    place.wire.trouble(Rule::new(Fault::refuse(400, "AccessDeniedException")).operation("DescribeKey"));
+
+    let status = environment.status().await.unwrap();
+    assert_eq!(status.verdict, Verdict::Bad);
+    let (verdict, evidence) = of(&status, "alarms");
+    assert_eq!((verdict, evidence), (Verdict::Bad, format!("in ALARM: {alarm} (CPU is at 99)").as_str()));
+    let (verdict, evidence) = of(&status, "nat-gateways");
+    assert!(verdict == Verdict::Bad && evidence.contains(gateway), "{status:#?}");
+    let (verdict, evidence) = of(&status, "secrets");
+    assert!(verdict == Verdict::Bad && evidence.starts_with("gone: ") && evidence.contains("jwt"), "{status:#?}");
+    let (verdict, evidence) = of(&status, "database");
+    assert!(verdict == Verdict::Warn && evidence.ends_with("not so yet: class"), "{status:#?}");
+    let (verdict, evidence) = of(&status, "key");
+    assert!(verdict == Verdict::Unknown && evidence.contains("AccessDeniedException"), "{status:#?}");
+}
+
+#[test]
+fn the_command_says_how_it_is_and_its_exit_code_whether_all_is_well() {
+    let bench = Bench::new();
+    let none = bench.run("status --sandbox").expect_code(1);
+    assert!(none.stderr.contains("rcm provision --partner acme"), "{}", none.transcript());
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let shown = bench.run("status --sandbox").expect_code(2);
+    assert!(shown.stdout.contains("= next: rcm deploy --image FILE|REF --partner acme"), "{}", shown.transcript());
+    let digest = "0".repeat(64);
+    let image = format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:{digest}");
+    bench.partner("acme", &format!("{ACME}\napi_image = \"{image}\"\n"));
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let shown = bench.run("status --sandbox").expect_code(0);
+    assert!(
+        shown.stdout.contains(&format!("2 of 2 tasks run, acme-rcm-prod-api:2, sha256:{digest}")),
+        "{}",
+        shown.transcript()
+    );
+    assert!(shown.stdout.contains("2 healthy") && !shown.stdout.contains("next"), "{}", shown.transcript());
+    let json = &lines(&bench.run("status --sandbox --output json").expect_code(0).stdout)[0];
+    assert_eq!((&json["verdict"], &json["holder"]), (&json!("ok"), &Value::Null));
+    assert_eq!(json["last_run"]["began"]["verb"], json!("provision"));
+    let service = json["parts"].as_array().unwrap().iter().find(|part| part["part"] == "service").unwrap();
+    assert_eq!((&service["verdict"], &service["next"]), (&json!("ok"), &Value::Null));
+    let watched = bench.run("status --sandbox --watch").expect_code(2);
+    assert!(watched.stderr.contains("no terminal to draw it on"), "{}", watched.transcript());
+}
+
 #[tokio::test]
 async fn the_command_prints_what_the_application_has_written() {
     let bench = Bench::new();
@@ -168,4 +290,15 @@ async fn the_command_prints_what_the_application_has_written() {
     following.signal("INT");
     let ended = following.finish(std::time::Duration::from_secs(60));
     assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 2), "{}", ended.transcript());
+}
+
+#[test]
+fn a_watched_status_is_drawn_again_until_ctrl_c() {
+    let bench = Bench::new();
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let mut terminal = Terminal::start(&bench.command("status --sandbox --watch"));
+    terminal.wait_until_it_shows("again every 5s, until Ctrl-C");
+    terminal.type_line("\u{3}");
+    let ended = terminal.finish().expect_code(0);
+    assert!(ended.stdout.contains("\u{1b}[2J") && ended.stdout.contains("load-balancer"), "{}", ended.transcript());
 }

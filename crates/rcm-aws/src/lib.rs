@@ -8,6 +8,7 @@ pub mod classify;
 #[cfg(test)]
 mod counter;
 mod fence;
+mod health;
 pub mod identity;
 mod logs;
 mod once;
@@ -17,6 +18,7 @@ mod rollout;
 pub mod secret;
 
 pub use aws::{Aws, Caller, Connect};
+pub use health::{CertificateHealth, DatabaseHealth, ServiceHealth, Standing};
 pub use logs::{LogEvent, LogPage};
 pub use rollout::{RegistryLogin, StoppedContainer, StoppedTask};
 pub use secret::Secret;

@@ -40,6 +40,9 @@ pub(crate) enum Verb {
     Compliance(ComplianceArgs),
     /// Show the DNS records that the domain needs, and whether the world sees them
     Dns(DnsArgs),
+    /// Show how each part of the environment is now
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
     /// Print what the application has written, and what it writes from now on
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(LogsArgs),
@@ -272,6 +275,20 @@ pub(crate) struct DnsArgs {
     /// The resolver to ask, as in 1.1.1.1 or 127.0.0.1:5353; can be given several times [default: this machine's]
     #[arg(long, value_name = "IP[:PORT]", value_parser = resolver)]
     pub(crate) resolver: Vec<SocketAddr>,
+}
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  rcm status --partner acme
+  rcm status --partner acme --watch
+  rcm status --partner acme --output json";
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Look again every few seconds, on a terminal, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) watch: bool,
 }
 
 const LOGS_EXAMPLES: &str = "\

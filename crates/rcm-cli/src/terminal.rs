@@ -40,6 +40,11 @@ pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether what is written to stdout is drawn on a terminal.
+pub(crate) fn shows_screens() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether stderr takes colours.
 pub(crate) fn stderr_has_color() -> bool {
     AutoStream::choice(&io::stderr()) != ColorChoice::Never

@@ -5,6 +5,7 @@ use quick_xml::events::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::json::one_or_many;
 use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::services::ROUTE53_API;
 
@@ -199,6 +200,26 @@ pub(crate) async fn ecs_service_exists(cx: &Context, cluster: &str, service: &st
     let ending = format!("/{service}");
     let is_it = |arn: &Value| arn.as_str().is_some_and(|arn| arn.ends_with(&ending));
     listed.and_then(|answer| Some(answer.get("serviceArns")?.as_array()?.iter().any(is_it))).unwrap_or(false)
+}
+
+/// How many tasks of ECS's services run behind a target group.
+pub(crate) async fn tasks_behind(cx: &Context, group: &str) -> usize {
+    let mut running = 0;
+    let clusters = ask_json(cx, "ecs", "ListClusters", json!({})).await.unwrap_or_default();
+    for cluster in clusters["clusterArns"].as_array().into_iter().flatten() {
+        let listed = ask_json(cx, "ecs", "ListServices", json!({"cluster": cluster})).await.unwrap_or_default();
+        if listed["serviceArns"].as_array().is_none_or(Vec::is_empty) {
+            continue;
+        }
+        let input = json!({"cluster": cluster, "services": listed["serviceArns"]});
+        let described = ask_json(cx, "ecs", "DescribeServices", input).await.unwrap_or_default();
+        let services = described["services"].as_array().into_iter().flatten();
+        let behind = services.filter(|service| {
+            one_or_many(service.get("loadBalancers")).iter().any(|balancer| balancer["targetGroupArn"] == group)
+        });
+        running += behind.filter_map(|service| service["runningCount"].as_u64()).sum::<u64>();
+    }
+    usize::try_from(running).unwrap_or_default()
 }
 
 /// What S3 answers to `GET /bucket?subresource`.

@@ -20,6 +20,7 @@ mod saved;
 mod secrets;
 mod show;
 mod state;
+mod status;
 mod validate;
 
 use std::{future::Future, path::Path};
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Compliance(args) => wait_for(compliance::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
+        Verb::Status(args) => wait_for(status::run(globals, args)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),

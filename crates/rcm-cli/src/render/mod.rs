@@ -15,6 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod rollback;
+pub(crate) mod status;
 pub(crate) mod svg;
 pub(crate) mod table;
 pub(crate) mod value;

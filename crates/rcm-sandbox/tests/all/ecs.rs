@@ -396,6 +396,12 @@ async fn a_target_group_that_no_listener_sends_to_is_refused() {
 
     load_balancing::send_to(&elb, &net, &group).await;
     assert_eq!(create(arn).await.unwrap().service().unwrap().status(), Some("ACTIVE"));
+    let mut healthy = 0;
+    for _ in 0..10 {
+        let health = elb.describe_target_health().target_group_arn(arn).send().await.unwrap();
+        healthy = health.target_health_descriptions().len();
+    }
+    assert_eq!(healthy, 1, "ECS registers the tasks of its services");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod rollback;
 mod run;
 mod secrets;
 mod state;
+mod status;
 mod zones;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
@@ -38,6 +39,7 @@ pub use record::Run;
 pub use rollback::RolledBack;
 pub use run::{Goal, Report};
 pub use secrets::{Renewed, SecretInfo};
+pub use status::{Part, STATUS_ACTIONS, Status, Verdict};
 
 use crate::{Error, PartnerConfig};
 
