@@ -293,6 +293,42 @@ async fn the_command_prints_what_the_application_has_written() {
 }
 
 #[test]
+fn urls_are_printed_and_a_browser_is_started_only_on_a_terminal_and_when_asked() {
+    let bench = Bench::new();
+    let (browser, opened) = (bench.file("browser"), bench.file("opened"));
+    rcm::engine::store::write_atomically(browser.as_ref(), format!("#!/bin/sh\necho \"$@\" > {opened}\n").as_bytes())
+        .unwrap();
+    std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let bench = bench.env("BROWSER", &browser);
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    let links = &lines(&bench.run("open --sandbox --output json").expect_code(0).stdout)[0];
+    let console = "https://us-east-1.console.aws.amazon.com";
+    let group = "logsV2:log-groups/log-group/$252Fecs$252Facme-rcm-prod";
+    let logs = format!("{console}/cloudwatch/home?region=us-east-1#{group}");
+    assert_eq!(
+        *links,
+        json!([
+            { "name": "application", "url": "https://rcm.acme.com" },
+            {
+                "name": "service",
+                "url": format!("{console}/ecs/v2/clusters/acme-rcm-prod-cluster/services/acme-rcm-prod-api/health?region=us-east-1"),
+            },
+            { "name": "logs", "url": logs },
+            { "name": "database", "url": format!("{console}/rds/home?region=us-east-1#database:id=acme-rcm-prod-db;is-cluster=false") },
+        ])
+    );
+    assert_eq!(bench.run("open logs --sandbox").expect_code(0).stdout, format!("{logs}\n"));
+    let none = bench.run("open dashboard --sandbox").expect_code(1);
+    assert!(none.stderr.contains("has nothing of that to open"), "{}", none.transcript());
+    let blind = bench.run("open --browser --sandbox").expect_code(2);
+    assert!(blind.stdout.is_empty() && blind.stderr.contains("there is no terminal"), "{}", blind.transcript());
+    let _ = Terminal::start(&bench.command("open --sandbox")).finish().expect_code(0);
+    assert!(!std::path::Path::new(&opened).exists(), "nobody has asked for a browser");
+    let _ = Terminal::start(&bench.command("open logs --browser --sandbox")).finish().expect_code(0);
+    assert_eq!(std::fs::read_to_string(&opened).unwrap(), format!("{logs}\n"));
+}
+
+#[test]
 fn a_watched_status_is_drawn_again_until_ctrl_c() {
     let bench = Bench::new();
     let _ = bench.run("provision --sandbox --yes").expect_code(0);

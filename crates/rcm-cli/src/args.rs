@@ -46,6 +46,9 @@ pub(crate) enum Verb {
     /// Print what the application has written, and what it writes from now on
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(LogsArgs),
+    /// Print where a browser finds the application, and AWS's console its parts
+    #[command(after_help = OPEN_EXAMPLES)]
+    Open(OpenArgs),
     /// Take up a resource that exists as one of the partner file's
     Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
@@ -309,6 +312,51 @@ pub(crate) struct LogsArgs {
     /// Only what matches this filter pattern of CloudWatch Logs, as in 'ERROR -healthz' or '{ $.level = "error" }'
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Option<String>,
+}
+
+const OPEN_EXAMPLES: &str = "\
+Examples:
+  rcm open --partner acme
+  rcm open logs --partner acme
+  rcm open dashboard --browser --partner acme";
+
+/// Options of `open`.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Print this one alone, bare
+    #[arg(value_enum)]
+    pub(crate) place: Option<Place>,
+    /// Open it, or the first, in a browser: the one that BROWSER names, or this machine's; only on a terminal
+    #[arg(long)]
+    pub(crate) browser: bool,
+}
+
+/// What a browser can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    /// The application itself
+    Application,
+    /// The service, in AWS's console
+    Service,
+    /// The logs, in AWS's console
+    Logs,
+    /// The database, in AWS's console
+    Database,
+    /// The dashboard, in AWS's console
+    Dashboard,
+}
+
+impl Place {
+    /// As the library calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Service => "service",
+            Self::Logs => "logs",
+            Self::Database => "database",
+            Self::Dashboard => "dashboard",
+        }
+    }
 }
 
 /// Options of `import`.

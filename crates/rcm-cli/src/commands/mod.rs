@@ -10,6 +10,7 @@ mod history;
 mod import;
 mod init;
 mod logs;
+mod open;
 mod output;
 mod plan;
 mod provision;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Status(args) => wait_for(status::run(globals, args)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),
+        Verb::Open(args) => wait_for(open::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),
         Verb::History(args) => wait_for(history::run(globals, args)),

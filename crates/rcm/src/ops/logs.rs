@@ -115,7 +115,7 @@ fn may_pass(fault: &Fault) -> bool {
 }
 
 /// The log group that the application writes to.
-fn group(state: &State) -> Result<String, Error> {
+pub(super) fn group(state: &State) -> Result<String, Error> {
     let id = |address: &str| {
         let record = state.resources.get(&Address::new(address).ok()?)?;
         record.id.as_ref().map(ToString::to_string)

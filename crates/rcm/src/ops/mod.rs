@@ -9,6 +9,7 @@ mod drift;
 mod fixed;
 mod hosted_zone;
 mod import;
+mod links;
 mod logs;
 mod outputs;
 mod rebuild;
@@ -33,6 +34,7 @@ use rcm_engine::{
 pub use certificate::{Certificate, Destroyed, Retained};
 pub use deploy::{Component, DEPLOY_ACTIONS, Deployed, Origin};
 pub use dns::{Dns, Purpose, Seen, Wanted};
+pub use links::Link;
 pub use logs::{LOGS_ACTIONS, LogQuery};
 pub use outputs::{Output, Outputs};
 pub use record::Run;
