@@ -6,6 +6,7 @@
 mod baseline;
 mod bench;
 mod compliance;
+mod cost;
 mod deploy;
 mod dns;
 mod firewall;

@@ -9,7 +9,10 @@ use std::{
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use rcm::engine::{model::Address, plan::Depth, run::OnFailure};
+use rcm::{
+    cost::Quantity,
+    engine::{model::Address, plan::Depth, run::OnFailure},
+};
 
 /// Gives each business partner an isolated AWS environment of its own.
 #[derive(Debug, Parser)]
@@ -38,6 +41,8 @@ pub(crate) enum Verb {
     Drift(DriftArgs),
     /// Judge the environment by HIPAA's controls, with evidence from AWS
     Compliance(ComplianceArgs),
+    /// Show what the environment costs in a month, by service, without AWS
+    Cost(CostArgs),
     /// Show the DNS records that the domain needs, and whether the world sees them
     Dns(DnsArgs),
     /// Show how each part of the environment is now
@@ -262,6 +267,24 @@ pub(crate) struct DriftArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ComplianceArgs {
     /// Write the report to this file too, as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// Options of `cost`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcm cost --partner acme\n  rcm cost --partner acme --tiers\n  rcm cost --partner acme --assume tasks=4 \
+                        --assume data-out-gb=200 --html cost.html"
+)]
+pub(crate) struct CostArgs {
+    /// Show the three tiers side by side, beside the cost tables of the setup that rcm replaces
+    #[arg(long)]
+    pub(crate) tiers: bool,
+    /// Assume another number for what usage decides, as in tasks=4 or lcus=0.5; can be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assumption)]
+    pub(crate) assume: Vec<(String, Quantity)>,
+    /// Write it to this file too, as one HTML page
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 }
@@ -570,6 +593,11 @@ fn resolver(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .or_else(|_| address(text))
         .map_err(|_| "an address is written as in 1.1.1.1 or 127.0.0.1:5353".to_owned())
+}
+
+fn assumption(text: &str) -> Result<(String, Quantity), String> {
+    let (name, value) = text.split_once('=').ok_or("an assumption is written as in tasks=4")?;
+    value.parse().map(|value| (name.to_owned(), value)).map_err(str::to_owned)
 }
 
 fn reason(text: &str) -> Result<String, String> {

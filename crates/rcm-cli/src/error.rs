@@ -146,6 +146,10 @@ impl CommandError {
             Error::NoSuchControl { .. } => {
                 Self::from_error(Exit::Usage, error).hint(format!("all of them: {}", next.command("compliance")))
             }
+            Error::NoSuchAssumption { .. } => Self::from_error(Exit::Usage, error)
+                .hint(format!("there are: {}", rcm::cost::names().collect::<Vec<_>>().join(", "))),
+            Error::NoPrices { .. } => Self::from_error(Exit::Failed, error)
+                .hint("ask AWS's calculator: https://calculator.aws; the table is crates/rcm/src/cost/prices.toml"),
             Error::Audit(AuditError::Io { source, .. }) => Self::new(Exit::Failed, error.to_string()).hint(disk(source)),
             Error::Audit(AuditError::Changed { .. }) => Self::from_error(Exit::Damaged, error)
                 .hint("put back a good copy of it, or move it away if nobody has to account for it any more"),

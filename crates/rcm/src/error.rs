@@ -102,6 +102,22 @@ pub enum Error {
         /// What may have been meant.
         nearest: Option<&'static str>,
     },
+    /// Nothing of that name is assumed of what the environment costs.
+    #[error("nothing is assumed under the name `{name}`{}", .nearest.map(|nearest| format!(", is it `{nearest}`?")).unwrap_or_default())]
+    NoSuchAssumption {
+        /// What was named.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// The Region's prices are not known, and no others are taken for them.
+    #[error("there are no prices of {region}; those of {} are known", .known.join(", "))]
+    NoPrices {
+        /// The partner file's Region.
+        region: String,
+        /// Those that there are prices of.
+        known: Vec<String>,
+    },
     /// There is no secret of that name that can be given another value.
     #[error("{}", no_such_secret(name, *derived, allowed))]
     NoSuchSecret {

@@ -19,6 +19,7 @@ pub mod audit;
 pub mod blueprint;
 pub mod compliance;
 pub mod config;
+pub mod cost;
 mod error;
 pub mod image;
 mod ops;

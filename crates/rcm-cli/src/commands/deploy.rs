@@ -17,7 +17,7 @@ use rcm::{
 };
 
 use super::{
-    run::{Asked, Consent, Job, approve, nobody_to_ask, plan_text},
+    run::{Asked, Consent, Job, approve, nobody_to_ask, show_plan},
     show::{Show, keep_telling},
 };
 use crate::{
@@ -78,7 +78,7 @@ async fn work(globals: &Globals, args: &Deploy) -> Result<Exit, CommandError> {
         Err(Error::Declined) if asked.nobody() => return Err(nobody_to_ask(&session, &job)),
         Err(error) => {
             if let Error::Blocked(plan) | Error::Breaches { plan, .. } = &error {
-                show.plan(plan, &plan_text(&session, plan), true);
+                show_plan(&session, &show, plan, "", true);
             }
             return Err(session.error(&error));
         }

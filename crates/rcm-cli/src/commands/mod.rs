@@ -1,6 +1,7 @@
 //! One file a verb.
 
 mod compliance;
+mod cost;
 mod deploy;
 mod destroy;
 mod dns;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Compliance(args) => wait_for(compliance::run(globals, args)),
+        Verb::Cost(args) => wait_for(cost::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Status(args) => wait_for(status::run(globals, args)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),

@@ -12,6 +12,7 @@ use std::{
 
 use rcm::{
     Error, Goal, Report, Settings,
+    cost::Change,
     engine::{
         model::{Address, Event, EventKind, Events},
         plan::Plan,
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     args::{Format, Globals},
     error::{CommandError, Exit},
-    render::{compliance, json, plan, report},
+    render::{compliance, cost, json, plan, report},
     session::{Needs, Session},
     signals::{self, Stake},
     terminal,
@@ -98,9 +99,9 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
         Err(error) => {
             // What is refused is shown too: a person sees what would go, and why.
             match &error {
-                Error::Blocked(plan) => show.plan(plan, &plan_text(&session, plan), true),
+                Error::Blocked(plan) => show_plan(&session, &show, plan, "", true),
                 Error::Breaches { plan, breaches } => {
-                    show.plan(plan, &(plan_text(&session, plan) + &compliance::breaches(breaches)), true);
+                    show_plan(&session, &show, plan, &compliance::breaches(breaches), true);
                 }
                 _ => {}
             }
@@ -174,7 +175,7 @@ pub(super) fn approve(
     asked: &Asked,
     plan: &Plan,
 ) -> bool {
-    show.plan(plan, &plan_text(session, plan), globals.yes);
+    show_plan(session, show, plan, "", globals.yes);
     if globals.yes {
         return true;
     }
@@ -186,11 +187,21 @@ pub(super) fn approve(
     tokio::task::block_in_place(|| consent(job.consent, &session.environment.config().partner))
 }
 
+/// Shows the plan, and `more` below it.
+pub(super) fn show_plan(session: &Session, show: &Show, plan: &Plan, more: &str, approved: bool) {
+    show.plan(plan, &(plan_text(session, plan) + more), &cost::of_plan_json(cost(session, plan)), approved);
+}
+
 /// The plan as text, with what the environment's kinds of resources say about data.
 pub(super) fn plan_text(session: &Session, plan: &Plan) -> String {
     let registry = session.environment.registry();
     let holds_data = |kind: &str| registry.get(kind).is_ok_and(|resource| resource.holds_data());
-    plan::plan(plan, &holds_data)
+    plan::plan(plan, &holds_data) + &cost::of_plan(&cost(session, plan))
+}
+
+/// What the plan changes of what is paid in a month; `None` where it does nothing.
+pub(super) fn cost(session: &Session, plan: &Plan) -> Option<Result<Change, Error>> {
+    (!plan.is_empty()).then(|| session.environment.cost_change(plan))
 }
 
 pub(super) fn consent(consent: Consent, partner: &str) -> bool {

@@ -32,8 +32,8 @@ pub(crate) fn event(event: &Event) -> String {
 }
 
 /// The plan's line, before it is approved.
-pub(crate) fn plan(plan: &Plan) -> String {
-    line(&json!({ "at": Timestamp::now(), "event": "plan", "plan": plan }))
+pub(crate) fn plan(plan: &Plan, monthly_cost: &Value) -> String {
+    line(&json!({ "at": Timestamp::now(), "event": "plan", "plan": plan, "monthly_cost": monthly_cost }))
 }
 
 /// The last line of a run that began.

@@ -191,6 +191,21 @@ impl PartnerConfig {
         decide(file, chosen).map_err(|problem| ConfigError::Invalid { file: file.to_owned(), problems: vec![problem] })
     }
 
+    /// The same environment in another tier: the settings of its file, as that is now, over the tier's presets.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and where the file's settings do not fit the tier.
+    pub fn in_tier(&self, tier: Tier) -> Result<PartnerConfig, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: self.file.clone(), source };
+        let text = std::fs::read_to_string(&self.file).map_err(unreadable)?;
+        let document = read(&self.file, &text);
+        let environments: Vec<_> = Environment::all(&document).into_iter().map(|found| found.in_tier(tier)).collect();
+        refuse_problems(&document, &environments)?;
+        let chosen = choose(&document, &environments, Some(&self.environment))?;
+        decide(&self.file, chosen)
+            .map_err(|problem| ConfigError::Invalid { file: self.file.clone(), problems: vec![problem] })
+    }
+
     /// Where the alarms of the account go.
     pub fn security_email(&self) -> &str {
         self.security_email.as_deref().unwrap_or(&self.support_email)

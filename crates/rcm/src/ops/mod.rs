@@ -3,6 +3,7 @@
 mod account;
 mod certificate;
 mod compliance;
+mod cost;
 mod deploy;
 mod dns;
 mod drift;
