@@ -9,7 +9,13 @@ use serde_json::Value;
 
 use crate::bench::{ACME, Bench, lines};
 
-/// Somebody deletes the key, past rcm: what it encrypts would have to be made anew.
+/// Somebody has deleted the key, past rcm, and it cannot be saved any more: what it encrypts would have to be made anew.
+fn lose_the_key(bench: &Bench) {
+    let keys = bench.rcm.state_dir().join("sandbox/cloud/123456789012-us-east-1/kms.json");
+    rcm::engine::store::write_atomically(&keys, br#"{"keys": {}, "aliases": {}}"#).unwrap();
+}
+
+/// Somebody schedules the key for deletion, past rcm.
 async fn delete_the_key(bench: &Bench) {
     let cloud = bench.rcm.state_dir().join("sandbox/cloud/123456789012-us-east-1");
     let sandbox = Sandbox::open(&cloud, "123456789012", "us-east-1").await.unwrap();
@@ -35,11 +41,26 @@ fn a_missing_partners_directory_is_named_with_the_ways_to_name_another() {
 }
 
 #[tokio::test]
-async fn a_plan_that_loses_data_is_shown_and_then_refused() {
+async fn a_key_that_somebody_has_scheduled_for_deletion_is_saved() {
+    let bench = Bench::new();
+    let _ = bench.run("provision --sandbox --yes").expect_code(0);
+    delete_the_key(&bench).await;
+    let ran = bench.run("plan --sandbox").expect_code(0);
+    for text in ["enabled: \"to be deleted by AWS on 20", "its deletion is cancelled", "1 to update"] {
+        assert!(ran.stdout.contains(text), "does not show {text:?}: {}", ran.transcript());
+    }
+    let ran = bench.run("provision --sandbox --yes").expect_code(0);
+    assert!(ran.stdout.contains("security/key: enabled"), "{}", ran.transcript());
+    let ran = bench.run("drift --sandbox").expect_code(0);
+    assert!(ran.stdout.contains("is as rcm left it"), "{}", ran.transcript());
+}
+
+#[test]
+fn a_plan_that_loses_data_is_shown_and_then_refused() {
     let bench = Bench::new();
     let _ = bench.run("provision --sandbox --yes").expect_code(0);
     let before = bench.state_file();
-    delete_the_key(&bench).await;
+    lose_the_key(&bench);
     let ran = bench.run("provision --sandbox --yes").expect_code(7);
     for text in ["Plan for acme/prod", "forces replacement", "Not allowed"] {
         assert!(ran.stdout.contains(text), "does not show {text:?}: {}", ran.transcript());

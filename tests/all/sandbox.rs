@@ -45,7 +45,7 @@ async fn aws(dir: &Path) -> (Sandbox, Aws) {
 async fn acme_comes_stays_goes_and_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let made = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 74)]);
+    assert_eq!(made.plan.counts().into_iter().collect::<Vec<_>>(), [("create", 81)]);
     assert!(made.notes.iter().any(|note| note.contains("support@acme.com") && note.contains("confirmed")));
     assert!(made.outputs.get("alb_dns_name").is_some() && made.outputs.get("database_endpoint").is_some());
     for depth in [Depth::Quick, Depth::Full] {
@@ -58,6 +58,7 @@ async fn acme_comes_stays_goes_and_comes_again() {
     assert_eq!(
         kept,
         [
+            "backup/vault",
             "security/key",
             "storage/bucket/load-balancer-logs",
             "storage/bucket/logs",
@@ -71,7 +72,7 @@ async fn acme_comes_stays_goes_and_comes_again() {
     );
 
     let back = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
-    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 13), ("create", 61)]);
+    assert_eq!(back.plan.counts().into_iter().collect::<Vec<_>>(), [("adopt", 14), ("create", 67)]);
     assert_eq!(back.outputs.get("kms_key_arn"), made.outputs.get("kms_key_arn"));
 
     run(dir.path(), ACME, &Goal { purge: true, ..Goal::destroy() }, Depth::Quick).await;
@@ -86,7 +87,7 @@ async fn a_run_with_nothing_to_do_makes_no_more_calls_than_the_documentation_say
     let documented = include_str!("../../docs/architecture.md");
     for (file, calls, says) in [
         (bench::ACME, 30, "30 calls for the stack without what can be switched off"),
-        (ACME, 40, "40 for the partner file as it is shipped"),
+        (ACME, 45, "45 for the partner file as it is shipped"),
     ] {
         assert!(documented.contains(says), "docs/architecture.md does not say {says:?}");
         let dir = tempfile::tempdir().unwrap();
@@ -103,11 +104,7 @@ async fn until_there_is_an_image_no_task_runs_and_the_report_says_what_to_do() {
     for _ in 0..2 {
         let report = run(dir.path(), ACME, &Goal::provision(), Depth::Quick).await;
         let note = report.notes.iter().find(|note| note.contains("no image has been deployed")).unwrap();
-        for says in [
-            "acme-rcm-prod-api runs 0 tasks",
-            "api_image = \"<repository>@sha256:<digest>\" in acme.toml",
-            "provision again",
-        ] {
+        for says in ["acme-rcm-prod-api runs 0 tasks", "rcm deploy --image FILE|REF"] {
             assert!(note.contains(says), "does not say {says:?}: {note}");
         }
         assert!(!report.notes.iter().any(|note| note.contains("domain_name")), "{:?}", report.notes);

@@ -14,6 +14,7 @@ use crate::{
     classify::{absent, fault},
     fence::Fenced,
     once::OnceOnly,
+    record::{Recorded, Recorder},
     resources::route53_record::DnsChanges,
 };
 
@@ -32,6 +33,8 @@ pub struct Connect {
     pub in_process: Option<SharedHttpClient>,
     /// What stops every request once the lock is lost that they are sent under.
     pub fence: Fence,
+    /// Who is told of every request that changes something.
+    pub recorder: Recorder,
 }
 
 /// A client that is made when it is first asked for. A run needs few of all that there are, and all of them together took 44 MiB before
@@ -51,6 +54,7 @@ pub struct Aws {
     pub acm: Lazy<aws_sdk_acm::Client>,
     pub apprunner: Lazy<aws_sdk_apprunner::Client>,
     pub autoscaling: Lazy<aws_sdk_applicationautoscaling::Client>,
+    pub backup: Lazy<aws_sdk_backup::Client>,
     pub cloudtrail: Lazy<aws_sdk_cloudtrail::Client>,
     pub cloudwatch: Lazy<aws_sdk_cloudwatch::Client>,
     pub config: Lazy<aws_sdk_config::Client>,
@@ -86,21 +90,24 @@ pub struct Caller {
 impl Aws {
     /// Loads configuration and makes the clients. Sends nothing, unless the SDK's credential chain has to.
     pub async fn connect(connect: &Connect) -> Self {
-        Self::from_config(&load(connect).await, &connect.fence)
+        Self::from_config(&load(connect).await, &connect.fence, &connect.recorder)
     }
 
     /// The clients for a configuration of the embedding program's own.
-    pub fn from_config(sdk: &SdkConfig, fence: &Fence) -> Self {
-        let path_style = sdk.endpoint_url().is_some();
+    pub fn from_config(sdk: &SdkConfig, fence: &Fence, recorder: &Recorder) -> Self {
+        let endpoint = sdk.endpoint_url().map(str::to_owned);
+        let path_style = endpoint.is_some();
         macro_rules! client {
             ($service:ident) => {
                 client!($service, |config| config)
             };
             ($service:ident, |$config:ident| $more:expr) => {{
-                let (sdk, fence) = (sdk.clone(), fence.clone());
+                let (sdk, fence, recorder) = (sdk.clone(), fence.clone(), recorder.clone());
                 lazily(move || {
-                    let $config =
-                        $service::config::Builder::from(&sdk).interceptor(OnceOnly).interceptor(Fenced(fence));
+                    let $config = $service::config::Builder::from(&sdk)
+                        .interceptor(OnceOnly)
+                        .interceptor(Fenced(fence.clone()))
+                        .interceptor(Recorded(recorder, fence));
                     $service::Client::from_conf($more.build())
                 })
             }};
@@ -111,6 +118,7 @@ impl Aws {
             acm: client!(aws_sdk_acm),
             apprunner: client!(aws_sdk_apprunner),
             autoscaling: client!(aws_sdk_applicationautoscaling),
+            backup: client!(aws_sdk_backup),
             cloudtrail: client!(aws_sdk_cloudtrail),
             cloudwatch: client!(aws_sdk_cloudwatch),
             config: client!(aws_sdk_config),
@@ -125,7 +133,10 @@ impl Aws {
             rds: client!(aws_sdk_rds),
             route53: client!(aws_sdk_route53),
             s3: client!(aws_sdk_s3, |config| config.force_path_style(path_style)),
-            s3control: s3control(sdk, fence),
+            s3control: client!(aws_sdk_s3control, |config| match endpoint {
+                Some(url) => config.endpoint_resolver(AsNamed(url)),
+                None => config,
+            }),
             secrets: client!(aws_sdk_secretsmanager),
             securityhub: client!(aws_sdk_securityhub),
             sns: client!(aws_sdk_sns),
@@ -190,21 +201,8 @@ impl Aws {
     }
 }
 
-/// S3 Control puts the account id in front of the host (`123456789012.127.0.0.1`), which resolves at AWS and nowhere else: an
-/// endpoint that somebody names is used as it is.
-fn s3control(sdk: &SdkConfig, fence: &Fence) -> Lazy<aws_sdk_s3control::Client> {
-    let (sdk, fence) = (sdk.clone(), fence.clone());
-    lazily(move || {
-        let config = aws_sdk_s3control::config::Builder::from(&sdk).interceptor(OnceOnly).interceptor(Fenced(fence));
-        let config = match sdk.endpoint_url() {
-            Some(url) => config.endpoint_resolver(AsNamed(url.to_owned())),
-            None => config,
-        };
-        aws_sdk_s3control::Client::from_conf(config.build())
-    })
-}
-
-/// Sends everything to one URL.
+/// Sends everything to one URL: S3 Control puts the account id in front of the host (`123456789012.127.0.0.1`), which resolves at AWS
+/// and nowhere else, and an endpoint that somebody names is used as it is.
 #[derive(Debug)]
 struct AsNamed(String);
 

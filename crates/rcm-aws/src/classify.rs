@@ -65,6 +65,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "InvalidDBSubnetGroupStateFault",
             "InvalidDBSubnetGroupStateFault.InUse",
             "InvalidDBParameterGroupState",
+            "InvalidEventSubscriptionState",
             "ClusterContainsServicesException",
             "ClusterContainsTasksException",
             "ClusterContainsContainerInstancesException",
@@ -109,6 +110,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "DBSubnetGroupNotFoundFault",
             "DBParameterGroupNotFound",
             "DBSnapshotNotFound",
+            "SubscriptionNotFound",
             "LoadBalancerNotFound",
             "TargetGroupNotFound",
             "ListenerNotFound",
@@ -138,6 +140,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "DBSubnetGroupAlreadyExists",
             "DBParameterGroupAlreadyExists",
             "DBSnapshotAlreadyExists",
+            "SubscriptionAlreadyExist",
             "DuplicateLoadBalancerName",
             "DuplicateTargetGroupName",
             "DuplicateListener",
@@ -194,6 +197,7 @@ const CODES: &[(FaultKind, &[&str])] = &[
             "TooManyUniqueTargetGroupsPerLoadBalancer",
             "DBParameterGroupQuotaExceeded",
             "DBSubnetGroupQuotaExceeded",
+            "EventSubscriptionQuotaExceeded",
             "SnapshotQuotaExceeded",
             "DBInstanceAutomatedBackupQuotaExceeded",
             "InsufficientDBInstanceCapacity",
@@ -230,8 +234,13 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("rds", "", "InvalidParameterValue", "input subnets", Propagating),
     // A key is made and its policy written seconds before RDS is told to use it.
     ("rds", "CreateDBInstance", "KMSKeyNotAccessibleFault", "", Propagating),
+    // A topic, its policy or what the events are about was made a moment ago.
+    ("rds", "", "SNSNoAuthorization", "", Propagating),
+    ("rds", "", "SNSTopicArnNotFound", "", Propagating),
+    ("rds", "", "SourceNotFound", "", Propagating),
     // The first database of an account: its service-linked role is being made.
     ("rds", "", "", "service linked role. Otherwise wait", Propagating),
+    ("rds", "", "InvalidParameterValue", "UsingWithRDS.IAM.ServiceLinkedRoles", Propagating),
     ("application-autoscaling", "", "ValidationException", "Unable to assume IAM role", Propagating),
     ("application-autoscaling", "", "ValidationException", "ECS service doesn't exist", Propagating),
     ("application-autoscaling", "", "FailedResourceAccessException", "", Propagating),
@@ -274,6 +283,7 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     // A name in its recovery window: ours to restore if its tags say so.
     ("secretsmanager", "CreateSecret", "InvalidRequestException", "scheduled for deletion", Exists),
     ("secretsmanager", "CreateSecret", "InvalidRequestException", "was deleted", Exists),
+    ("secretsmanager", "RotateSecret", "InvalidRequestException", "previous rotation", InUse),
     // Deleted before, by an earlier try or by a person.
     ("secretsmanager", "DeleteSecret", "InvalidRequestException", "scheduled for deletion", NotFound),
     ("secretsmanager", "DeleteSecret", "InvalidRequestException", "marked for deletion", NotFound),
@@ -306,6 +316,13 @@ const TEXTS: &[(&str, &str, &str, &str, FaultKind)] = &[
     ("config", "", "NoAvailableDeliveryChannelException", "", Propagating),
     ("config", "PutDeliveryChannel", "NoSuchBucketException", "", Propagating),
     ("config", "PutDeliveryChannel", "InsufficientDeliveryPolicyException", "", Propagating),
+    // The role was made a moment ago, or its policies were attached to it.
+    ("backup", "CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed", Propagating),
+    ("backup", "CreateBackupSelection", "InvalidParameterValueException", "is not authorized to call", Propagating),
+    // AWS Backup has one code for all that does not go now: recovery points in a vault, selections in a plan.
+    ("backup", "DeleteBackupVault", "InvalidRequestException", "", HasContent),
+    ("backup", "DeleteBackupPlan", "InvalidRequestException", "", InUse),
+    ("backup", "DeleteRecoveryPoint", "InvalidResourceStateException", "", InUse),
     // A region has one analyzer of the account, and another one of any name is one too many.
     ("access-analyzer", "CreateAnalyzer", "ServiceQuotaExceededException", "", Exists),
     ("access-analyzer", "CreateAnalyzer", "ConflictException", "", Exists),
@@ -510,6 +527,27 @@ mod tests {
         assert_eq!(meaning("iam", "CreateRole", "MalformedPolicyDocument", "Syntax errors", 400), Invalid);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 503), Transient);
         assert_eq!(meaning("ec2", "CreateVpc", "Novel", "", 400), Invalid);
+    }
+
+    #[test]
+    fn a_role_that_its_service_is_still_making_is_waited_for() {
+        let ecs = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        assert_eq!(meaning("ecs", "CreateCluster", "InvalidParameterException", ecs, 400), Propagating);
+        assert_eq!(meaning("ecs", "CreateService", "InvalidParameterException", ecs, 400), Propagating);
+        let rds = |operation, message| meaning("rds", operation, "InvalidParameterValue", message, 400);
+        let wait = "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise wait \
+                    and try again later";
+        assert_eq!(rds("CreateDBInstance", wait), Propagating);
+        let check = "Missing necessary credentials. Please check \
+                     http://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html";
+        assert_eq!(rds("CreateDBSubnetGroup", check), Propagating);
+        let scaling =
+            "Unable to assume IAM role: arn:aws:iam::123456789012:role/aws-service-role/ecs.application-autoscaling";
+        assert_eq!(
+            meaning("application-autoscaling", "RegisterScalableTarget", "ValidationException", scaling, 400),
+            Propagating
+        );
+        assert_eq!(rds("CreateDBInstance", "Invalid DB instance class"), Invalid);
     }
 
     #[test]

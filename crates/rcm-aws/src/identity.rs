@@ -15,6 +15,8 @@ pub const ADDRESS: &str = "rcm:address";
 pub const GENERATION: &str = "rcm:generation";
 /// The revision that a service was last asked to run: a rolled back deployment does not tell otherwise.
 pub const REVISION: &str = "rcm:task-definition";
+/// That a service's tasks are to be replaced, although nothing of what they run on has changed.
+pub const REDEPLOY: &str = "rcm:redeploy";
 
 /// Which of two kinds a resource was made as, where AWS shows both alike.
 pub const ROLE: &str = "rcm:role";

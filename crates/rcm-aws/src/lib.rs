@@ -8,9 +8,17 @@ pub mod classify;
 #[cfg(test)]
 mod counter;
 mod fence;
+mod health;
 pub mod identity;
+mod logs;
 mod once;
+pub mod record;
 pub mod resources;
+mod rollout;
 pub mod secret;
 
 pub use aws::{Aws, Caller, Connect};
+pub use health::{CertificateHealth, DatabaseHealth, ServiceHealth, Standing};
+pub use logs::{LogEvent, LogPage};
+pub use rollout::{RegistryLogin, StoppedContainer, StoppedTask};
+pub use secret::Secret;

@@ -8,7 +8,11 @@ use std::{
 };
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use rcm::engine::{model::Address, plan::Depth, run::OnFailure};
+use jiff::Timestamp;
+use rcm::{
+    cost::Quantity,
+    engine::{model::Address, plan::Depth, run::OnFailure},
+};
 
 /// Gives each business partner an isolated AWS environment of its own.
 #[derive(Debug, Parser)]
@@ -27,6 +31,8 @@ pub(crate) enum Verb {
     Init(Init),
     /// Make the environment what the partner file says
     Provision(Provision),
+    /// Push an image and roll the service out on it, or go back to the image before
+    Deploy(Deploy),
     /// Show what `provision` or `destroy` would do, and change nothing
     Plan(PlanArgs),
     /// Take the environment away; logs, final snapshots and their key are kept
@@ -35,12 +41,29 @@ pub(crate) enum Verb {
     Drift(DriftArgs),
     /// Judge the environment by HIPAA's controls, with evidence from AWS
     Compliance(ComplianceArgs),
+    /// Show what the environment costs in a month, by service, without AWS
+    Cost(CostArgs),
     /// Show the DNS records that the domain needs, and whether the world sees them
     Dns(DnsArgs),
+    /// Show how each part of the environment is now
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Print what the application has written, and what it writes from now on
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsArgs),
+    /// Print where a browser finds the application, and AWS's console its parts
+    #[command(after_help = OPEN_EXAMPLES)]
+    Open(OpenArgs),
     /// Take up a resource that exists as one of the partner file's
     Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
     Rollback,
+    /// List the secrets, or give one another value
+    Secrets(Secrets),
+    /// Show which runs there were, or what one of them did
+    History(History),
+    /// Check the audit log
+    Audit(Audit),
     /// Print what others need to know: host names, URLs, ARNs
     Output(Output),
     /// Draw the resources and what waits for what
@@ -147,6 +170,34 @@ pub(crate) struct Provision {
     pub(crate) risks: Risks,
 }
 
+/// Options of `deploy`.
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// The image: an archive (OCI, or of `docker save`), or a reference as in ghcr.io/acme/api:1.4
+    #[arg(long, value_name = "FILE|REF", required_unless_present_any = ["build", "rollback"])]
+    pub(crate) image: Option<String>,
+    /// Build the image from this directory first, with docker, podman or buildah
+    #[arg(long, value_name = "CONTEXT", conflicts_with = "image")]
+    pub(crate) build: Option<PathBuf>,
+    /// Go back to the image that ran before the present one
+    #[arg(long, conflicts_with_all = ["image", "build", "service"])]
+    pub(crate) rollback: bool,
+    /// What the image is for
+    #[arg(long, value_enum, default_value_t = ServiceArg::Api)]
+    pub(crate) service: ServiceArg,
+    #[command(flatten)]
+    pub(crate) risks: Risks,
+}
+
+/// What an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceArg {
+    /// The API
+    Api,
+    /// The web application: pushed alone, as nothing in AWS runs it
+    Web,
+}
+
 /// Which controls need not be met.
 #[derive(Debug, Args)]
 pub(crate) struct Risks {
@@ -220,6 +271,24 @@ pub(crate) struct ComplianceArgs {
     pub(crate) html: Option<PathBuf>,
 }
 
+/// Options of `cost`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcm cost --partner acme\n  rcm cost --partner acme --tiers\n  rcm cost --partner acme --assume tasks=4 \
+                        --assume data-out-gb=200 --html cost.html"
+)]
+pub(crate) struct CostArgs {
+    /// Show the three tiers side by side, beside the cost tables of the setup that rcm replaces
+    #[arg(long)]
+    pub(crate) tiers: bool,
+    /// Assume another number for what usage decides, as in tasks=4 or lcus=0.5; can be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assumption)]
+    pub(crate) assume: Vec<(String, Quantity)>,
+    /// Write it to this file too, as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
 /// Options of `dns`.
 #[derive(Debug, Args)]
 pub(crate) struct DnsArgs {
@@ -234,6 +303,85 @@ pub(crate) struct DnsArgs {
     pub(crate) resolver: Vec<SocketAddr>,
 }
 
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  rcm status --partner acme
+  rcm status --partner acme --watch
+  rcm status --partner acme --output json";
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Look again every few seconds, on a terminal, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+}
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  rcm logs --partner acme --since 1h
+  rcm logs --partner acme --follow --filter '?ERROR ?WARN'
+  rcm logs --partner acme --since 2026-11-28T09:00:00Z --output json";
+
+/// Options of `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Go on with what comes, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// From when on: 10m or 2h ago, or a time as in 2026-11-28T09:00:00Z
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = since)]
+    pub(crate) since: Timestamp,
+    /// Only what matches this filter pattern of CloudWatch Logs, as in 'ERROR -healthz' or '{ $.level = "error" }'
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) filter: Option<String>,
+}
+
+const OPEN_EXAMPLES: &str = "\
+Examples:
+  rcm open --partner acme
+  rcm open logs --partner acme
+  rcm open dashboard --browser --partner acme";
+
+/// Options of `open`.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Print this one alone, bare
+    #[arg(value_enum)]
+    pub(crate) place: Option<Place>,
+    /// Open it, or the first, in a browser: the one that BROWSER names, or this machine's; only on a terminal
+    #[arg(long)]
+    pub(crate) browser: bool,
+}
+
+/// What a browser can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Place {
+    /// The application itself
+    Application,
+    /// The service, in AWS's console
+    Service,
+    /// The logs, in AWS's console
+    Logs,
+    /// The database, in AWS's console
+    Database,
+    /// The dashboard, in AWS's console
+    Dashboard,
+}
+
+impl Place {
+    /// As the library calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Service => "service",
+            Self::Logs => "logs",
+            Self::Database => "database",
+            Self::Dashboard => "dashboard",
+        }
+    }
+}
+
 /// Options of `import`.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
@@ -241,6 +389,51 @@ pub(crate) struct Import {
     pub(crate) address: Address,
     /// What AWS calls it: an id, an ARN or a name, as `state list` shows them
     pub(crate) id: String,
+}
+
+/// Options of `secrets`.
+#[derive(Debug, Args)]
+pub(crate) struct Secrets {
+    #[command(subcommand)]
+    pub(crate) verb: SecretsVerb,
+}
+
+/// What to do with the secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsVerb {
+    /// List them, without their values
+    List,
+    /// Give one a new random value, and whatever uses it along with it
+    Rotate {
+        /// As `secrets list` shows it
+        name: String,
+    },
+    /// Give one a value of your own: from the standard input, or typed without being shown
+    Set {
+        /// As `secrets list` shows it
+        name: String,
+    },
+}
+
+/// Options of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Show what this run did; the beginning of its name is enough
+    pub(crate) run: Option<String>,
+}
+
+/// Options of `audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) verb: AuditVerb,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Find lines that were changed, moved or taken out
+    Verify,
 }
 
 /// Options of `output`.
@@ -384,12 +577,27 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| wrong())
 }
 
+/// So long ago, or that time.
+fn since(text: &str) -> Result<Timestamp, String> {
+    let ago = |ago: Duration| Timestamp::now().checked_sub(ago).map_err(|error| error.to_string());
+    match (duration(text), text.parse()) {
+        (Ok(duration), _) => ago(duration),
+        (_, Ok(time)) => Ok(time),
+        _ => Err("it is written as in 10m, 2h or 2026-11-28T09:00:00Z".to_owned()),
+    }
+}
+
 /// Port 53 where none is named.
 fn resolver(text: &str) -> Result<SocketAddr, String> {
     let address = |text: &str| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
     text.parse()
         .or_else(|_| address(text))
         .map_err(|_| "an address is written as in 1.1.1.1 or 127.0.0.1:5353".to_owned())
+}
+
+fn assumption(text: &str) -> Result<(String, Quantity), String> {
+    let (name, value) = text.split_once('=').ok_or("an assumption is written as in tasks=4")?;
+    value.parse().map(|value| (name.to_owned(), value)).map_err(str::to_owned)
 }
 
 fn reason(text: &str) -> Result<String, String> {
@@ -434,6 +642,16 @@ mod tests {
         assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
         assert!(duration("5").is_err());
         assert!(duration("-5m").is_err());
+    }
+
+    #[test]
+    fn a_beginning_is_a_time_or_how_long_ago() {
+        let begin = since("2h").unwrap();
+        let ago = Timestamp::now().duration_since(begin).as_secs();
+        assert!((7200..7210).contains(&ago), "{ago}");
+        assert_eq!(since("2026-11-28T09:00:00Z"), Ok("2026-11-28T09:00:00Z".parse().unwrap()));
+        assert_eq!(since("2026-11-28T10:00:00+01:00"), Ok("2026-11-28T09:00:00Z".parse().unwrap()));
+        assert!(since("yesterday").is_err() && since("-5m").is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use rcm::{
         plan::{Blocked, FieldChange},
         store::{Lost, StoreError},
     },
+    image::ImageError,
 };
 
 use crate::{
@@ -145,9 +146,38 @@ impl CommandError {
             Error::NoSuchControl { .. } => {
                 Self::from_error(Exit::Usage, error).hint(format!("all of them: {}", next.command("compliance")))
             }
+            Error::NoSuchAssumption { .. } => Self::from_error(Exit::Usage, error)
+                .hint(format!("there are: {}", rcm::cost::names().collect::<Vec<_>>().join(", "))),
+            Error::NoPrices { .. } => Self::from_error(Exit::Failed, error)
+                .hint("ask AWS's calculator: https://calculator.aws; the table is crates/rcm/src/cost/prices.toml"),
             Error::Audit(AuditError::Io { source, .. }) => Self::new(Exit::Failed, error.to_string()).hint(disk(source)),
             Error::Audit(AuditError::Changed { .. }) => Self::from_error(Exit::Damaged, error)
                 .hint("put back a good copy of it, or move it away if nobody has to account for it any more"),
+            Error::NoSuchSecret { .. } => {
+                Self::from_error(Exit::Refused, error).hint(format!("all of them: {}", next.command("secrets list")))
+            }
+            Error::NoSecret { .. } => Self::from_error(Exit::Refused, error).hint("nothing was changed"),
+            Error::Unfinished(_) => Self::from_error(Exit::Refused, error).hint(format!(
+                "nothing was changed; bring it to its end first: {}, or undo it: {}",
+                next.command("provision"),
+                next.command("rollback")
+            )),
+            Error::NoSuchRun(_) => {
+                Self::from_error(Exit::Failed, error).hint(format!("all of them: {}", next.command("history")))
+            }
+            Error::Image(image) => self::image(image, next),
+            Error::Pinned { .. } => Self::from_error(Exit::Refused, error).hint(format!(
+                "nothing was pushed or changed; take api_image out of the file (what runs stays) and deploy again, or name the \
+                 new image there: {}",
+                next.command("provision")
+            )),
+            Error::NothingToDeployTo { .. } => {
+                Self::from_error(Exit::Refused, error).hint(format!("make it first: {}", next.command("provision")))
+            }
+            Error::NotProvisioned(_) => Self::from_error(Exit::Refused, error)
+                .hint(format!("bring the rest up to date first: {}", next.command("provision"))),
+            Error::NoRelease(_) => Self::from_error(Exit::Failed, error)
+                .hint(format!("deploy the image that is wanted: {}", next.command("deploy --image FILE|REF"))),
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),
             Error::NotInState(_) => Self::from_error(Exit::Failed, error)
@@ -184,6 +214,25 @@ impl CommandError {
     /// Of a mistake in the partner file, which explains itself.
     pub(crate) fn config(error: &rcm::config::ConfigError) -> Self {
         Self::new(Exit::Config, error.to_string())
+    }
+}
+
+fn image(error: &ImageError, next: &Next) -> CommandError {
+    let is = CommandError::from_error(Exit::Failed, error);
+    match error {
+        ImageError::Platform { wanted, .. } => {
+            is.hint(format!("build it for that: docker build --platform {wanted} …; nothing was pushed or changed"))
+        }
+        ImageError::Denied { .. } => is.hint(
+            "of other registries than the partner's ECR only public images can be read; save a private one to an archive \
+             (`docker pull`, `docker save IMAGE -o FILE`) and give that as --image",
+        ),
+        ImageError::NoAnswer { .. } | ImageError::Answer { .. } => is.hint(format!(
+            "what was pushed stays there: run the same command again ({} …) once the registry answers",
+            next.command("deploy")
+        )),
+        ImageError::Digest { .. } => is.hint("it was damaged on its way here: save or download it again"),
+        _ => is,
     }
 }
 

@@ -1,6 +1,9 @@
 //! The two streams that people and programs read, and the one question that is asked.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    ops::ControlFlow,
+};
 
 use anstream::{AutoStream, ColorChoice, adapter::strip_str};
 use tracing_subscriber::EnvFilter;
@@ -37,6 +40,11 @@ pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether what is written to stdout is drawn on a terminal.
+pub(crate) fn shows_screens() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether stderr takes colours.
 pub(crate) fn stderr_has_color() -> bool {
     AutoStream::choice(&io::stderr()) != ColorChoice::Never
@@ -44,13 +52,16 @@ pub(crate) fn stderr_has_color() -> bool {
 
 /// Writes to stdout, with colours where they are wanted. A reader that has gone away (`rcm … | head`) is no failure.
 pub(crate) fn out(text: &str) -> Result<(), CommandError> {
+    feed(text).map(|_| ())
+}
+
+/// The same, for what has no end by itself: breaks off once the reader has gone away.
+pub(crate) fn feed(text: &str) -> Result<ControlFlow<()>, CommandError> {
     let mut stdout = anstream::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CommandError::new(Exit::Failed, format!("cannot write to the standard output: {error}")))
-        }
-        _ => Ok(()),
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(CommandError::new(Exit::Failed, format!("cannot write to the standard output: {error}"))),
     }
 }
 
@@ -75,6 +86,12 @@ pub(crate) fn ask(question: &str) -> Option<String> {
         }
         Ok(_) => Some(answer.trim().to_owned()),
     }
+}
+
+/// Asks on the terminal for what nobody is to see, and returns what was typed.
+pub(crate) fn ask_hidden(question: &str) -> io::Result<String> {
+    tell(question);
+    console::Term::stderr().read_secure_line()
 }
 
 /// The text as stderr takes it.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::SandboxError;
+use crate::registry;
 use crate::route::{self, Arrival};
 use crate::service::{ApiRequest, ApiResponse, Context, Service};
 use crate::services::services;
@@ -19,6 +20,8 @@ pub(crate) struct Cloud {
     context: Context,
     store: Arc<Store>,
     saves: BTreeMap<&'static str, Saves>,
+    /// Where images are pushed to, once somebody has asked.
+    registry: OnceCell<String>,
 }
 
 /// Saving of one service. Requests run side by side, their saves one at a time, and one save serves all that came before it.
@@ -45,7 +48,7 @@ impl Cloud {
             }
         }
         let saves = context.services.iter().map(|service| (service.name(), Saves::default())).collect();
-        Ok(Self { context, store: Arc::new(store), saves })
+        Ok(Self { context, store: Arc::new(store), saves, registry: OnceCell::new() })
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -53,7 +56,7 @@ impl Cloud {
     }
 
     /// Answers one request, whichever way it came in.
-    pub(crate) async fn answer(&self, request: ApiRequest) -> ApiResponse {
+    pub(crate) async fn answer(self: &Arc<Self>, request: ApiRequest) -> ApiResponse {
         let arrival = match route::arrive(request, &self.context.region) {
             Ok(arrival) => arrival,
             Err(refusal) => return refusal,
@@ -61,6 +64,15 @@ impl Cloud {
         let Some(service) = self.context.services.iter().find(|service| service.name() == arrival.service) else {
             return route::refuse(&arrival.request, &not_played(&arrival.service));
         };
+        if arrival.operation == "GetAuthorizationToken" {
+            match self.registry.get_or_try_init(async || registry::start(self)).await {
+                Ok(url) => self.context.set_registry(url),
+                Err(error) => {
+                    let fault = Fault::new("ServerException", format!("no port for the registry: {error}")).status(500);
+                    return route::refuse(&arrival.request, &fault);
+                }
+            }
+        }
         let mut response = self.ask(service.as_ref(), &arrival).await;
         sign_off(&mut response);
         response

@@ -12,7 +12,8 @@
 //!
 //! # Map
 //! - [`Sandbox`]: the front door, this file; `cloud` answers requests and saves; `route` knows whose request it is;
-//!   `store` owns the directory; `client` and `serve` are the two ways in.
+//!   `store` owns the directory; `client` and `serve` are the two ways in; `registry` is where images are
+//!   pushed to.
 //! - `service`: a service as the cloud sees it; `emulator`: the one way to make one, of a typed state.
 //! - `services`: a file for each service; each says in its doc comment what it plays.
 //! - What services share: `wire`, `json` and `cbor` are AWS's wire formats, `neighbours` is what one service asks another, `countdown`
@@ -27,6 +28,7 @@ mod emulator;
 mod json;
 mod neighbours;
 mod page;
+mod registry;
 mod route;
 mod serve;
 mod service;

@@ -5,6 +5,7 @@ use quick_xml::events::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::json::one_or_many;
 use crate::service::{ApiRequest, ApiResponse, Context};
 use crate::services::ROUTE53_API;
 
@@ -149,6 +150,21 @@ pub(crate) async fn log_group_exists(cx: &Context, name: &str) -> bool {
     listed.is_some_and(|answer| answer["logGroups"].as_array().is_some_and(|groups| groups.iter().any(is_it)))
 }
 
+/// Whether IAM knows a role of that name, which `service` may take on.
+pub(crate) async fn role_trusts(cx: &Context, name: &str, service: &str) -> bool {
+    let form = [("Action", "GetRole".to_owned()), ("RoleName", name.to_owned())];
+    let found = ask_form(cx, "iam", "2010-05-08", &form).await.unwrap_or_default();
+    found.all("AssumeRolePolicyDocument").iter().any(|document| document.text.contains(service))
+}
+
+/// The policy of a topic, as text; `None` if there is no such topic.
+pub(crate) async fn topic_policy(cx: &Context, topic: &str) -> Option<String> {
+    let form = [("Action", "GetTopicAttributes".to_owned()), ("TopicArn", topic.to_owned())];
+    let found = ask_form(cx, "sns", "2010-03-31", &form).await?;
+    let policy = items(&found, "Attributes").find(|entry| entry.text("key").as_deref() == Some("Policy"));
+    Some(policy.and_then(|entry| entry.text("value")).unwrap_or_default())
+}
+
 /// The load balancers that send requests to a target group; `None` if there is no such group.
 pub(crate) async fn load_balancers_of(cx: &Context, group: &str) -> Option<Vec<String>> {
     let form = [("Action", "DescribeTargetGroups".to_owned()), ("TargetGroupArns.member.1", group.to_owned())];
@@ -184,6 +200,26 @@ pub(crate) async fn ecs_service_exists(cx: &Context, cluster: &str, service: &st
     let ending = format!("/{service}");
     let is_it = |arn: &Value| arn.as_str().is_some_and(|arn| arn.ends_with(&ending));
     listed.and_then(|answer| Some(answer.get("serviceArns")?.as_array()?.iter().any(is_it))).unwrap_or(false)
+}
+
+/// How many tasks of ECS's services run behind a target group.
+pub(crate) async fn tasks_behind(cx: &Context, group: &str) -> usize {
+    let mut running = 0;
+    let clusters = ask_json(cx, "ecs", "ListClusters", json!({})).await.unwrap_or_default();
+    for cluster in clusters["clusterArns"].as_array().into_iter().flatten() {
+        let listed = ask_json(cx, "ecs", "ListServices", json!({"cluster": cluster})).await.unwrap_or_default();
+        if listed["serviceArns"].as_array().is_none_or(Vec::is_empty) {
+            continue;
+        }
+        let input = json!({"cluster": cluster, "services": listed["serviceArns"]});
+        let described = ask_json(cx, "ecs", "DescribeServices", input).await.unwrap_or_default();
+        let services = described["services"].as_array().into_iter().flatten();
+        let behind = services.filter(|service| {
+            one_or_many(service.get("loadBalancers")).iter().any(|balancer| balancer["targetGroupArn"] == group)
+        });
+        running += behind.filter_map(|service| service["runningCount"].as_u64()).sum::<u64>();
+    }
+    usize::try_from(running).unwrap_or_default()
 }
 
 /// What S3 answers to `GET /bucket?subresource`.

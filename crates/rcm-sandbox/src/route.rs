@@ -29,10 +29,10 @@ struct Scope {
 const GLOBAL: [&str; 4] = ["account", "iam", "route53", "sts"];
 
 /// Services whose operations are a method and a path.
-const REST: [&str; 6] = ["access-analyzer", "account", "guardduty", "route53", "s3", "securityhub"];
+const REST: [&str; 7] = ["access-analyzer", "account", "backup", "guardduty", "route53", "s3", "securityhub"];
 
 /// Those of them that speak JSON.
-const REST_JSON: [&str; 4] = ["access-analyzer", "account", "guardduty", "securityhub"];
+const REST_JSON: [&str; 5] = ["access-analyzer", "account", "backup", "guardduty", "securityhub"];
 
 /// Operations that change nothing begin with one of these, in all services the sandbox plays.
 const READING: [&str; 11] =

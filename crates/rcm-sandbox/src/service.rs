@@ -1,8 +1,8 @@
 //! The seam between the sandbox and the services behind it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -80,6 +80,7 @@ pub(crate) struct Context {
     /// All services of the cloud, the asking one included.
     pub(crate) services: Arc<Vec<Arc<dyn Service>>>,
     polls: Arc<AtomicU32>,
+    registry: Arc<OnceLock<String>>,
 }
 
 /// How many Describe calls see a resource on its way, unless the sandbox is told otherwise.
@@ -92,12 +93,22 @@ impl Context {
             region: region.to_owned(),
             services: Arc::new(services),
             polls: Arc::new(AtomicU32::new(DEFAULT_POLLS)),
+            registry: Arc::default(),
         }
     }
 
     /// How many polls a change of state takes: what a new [`Countdown`](crate::countdown::Countdown) starts at.
     pub(crate) fn polls(&self) -> u32 {
         self.polls.load(Ordering::Relaxed)
+    }
+
+    /// Where images are pushed to: known once it has begun to listen.
+    pub(crate) fn registry(&self) -> Option<&str> {
+        self.registry.get().map(String::as_str)
+    }
+
+    pub(crate) fn set_registry(&self, url: &str) {
+        self.registry.get_or_init(|| url.to_owned());
     }
 
     pub(crate) fn set_polls(&self, polls: u32) {

@@ -1,4 +1,4 @@
-//! What rcm's tests are made of: a moto server, eyes that are not rcm's, a recorder of every call, and the command itself.
+//! What rcm's tests are made of: a moto server, a registry, eyes that are not rcm's, a recorder of every call, and the command itself.
 //!
 //! Everything plays on the loopback interface with made-up credentials. Helpers panic where they cannot do their work: a test
 //! that cannot look has not passed.
@@ -9,6 +9,7 @@ mod look;
 mod moto_server;
 mod poll;
 mod project;
+mod registry_server;
 mod terminal;
 
 pub use command::{Ran, Rcm, Running};
@@ -16,4 +17,5 @@ pub use look::{boto3, inventory};
 pub use moto_server::Moto;
 pub use poll::poll;
 pub use project::root;
+pub use registry_server::{Front, Manners, Registry};
 pub use terminal::Terminal;

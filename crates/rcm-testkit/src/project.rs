@@ -44,6 +44,20 @@ pub(crate) fn python() -> PathBuf {
     python
 }
 
+/// The registry that pushes are tested against.
+///
+/// # Panics
+/// When `cargo xtask test` has not unpacked it, naming the command that does.
+pub(crate) fn registry() -> PathBuf {
+    let registry = target_directory().join("docker-registry/usr/bin/docker-registry");
+    assert!(
+        registry.exists(),
+        "{} is missing: this test needs Debian's docker-registry; unpack it with: cargo xtask test --only e2e",
+        registry.display()
+    );
+    registry
+}
+
 /// The `rcm` binary of this source tree, built when it is older than the sources.
 ///
 /// Building is left to cargo, once a test process, because `cargo test` does not build another package's binary.

@@ -8,7 +8,12 @@ use rcm_engine::{
     store::StoreError,
 };
 
-use crate::{audit::AuditError, compliance::Breach, config::ConfigError};
+use crate::{audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
+
+fn are(addresses: &[Address]) -> String {
+    let names: Vec<&str> = addresses.iter().map(Address::as_str).collect();
+    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
 
 /// Why an operation did not run, or not to its end. A run that began and failed is not one of these but a
 /// [`Report`](crate::Report).
@@ -97,9 +102,72 @@ pub enum Error {
         /// What may have been meant.
         nearest: Option<&'static str>,
     },
+    /// Nothing of that name is assumed of what the environment costs.
+    #[error("nothing is assumed under the name `{name}`{}", .nearest.map(|nearest| format!(", is it `{nearest}`?")).unwrap_or_default())]
+    NoSuchAssumption {
+        /// What was named.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// The Region's prices are not known, and no others are taken for them.
+    #[error("there are no prices of {region}; those of {} are known", .known.join(", "))]
+    NoPrices {
+        /// The partner file's Region.
+        region: String,
+        /// Those that there are prices of.
+        known: Vec<String>,
+    },
+    /// There is no secret of that name that can be given another value.
+    #[error("{}", no_such_secret(name, *derived, allowed))]
+    NoSuchSecret {
+        /// What was named.
+        name: String,
+        /// Whether it is put together from others.
+        derived: bool,
+        /// Those that there are.
+        allowed: Vec<String>,
+    },
+    /// A secret cannot be given this value, or none at all.
+    #[error("{name} cannot be changed so: {why}")]
+    NoSecret {
+        /// Which.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// An earlier run has not come to its end.
+    #[error("an earlier run has not come to its end: {0} is not as it is to be")]
+    Unfinished(Address),
+    /// The audit log tells of no such run.
+    #[error("the audit log tells of no run `{0}`, or of several that begin so")]
+    NoSuchRun(String),
     /// The audit log.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// An image cannot be read or pushed.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The partner file names the image, so that nothing else can be deployed.
+    #[error("{}: api_image names the image that is to run, {image}", file.display())]
+    Pinned {
+        /// The partner file.
+        file: PathBuf,
+        /// What it says.
+        image: String,
+    },
+    /// There is nothing yet to deploy to.
+    #[error("{address} is not there yet")]
+    NothingToDeployTo {
+        /// What is missing.
+        address: Address,
+    },
+    /// What is to be deployed needs what the partner file describes and nobody has provisioned.
+    #[error("a deploy changes nothing but the image, and {} not as the partner file says", are(.0))]
+    NotProvisioned(Vec<Address>),
+    /// No image has run before the present one.
+    #[error("there is nothing to go back to: {0}")]
+    NoRelease(String),
     /// A saved plan no longer says what would be done.
     #[error("the saved plan is out of date: {0}")]
     Stale(String),
@@ -167,4 +235,12 @@ pub enum Error {
         /// The environment.
         environment: String,
     },
+}
+
+fn no_such_secret(name: &str, derived: bool, allowed: &[String]) -> String {
+    let allowed = allowed.join(" or ");
+    if derived {
+        return format!("{name} is put together from other secrets, and changes with them: name {allowed}");
+    }
+    format!("rcm keeps no secret `{name}`: name {allowed}")
 }

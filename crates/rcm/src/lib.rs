@@ -19,15 +19,18 @@ pub mod audit;
 pub mod blueprint;
 pub mod compliance;
 pub mod config;
+pub mod cost;
 mod error;
+pub mod image;
 mod ops;
 pub mod resolver;
 
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Cloud, Destroyed, Dns, Environment, Goal, Output, Outputs, Purpose, Report, Retained, RolledBack,
-    Seen, Settings, Wanted,
+    Certificate, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal, LOGS_ACTIONS, Link,
+    LogQuery, Origin, Output, Outputs, Part, Purpose, Renewed, Report, Retained, RolledBack, Run, STATUS_ACTIONS,
+    SecretInfo, Seen, Settings, Status, Verdict, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

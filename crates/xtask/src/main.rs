@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a task runner talks to the terminal")]
 
 mod phase;
+mod registry;
 mod venv;
 
 use std::process::ExitCode;

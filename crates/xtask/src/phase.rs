@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValuesParser;
 
-use crate::venv;
+use crate::{registry, venv};
 
 /// One cargo command, and what it needs beforehand.
 pub(crate) struct Phase {
@@ -50,7 +50,18 @@ pub(crate) const PHASES: &[Phase] = &[
         about: "unit, integration and documentation tests pass",
         set_up: nothing,
         env: &[],
-        cargo: &["test", "--workspace", "--no-fail-fast", "--", "--skip", "moto::", "--skip", "reliability::"],
+        cargo: &[
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--",
+            "--skip",
+            "moto::",
+            "--skip",
+            "registry::",
+            "--skip",
+            "reliability::",
+        ],
     },
     Phase {
         name: "reliability",
@@ -62,10 +73,10 @@ pub(crate) const PHASES: &[Phase] = &[
     },
     Phase {
         name: "e2e",
-        about: "the rcm command does what it says, over HTTP, against moto",
-        set_up: venv::ensure,
+        about: "the rcm command does what it says, over HTTP, against moto, and pushes to a registry",
+        set_up: moto_and_registry,
         env: &[],
-        cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::"],
+        cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::", "registry::"],
     },
     Phase {
         name: "lean",
@@ -78,6 +89,11 @@ pub(crate) const PHASES: &[Phase] = &[
 
 fn nothing() -> Result<(), String> {
     Ok(())
+}
+
+fn moto_and_registry() -> Result<(), String> {
+    registry::ensure()?;
+    venv::ensure()
 }
 
 impl Phase {

@@ -61,7 +61,7 @@ fn install(building: &Path, home: &Path) -> Result<(), String> {
     if works(home) { Ok(()) } else { Err(format!("{} does not work: {renamed:?}", home.display())) }
 }
 
-fn discard(directory: &Path) {
+pub(crate) fn discard(directory: &Path) {
     // What cannot be removed is in nobody's way: its name is never looked for.
     let _ = fs::remove_dir_all(directory);
 }
@@ -71,7 +71,7 @@ fn python_in(home: &Path) -> PathBuf {
 }
 
 /// Where cargo builds, whoever configured it: the environment, `.cargo/config.toml` or nobody.
-fn target_directory() -> Result<PathBuf, String> {
+pub(crate) fn target_directory() -> Result<PathBuf, String> {
     let output = phase::cargo()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(phase::root())
@@ -82,7 +82,10 @@ fn target_directory() -> Result<PathBuf, String> {
     path.map(|(path, _)| PathBuf::from(path)).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-fn run<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = A>) -> Result<(), String> {
+pub(crate) fn run<A: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<(), String> {
     let mut command = Command::new(program);
     let output = command.args(arguments).output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {

@@ -70,8 +70,10 @@ impl Stage {
         let moto = Moto::start();
         let recorder = Recorder::start(&moto.endpoint());
         let partners = tempfile::tempdir().unwrap();
-        let shipped = rcm_testkit::root().join("partners/acme.toml");
-        fs::copy(shipped, partners.path().join("acme.toml")).unwrap();
+        // AWS Backup would ask for a key and a role that are in moto, and moto has no selections: reliability::backups has them.
+        let shipped = fs::read_to_string(rcm_testkit::root().join("partners/acme.toml")).unwrap();
+        let file = shipped + "\nbackup_plan = false\n";
+        rcm::engine::store::write_atomically(&partners.path().join("acme.toml"), file.as_bytes()).unwrap();
         let cloudwatch = Played::start();
         let rcm = Rcm::new(&recorder.endpoint(), partners.path());
         let rcm = rcm.env("AWS_ENDPOINT_URL_CLOUDWATCH", cloudwatch.recorder.endpoint());
@@ -120,7 +122,10 @@ fn count(inventory: &Value, kind: &str) -> usize {
 fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     let stage = Stage::new();
     stage.watch_the_journal();
-    let ran = stage.rcm.run("provision --partner acme --yes".split(' ')).expect_code(0);
+    let ran = stage
+        .rcm
+        .run("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto".split(' '))
+        .expect_code(0);
     assert!((1..100 * 1024).contains(&ran.peak_kib), "{} KiB", ran.peak_kib);
     assert_eq!(stage.unannounced(), Vec::<String>::new());
     let made = stage.inventory();
@@ -137,12 +142,12 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
 
     stage.recorder.clear();
     stage.cloudwatch.recorder.clear();
-    stage.rcm("provision --partner acme --yes");
+    stage.rcm("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto");
     let calls = stage.recorder.calls();
     assert!(calls.mutating().is_empty(), "{}", calls.mutating());
     // 30 for the bare stack; the flow log and its role; the topic and its subscription; the network ACLs; the role of enhanced monitoring;
-    // the web ACL and what is behind it.
-    assert!(calls.len() <= 38, "{} calls: {calls}", calls.len());
+    // the web ACL and what is behind it; the subscriptions to RDS's events.
+    assert!(calls.len() <= 39, "{} calls: {calls}", calls.len());
     let calls = stage.cloudwatch.recorder.calls();
     assert!(calls.mutating().is_empty() && calls.len() <= 2, "{} calls: {calls}", calls.len());
     stage.rcm("plan --partner acme --refresh full --detailed-exitcode");
@@ -156,7 +161,7 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
     assert_eq!(stage.unannounced(), Vec::<String>::new());
     only_what_is_kept(&stage.inventory());
     assert_eq!(stage.cloudwatch.alarms(), 0);
-    stage.rcm("provision --partner acme --yes");
+    stage.rcm("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto");
     let again = stage.inventory();
     assert_eq!(count(&again, "/kms/keys"), 1, "the kept key is in use again");
     compute(&again);
@@ -361,7 +366,7 @@ fn change(stage: &Stage) {
     for says in ["scalable-target", "task-definition", "replace"] {
         assert!(planned.stdout.contains(says), "{}", planned.transcript());
     }
-    stage.rcm("provision --partner acme --yes");
+    stage.rcm("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto");
     let changed = stage.inventory();
     let definition = changed.pointer("/ecs/task_definitions/0").unwrap();
     assert_eq!(
@@ -463,7 +468,7 @@ fn bad_surroundings_are_refused_before_anything_is_written() {
         assert!(ran.stderr.contains(says), "{}", ran.transcript());
     };
     refused(3, "provision --partner nobody --yes", "nobody.toml");
-    refused(6, "provision --partner acme", "--yes");
+    refused(6, "provision --partner acme --accept-risk rds-in-backup-plan --reason moto", "--yes");
     write(stage.partners.path().join("broken.toml"), "project_prefix = [");
     refused(3, "validate --partner broken", "broken.toml");
     let elsewhere = fs::read_to_string(stage.partners.path().join("acme.toml")).unwrap();

@@ -4,6 +4,7 @@ use aws_sdk_cloudtrail::types::{AdvancedEventSelector, AdvancedFieldSelector};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic};
 use aws_sdk_cloudwatchlogs::types::MetricTransformation;
 use aws_sdk_config::types::{ConfigurationRecorder, DeliveryChannel, RecordingGroup};
+use aws_sdk_ecr::types::{RegistryScanningRule, ScanFrequency, ScanType, ScanningRepositoryFilter};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, EventBridgeConfiguration, NotificationConfiguration, ObjectOwnership, OwnershipControls,
     OwnershipControlsRule, ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
@@ -18,7 +19,7 @@ use super::tampering::{Row, put, row};
 pub(super) fn rows() -> Vec<Row> {
     let settings = [switches(), public_access_block(), password_policy()];
     let watched = [watching(), trail(), selectors(), recorder(), filters(), alarms(), topic(), standards()];
-    let below = [key(), bucket(), log_group(), roles()];
+    let below = [key(), bucket(), log_group(), roles(), scanning()];
     settings.into_iter().chain(watched).chain(below).flatten().map(|row| row.of(everything)).collect()
 }
 
@@ -33,6 +34,23 @@ fn switches() -> Vec<Row> {
         }),
         row(Quick, "ec2/account-defaults", "images_private", SWITCHES, |at| async move {
             at.aws.ec2.disable_image_block_public_access().send().await.unwrap();
+        }),
+    ]
+}
+
+fn scanning() -> Vec<Row> {
+    const SCANNING: &str = "baseline/image-scanning";
+    vec![
+        row(Quick, "ecr/registry-scanning", "scan_on_push", SCANNING, |at| async move {
+            let request = at.aws.ecr.put_registry_scanning_configuration().scan_type(ScanType::Enhanced);
+            request.set_rules(Some(vec![])).send().await.unwrap();
+        }),
+        row(Quick, "ecr/registry-scanning", "enhanced", SCANNING, |at| async move {
+            let every = ScanningRepositoryFilter::builder().filter("*").filter_type("WILDCARD".into()).build().unwrap();
+            let rule = RegistryScanningRule::builder().scan_frequency(ScanFrequency::ScanOnPush);
+            let rule = rule.repository_filters(every).build().unwrap();
+            let request = at.aws.ecr.put_registry_scanning_configuration().scan_type(ScanType::Basic);
+            request.rules(rule).send().await.unwrap();
         }),
     ]
 }
@@ -352,6 +370,9 @@ fn key() -> Vec<Row> {
         }),
         row(Quick, "kms/account-key", "description", KEY, |at| async move {
             at.aws.kms.update_key_description().key_id(at.id(KEY)).description("by hand").send().await.unwrap();
+        }),
+        row(Quick, "kms/account-key", "enabled", KEY, |at| async move {
+            at.aws.kms.disable_key().key_id(at.id(KEY)).send().await.unwrap();
         }),
         row(Full, "kms/account-key", "rotation_days", KEY, |at| async move {
             at.aws.kms.disable_key_rotation().key_id(at.id(KEY)).send().await.unwrap();

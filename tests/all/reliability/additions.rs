@@ -45,6 +45,11 @@ api_image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha2
     Addition { what: "flow logs", settings: "flow_logs = true" },
     Addition { what: "alarms", settings: "alarms = true" },
     Addition { what: "dashboard", settings: "dashboard = true" },
+    Addition { what: "AWS Backup", settings: "backup_plan = true" },
+    Addition {
+        what: "a rotation of the database password",
+        settings: r#"secret_rotation_function = "arn:aws:lambda:us-east-1:123456789012:function:acme-rcm-rotation""#,
+    },
 ];
 
 impl Addition {
@@ -81,9 +86,11 @@ fn what_is_taken_away_again_can_be_killed_anywhere() {
 fn what_is_added_can_fail_anywhere() {
     for addition in ADDITIONS {
         let (what, file) = (format!("adding {}", addition.what), addition.file());
-        let scene = Scene::new(bare(), provision(&file));
+        let scene = Scene::new(bare(), provision(&file)).third(0);
         rolls_back(&what, &scene);
+        let scene = scene.third(1);
         goes_on(&what, &scene);
+        let scene = scene.third(2);
         shrugs_off(&what, &scene);
     }
 }
@@ -92,8 +99,9 @@ fn what_is_added_can_fail_anywhere() {
 fn what_is_taken_away_again_can_fail_anywhere() {
     for addition in ADDITIONS {
         let what = format!("without {}", addition.what);
-        let scene = Scene::new(made(&addition.file()), provision(ACME));
+        let scene = Scene::new(made(&addition.file()), provision(ACME)).third(0);
         goes_on(&what, &scene);
+        let scene = scene.third(1);
         shrugs_off(&what, &scene);
     }
 }

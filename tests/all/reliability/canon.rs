@@ -58,18 +58,21 @@ pub(super) fn present(lines: &[String]) -> Vec<String> {
 }
 
 /// The inventory without what AWS itself keeps of what was deleted, and without what is the account's and not the partner's:
-/// keys in their waiting period, deregistered revisions, gateways that are only shown for an hour, the service-linked role, the
+/// keys in their waiting period, deregistered revisions, backup plans, gateways that are only shown for an hour, the service-linked role, the
 /// account baseline.
 pub(super) fn standing(disk: &Disk) -> Vec<String> {
     let gone = [
         "departed: ",
         " deletion=time ",
+        // A backup plan that was deleted.
+        "{created=time deleted=time document=",
         "state=deleted ",
         "ec2 tags nat-#",
         "iam roles AWSServiceRoleFor",
         "status={status=Inactive}",
         "{active=false ",
         "ec2 defaults ",
+        "ecr scanning",
         "iam password_policy",
         "s3 account ",
         "access-analyzer ",

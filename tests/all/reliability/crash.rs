@@ -13,7 +13,9 @@ use rcm_testkit::calls::{Fault, Moment, Rule, Stillborn, Wire, next, shared};
 use serde_json::Value;
 
 use super::canon::{difference, inventory, standing};
-use super::world::{ACME, Disk, Order, change, each, keep_journal, kept_journal, made, roll_back, run, scratch, store};
+use super::world::{
+    ACME, Disk, Order, change, each, keep_journal, kept_journal, log_is_whole, made, roll_back, run, scratch, store,
+};
 
 /// An instant at which the process may have died, and what it left.
 struct Fork {
@@ -83,7 +85,7 @@ fn distinct(start: &Disk, moments: Vec<Fork>, journal: &[u8], end: &Disk) -> Vec
     all.extend(over.disk.while_writing_the_state_of(end).map(snapshot));
     all.push(Fork { at: "after the snapshot, before the journal is removed".into(), disk: end.with_journal(journal) });
     let mut known = HashSet::new();
-    all.retain(|fork| known.insert(fork.disk.clone()));
+    all.retain(|fork| known.insert(fork.disk.without_log()));
     all
 }
 
@@ -125,6 +127,7 @@ fn resumed_with(
         Ok(report) => return Err(format!("{:?}", report.outcome)),
         Err(error) => return Err(error.to_string()),
     };
+    log_is_whole(dir)?;
     let left = Disk::read(dir);
     let difference = difference(end, &inventory(&left));
     if !difference.is_empty() {
@@ -206,6 +209,23 @@ pub(super) fn everywhere(what: &str, start: &Disk, order: &Order<'_>) {
     });
     let (moments, points) = (story.moments, story.forks.len());
     println!("{what}: {moments} instants, {points} crash points, 0 orphans, 0 duplicates, 0 missing");
+}
+
+/// Crashes the run of `order` over `start` everywhere, and goes on with `next` from every point that is `begun`: the end is that of
+/// `order`.
+pub(super) fn finished_by(
+    what: &str,
+    start: &Disk,
+    order: &Order<'_>,
+    next: &Order<'_>,
+    begun: impl Fn(&Disk) -> bool,
+) {
+    let story = tell(start, order);
+    let end = inventory(&story.end);
+    let forks: Vec<Fork> = story.forks.into_iter().filter(|fork| begun(&fork.disk)).collect();
+    assert!(forks.len() > 10, "{what}: {} points", forks.len());
+    each(what, &forks, |fork, dir| resumed(fork, next, &end, dir).map_err(|why| format!("crash {}:\n{why}", fork.at)));
+    println!("{what}: {} crash points, finished by another run", forks.len());
 }
 
 #[test]

@@ -5,16 +5,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws_sdk_ec2::types::{IpPermission, IpRange};
 use rcm::engine::{
-    model::Id,
-    plan::{Action, Depth, Drift, Plan, Why},
+    model::{Id, OnDestroy, Target},
+    plan::{Action, Added, Deleted, Depth, Drift, Plan, TAGS, Why, possessions},
+    store::{Facts, Record},
 };
 use rcm::{Error, Goal};
+use serde_json::{Map, Value};
 
 use super::stage::{Stage, acme, everything, on_app_runner, play, provisioned};
 use super::tampering::{IMMUTABLE, Row, UNREADABLE, rows};
-use super::world::Disk;
+use super::world::{Disk, each, ground};
 
 /// Every field of every kind's spec, from the graph of the whole stack.
 async fn fields(stage: &Stage) -> BTreeMap<String, BTreeSet<String>> {
@@ -164,31 +165,228 @@ fn what_is_deleted_is_found_and_made_again() {
     });
 }
 
-/// One resource of each kind that carries tags, left to itself: forgotten by the state, it is found by its tags.
+/// Everything that carries tags, left to itself: forgotten by the state, it is found by its tags.
 #[test]
 fn what_nobody_knows_of_is_found_by_its_tags() {
-    let disk = provisioned(&acme());
-    play(&disk, async |stage| {
-        let state = stage.state().await;
-        let untagged = ["autoscaling/policy", "iam/service-linked-role", "route53/record"];
-        let tagged: Vec<_> = state.resources.values().filter(|record| !untagged.contains(&&*record.kind)).collect();
-        for record in &tagged {
-            stage.rcm(&acme(), Depth::Full).await.forget(&record.address).await.unwrap();
+    for file in [everything(), on_app_runner()] {
+        let disk = provisioned(&file);
+        play(&disk, async |stage| {
+            let tagged = tagged(stage, &file).await;
+            for record in &tagged {
+                stage.rcm(&file, Depth::Full).await.forget(&record.address).await.unwrap();
+            }
+            let drift = stage.rcm(&file, Depth::Full).await.drift().await.unwrap();
+            let told =
+                |added: &Added| (added.owned.address.clone().unwrap(), added.kind.clone(), added.owned.id.clone());
+            let found: BTreeSet<_> = drift.added.iter().map(told).collect();
+            let known = |record: &Record| (record.address.clone(), record.kind.clone(), record.id.clone().unwrap());
+            assert_eq!(found, tagged.iter().map(known).collect());
+            assert_eq!(drift.added.len(), found.len());
+            assert!(drift.deleted.is_empty() && drift.untagged.is_empty(), "{drift:?}");
+        });
+    }
+}
+
+/// What is in the state and carries tags. That is every kind that can tell what carries the deployment's.
+async fn tagged(stage: &Stage, file: &str) -> Vec<Record> {
+    let (rcm, state) = (stage.rcm(file, Depth::Full).await, stage.state().await);
+    for (kind, owned) in possessions(rcm.registry(), &state.deployment).await.unwrap() {
+        assert!(
+            owned.is_empty() || rcm.registry().get(kind).unwrap().tagged(),
+            "{kind} lists and is not said to be tagged"
+        );
+    }
+    let tagged = |record: &&Record| rcm.registry().get(&record.kind).unwrap().tagged();
+    state.records().filter(tagged).cloned().collect()
+}
+
+/// Somebody takes the ownership tags of everything away, or lets them say something else.
+#[test]
+fn tags_that_are_gone_or_say_something_else_are_found_and_put_back() {
+    let taken_away: fn(&mut Map<String, Value>) = |tags| tags.retain(|key, _| !OWNERSHIP.contains(&key.as_str()));
+    let changed: fn(&mut Map<String, Value>) = |tags| {
+        tags.insert("rcm:address".into(), "network/elsewhere".into());
+    };
+    for file in [everything(), on_app_runner()] {
+        let disk = provisioned(&file);
+        for (what, change) in [("taken away", taken_away), ("changed", changed)] {
+            let expected = std::cell::RefCell::new(BTreeSet::new());
+            play(&disk, async |stage| {
+                let addresses = tagged(stage, &file).await.into_iter().map(|record| record.address.to_string());
+                expected.borrow_mut().extend(addresses);
+            });
+            let expected = expected.into_inner();
+            play(&disk.with_tags(change), async |stage| {
+                let drift = stage.rcm(&file, Depth::Full).await.drift().await.unwrap();
+                let found: BTreeSet<_> = drift.untagged.iter().map(|untagged| untagged.address.to_string()).collect();
+                assert_eq!(found, expected, "{what}");
+                let others = (&drift.changed, &drift.deleted, &drift.added);
+                assert!(others.0.is_empty() && others.1.is_empty() && others.2.is_empty(), "{what}: {others:?}");
+                let plan = stage.provision(&file).await.plan;
+                let repaired: BTreeSet<_> =
+                    plan.repairs().into_iter().map(|repair| (repair.address.to_string(), repair.fields)).collect();
+                assert_eq!(
+                    repaired,
+                    expected.iter().map(|address| (address.clone(), vec![TAGS.to_owned()])).collect(),
+                    "{what}"
+                );
+                let left = stage.rcm(&file, Depth::Full).await.drift().await.unwrap();
+                assert!(left.is_empty(), "{what}: {left:?}");
+                assert!(stage.plan(&file).await.is_empty());
+            });
         }
-        let drift = stage.rcm(&acme(), Depth::Full).await.drift().await.unwrap();
-        let mut added: Vec<_> = drift.added.iter().map(|added| (&*added.kind, added.owned.clone())).collect();
-        added.sort_by(|a, b| a.1.address.cmp(&b.1.address));
-        let expected: Vec<_> = tagged
-            .iter()
-            .map(|record| (record.address.as_str(), &*record.kind, record.id.as_ref().unwrap().as_str()))
-            .collect();
-        let added: Vec<_> = added
-            .iter()
-            .map(|(kind, owned)| (owned.address.as_ref().unwrap().as_str(), *kind, owned.id.as_str()))
-            .collect();
-        assert_eq!(added, expected);
-        assert!(drift.changed.is_empty() && drift.deleted.is_empty(), "{drift:?}");
+    }
+}
+
+/// The tags that say whose a resource is.
+const OWNERSHIP: [&str; 4] = ["rcm:partner", "rcm:environment", "rcm:address", "rcm:generation"];
+
+/// The whole stack is gone, and the state knows nothing of it.
+#[test]
+fn a_stack_that_is_gone_is_found_gone() {
+    for file in [everything(), on_app_runner()] {
+        let made = provisioned(&file);
+        let purge = Goal { purge: true, ..Goal::destroy() };
+        let gone = play(&made, async |stage| drop(stage.run(&file, &purge).await));
+        play(&gone.with_state_of(&made), async |stage| {
+            let rcm = stage.rcm(&file, Depth::Full).await;
+            let drift = rcm.drift().await.unwrap();
+            let found: BTreeSet<_> = drift.deleted.iter().map(|deleted| deleted.address.to_string()).collect();
+            // What is the account's stays, and a key can still be saved.
+            let goes = |record: &&Record| {
+                let kind = rcm.registry().get(&record.kind).unwrap();
+                kind.on_destroy() != OnDestroy::Leave && record.kind != "kms/key"
+            };
+            let state = stage.state().await;
+            let expected: BTreeSet<_> = state.records().filter(goes).map(|record| record.address.to_string()).collect();
+            assert_eq!(found, expected);
+            assert!(found.len() > 30 && drift.added.is_empty(), "{drift:?}");
+            let changed: BTreeSet<_> = drift.changed.iter().map(|changed| changed.address.as_str()).collect();
+            assert_eq!(changed, BTreeSet::from(["security/key"]));
+        });
+    }
+}
+
+/// Nothing is there any more of what the state knows, the account's own included.
+#[test]
+fn an_account_that_is_empty_is_found_empty() {
+    // What is on or off in every account is changed, not gone.
+    let settings =
+        ["ec2/account-defaults", "ecr/registry-scanning", "iam/password-policy", "s3/account-public-access-block"];
+    let file = everything();
+    play(&ground(&file).with_state_of(&provisioned(&file)), async |stage| {
+        let drift = stage.rcm(&file, Depth::Full).await.drift().await.unwrap();
+        let deleted: BTreeSet<_> = drift.deleted.iter().map(|deleted| deleted.address.clone()).collect();
+        let changed: BTreeSet<_> = drift.changed.iter().map(|changed| changed.address.clone()).collect();
+        for record in stage.state().await.records() {
+            let is_setting = settings.contains(&record.kind.as_str()) && changed.contains(&record.address);
+            assert!(deleted.contains(&record.address) || is_setting, "{}: {drift:?}", record.address);
+        }
     });
+}
+
+/// Kinds of which nobody can delete one alone: others stand on it, it can be saved, AWS has no delete for it (a subscription that
+/// nobody has confirmed), or it is the account's and rcm's own delete leaves it.
+const NEVER_ALONE: &[&str] = &[
+    "accessanalyzer/analyzer",
+    "account/security-contact",
+    "acm/certificate",
+    "apprunner/auto-scaling-configuration",
+    "apprunner/vpc-connector",
+    "backup/plan",
+    "cloudtrail/trail",
+    "cloudwatch/account-alarm",
+    "config/conformance-pack",
+    "config/recorder",
+    "ec2/account-defaults",
+    "ec2/elastic-ip",
+    "ec2/internet-gateway",
+    "ec2/security-group",
+    "ec2/subnet",
+    "ec2/vpc",
+    "ecr/registry-scanning",
+    "ecs/cluster",
+    "elb/target-group",
+    "guardduty/detector",
+    "iam/account-role",
+    "iam/password-policy",
+    "iam/service-linked-role",
+    "kms/account-key",
+    "kms/key",
+    "logs/account-group",
+    "logs/metric-filter",
+    "rds/parameter-group",
+    "rds/subnet-group",
+    "s3/account-log-bucket",
+    "s3/account-public-access-block",
+    "securityhub/hub",
+    "sns/account-subscription",
+    "sns/account-topic",
+    "sns/subscription",
+    "wafv2/web-acl",
+];
+
+/// One of each kind is deleted behind rcm's back, where AWS allows that: found to be gone, and made again.
+#[test]
+fn whatever_is_deleted_alone_is_found_and_made_again() {
+    let files = [everything(), on_app_runner()];
+    let disks = files.each_ref().map(|file| provisioned(file));
+    let mut kinds: BTreeMap<String, Vec<(usize, Record)>> = BTreeMap::new();
+    for (at, disk) in disks.iter().enumerate() {
+        play(disk, async |stage| {
+            for record in stage.state().await.records() {
+                kinds.entry(record.kind.clone()).or_default().push((at, record.clone()));
+            }
+        });
+    }
+    let kinds: Vec<_> = kinds.into_iter().collect();
+    let deleted: Mutex<BTreeSet<String>> = Mutex::default();
+    each("deleted alone", &kinds, |(kind, records), _| {
+        for (at, record) in records {
+            let gone = std::cell::Cell::new(false);
+            play(&disks[*at], async |stage| gone.set(deleted_alone(stage, &files[*at], record).await));
+            if gone.get() {
+                deleted.lock().unwrap().insert(kind.clone());
+                return Ok(());
+            }
+        }
+        Ok(())
+    });
+    let deleted = deleted.into_inner().unwrap();
+    let never: BTreeSet<&str> =
+        kinds.iter().map(|(kind, _)| kind.as_str()).filter(|kind| !deleted.contains(*kind)).collect();
+    assert_eq!(never, NEVER_ALONE.iter().copied().collect(), "of {} kinds", kinds.len());
+    println!("deleted alone: one of each of {} kinds, found and made again", deleted.len());
+}
+
+/// Deletes it past rcm's state, if AWS and its kind let it go, and lets rcm find out.
+async fn deleted_alone(stage: &Stage, file: &str, record: &Record) -> bool {
+    let (rcm, state) = (stage.rcm(file, Depth::Full).await, stage.state().await);
+    let (identity, facts) = (state.identity(record), Facts::current(&state, record.needs()));
+    let target =
+        Target { identity: &identity, lookup: &facts, changed: None, full: false, purge: true, remnants: None };
+    let resource = rcm.registry().get(&record.kind).unwrap();
+    if resource.delete(target, record.id.as_ref().unwrap()).await.is_err() {
+        return false;
+    }
+    stage.settle();
+    let drift = stage.rcm(file, Depth::Full).await.drift().await.unwrap();
+    // Its replicas become databases of their own with it, see replicas.rs.
+    if !drift.deleted.iter().any(|deleted| deleted.address == record.address) || !drift.changed.is_empty() {
+        return false;
+    }
+    // What stands on it may have gone with it.
+    let key = (record.address.clone(), record.generation);
+    let went_along = |deleted: &Deleted| {
+        let of = state.record(&deleted.address, deleted.generation).unwrap();
+        of.address == record.address || state.stands_on(of).contains(&key)
+    };
+    assert!(drift.deleted.iter().all(went_along), "{}: {drift:?}", record.address);
+    let repairs = stage.provision(file).await.plan.repairs();
+    assert!(repairs.iter().any(|repair| repair.deleted && repair.address == record.address), "{repairs:?}");
+    let left = stage.rcm(file, Depth::Full).await.drift().await.unwrap();
+    assert!(left.is_empty(), "{}: {left:?}", record.address);
+    true
 }
 
 #[test]
@@ -238,21 +436,5 @@ fn an_orphan_is_taken_up_by_an_import_or_stays_one() {
         assert!(stage.plan(&acme()).await.is_empty());
         let again = rcm.import(&address, &Id::new(vpc.as_str())).await;
         assert!(matches!(again, Err(Error::Known { .. })), "{again:?}");
-    });
-}
-
-#[test]
-fn a_door_that_somebody_opens_in_a_security_group_is_seen() {
-    let disk = provisioned(&acme());
-    play(&disk, async |stage| {
-        let at = stage.at().await;
-        let anywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
-        let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(anywhere).build();
-        let request = at.aws.ec2.authorize_security_group_ingress().group_id(at.id("security/group/service"));
-        let opened = request.ip_permissions(ssh).send().await.unwrap();
-        let id = opened.security_group_rules()[0].security_group_rule_id().unwrap();
-        let drift = stage.rcm(&acme(), Depth::Full).await.drift().await.unwrap();
-        let added: Vec<_> = drift.added.iter().map(|added| (&*added.kind, added.owned.id.as_str())).collect();
-        assert_eq!(added, [("ec2/security-group-rule", id)]);
     });
 }

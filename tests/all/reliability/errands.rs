@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::canon::{difference, inventory};
 use super::stage::play;
-use super::world::{ACME, Disk, Order, each, keep_journal, kept_journal, made, scratch, store, with};
+use super::world::{ACME, Disk, Order, each, keep_journal, kept_journal, log_is_whole, made, scratch, store, with};
 
 const KEPT: &str = "storage/repository/web";
 const FREE: &str = "storage/repository/api";
@@ -110,7 +110,7 @@ fn instants(start: &Disk, file: &str, errand: &Errand) -> (Vec<Fork>, Disk) {
 /// Kills `errand` at each different one of `forks` and sends it again.
 fn sent_again(what: &str, file: &str, errand: &Errand, mut forks: Vec<Fork>, end: &Disk) {
     let mut known = HashSet::new();
-    forks.retain(|fork| known.insert(fork.disk.clone()));
+    forks.retain(|fork| known.insert(fork.disk.without_log()));
     let end = inventory(&end.folded());
     each(what, &forks, |fork, dir| {
         again(fork, file, errand, &end, dir).map_err(|why| format!("{what}, killed {}:\n{why}", fork.at))
@@ -126,6 +126,7 @@ fn again(fork: &Fork, file: &str, errand: &Errand, end: &[String], dir: &Path) -
         Err(error) if errand.has_happened(&error) => {}
         Err(error) => return Err(error.to_string()),
     }
+    log_is_whole(dir)?;
     let difference = difference(end, &inventory(&Disk::read(dir).folded()));
     if difference.is_empty() { Ok(()) } else { Err(difference) }
 }
@@ -198,7 +199,9 @@ fn a_state_that_is_replaced_when_killed_is_the_old_one_or_the_new_one() {
     let (_, journal, _) = tell(&provisioned.just_begun(), ACME, &Errand::Forget);
     let start = provisioned.with_journal(&journal);
     let (mut forks, _, end) = tell(&start, ACME, &errand);
-    let (mut copied, backups) = (start.clone(), end.backups());
+    // The log says from the start that this errand has begun.
+    let begun = start.with_log_of(&forks.last().unwrap().disk);
+    let (mut copied, backups) = (begun, end.backups());
     assert_eq!(backups.len(), 2, "the state and its journal");
     for (path, bytes) in backups {
         copied = copied.with(&path, &bytes);

@@ -1,11 +1,14 @@
 //! Failed at every call: rolled back clean, or gone on with by the next run; and what passes by itself is noticed by nobody.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rcm::Goal;
-use rcm::Report;
+use rcm::engine::model::Address;
 use rcm::engine::run::{Aftermath, OnFailure, Outcome};
-use rcm_testkit::calls::{Calls, Fault, Rule};
+use rcm::{Goal, Report, Settings};
+use rcm_testkit::calls::{Call, Calls, Fault, Rule, Wire};
+use serde_json::Value;
 
 use super::canon::{difference, inventory, standing};
 use super::world::{ACME, Disk, Order, Ran, change, each, made, roll_back, run, scratch, told, zoned};
@@ -17,6 +20,8 @@ pub(super) struct Scene<'a> {
     before: Vec<String>,
     end: Vec<String>,
     calls: Calls,
+    /// Which third of the calls is to fail, or all of them.
+    third: Option<usize>,
 }
 
 impl<'a> Scene<'a> {
@@ -26,12 +31,22 @@ impl<'a> Scene<'a> {
         let ran = run(dir.path(), &order, |_, _| {});
         assert!(matches!(ran.result.unwrap().outcome, Outcome::Done));
         let end = inventory(&Disk::read(dir.path()));
-        Self { before: standing(&start), end, calls: ran.calls, start, order }
+        Self { before: standing(&start), end, calls: ran.calls, start, order, third: None }
+    }
+
+    /// The same with only each third call failing, from this one on. For what is tried in three ways, each call in one of them, where
+    /// each call in each would take too long.
+    pub(super) fn third(self, which: usize) -> Self {
+        Self { third: Some(which), ..self }
     }
 
     /// Every call by its number, with the fault that it shall meet.
     fn points(&self, fault: impl Fn(usize) -> Fault) -> Vec<(usize, Fault)> {
-        (1..=self.calls.len()).map(|nth| (nth, fault(nth))).collect()
+        (1..=self.calls.len()).filter(|nth| self.fails(*nth)).map(|nth| (nth, fault(nth))).collect()
+    }
+
+    fn fails(&self, nth: usize) -> bool {
+        self.third.is_none_or(|third| nth % 3 == third)
     }
 
     fn fail(&self, dir: &Path, (nth, fault): &(usize, Fault), on_failure: OnFailure) -> Ran {
@@ -85,12 +100,22 @@ pub(super) fn rolls_back(what: &str, scene: &Scene<'_>) {
             Ok(Report { outcome: Outcome::Failed { aftermath: Aftermath::RolledBack, .. }, .. }) => {
                 undone(&scene.before, dir)
             }
-            Ok(Report { outcome: Outcome::Failed { aftermath: Aftermath::Kept, .. }, .. }) => scene.go_on(dir),
-            Ok(_) => Err("not expected".to_owned()),
+            Ok(report) => match may_be_kept(report) {
+                true => scene.go_on(dir),
+                false => Err("it is not one of the deletes, and was not rolled back".to_owned()),
+            },
         };
         checked.map_err(|why| format!("{}\n{why}", named(&ran, point.0)))
     });
     println!("{what}: {} points of failure rolled back, nothing left behind, nothing lost", points.len());
+}
+
+/// Whether all that failed is among what cannot be undone: then what was done before it stays.
+fn may_be_kept(Report { plan, outcome, .. }: &Report) -> bool {
+    let Outcome::Failed { failures, aftermath: Aftermath::Kept } = outcome else { return false };
+    let last: BTreeSet<&Address> =
+        plan.cleanup.iter().map(|step| &step.address).chain(plan.discards.iter().map(|left| &left.address)).collect();
+    failures.iter().all(|(address, _)| last.contains(address))
 }
 
 /// Whatever fails for good, the next run goes on.
@@ -117,7 +142,8 @@ pub(super) fn shrugs_off(what: &str, scene: &Scene<'_>) {
         _ => Fault::Timeout,
     });
     let lost = scene.calls.iter().enumerate().filter(|(_, call)| call.operation.mutating);
-    let points: Vec<_> = points.into_iter().chain(lost.map(|(at, _)| (at + 1, Fault::Cut))).collect();
+    let lost = lost.map(|(at, _)| (at + 1, Fault::Cut)).filter(|(nth, _)| scene.fails(*nth));
+    let points: Vec<_> = points.into_iter().chain(lost).collect();
     each(what, &points, |point, dir| {
         let ran = scene.fail(dir, point, OnFailure::Keep);
         let checked = match &ran.result {
@@ -132,26 +158,152 @@ pub(super) fn shrugs_off(what: &str, scene: &Scene<'_>) {
 }
 
 /// Operations that make something new each time they are executed.
-fn makes(name: &str) -> bool {
-    ["Create", "Allocate", "Authorize", "Register", "Run", "Request", "ChangeResourceRecordSets"]
+pub(super) fn makes(name: &str) -> bool {
+    ["Allocate", "Authorize", "ChangeResourceRecordSets", "Copy", "Create", "Register", "Request", "Restore", "Run"]
         .iter()
         .any(|verb| name.starts_with(verb))
 }
 
-/// Between a create whose outcome was unknown and the same create again, AWS was asked.
+/// What is looked up by no name of its own: the create, and the list that shows it among others.
+const LISTED: &[(&str, &str)] = &[
+    ("CreateKey", "ListKeys"),
+    ("RequestCertificate", "ListCertificates"),
+    ("CreateListener", "DescribeListeners"),
+    ("CreateServiceLinkedRole", "ListRoles"),
+    ("CreateAnalyzer", "ListAnalyzers"),
+    ("CreateDetector", "ListDetectors"),
+    ("CreateTrail", "DescribeTrails"),
+    ("CreateWebACL", "ListWebACLs"),
+    ("CreateBackupPlan", "ListBackupPlans"),
+    ("CreateBackupSelection", "ListBackupSelections"),
+];
+
+/// Between a create whose outcome was unknown and the create of the same thing again, AWS was asked for that thing.
 fn looked_up(calls: &Calls, (nth, fault): &(usize, Fault)) -> Result<(), String> {
     if matches!(fault, Fault::Refuse { code, .. } if code == "ThrottlingException") {
         return Ok(());
     }
     let calls: Vec<_> = calls.iter().collect();
     // The number of polls is not the same in every run: this one may have had a call less.
-    let Some(failed) = calls.get(nth - 1) else { return Ok(()) };
-    let again = calls.iter().skip(*nth).position(|call| call.operation == failed.operation && call.body == failed.body);
-    let Some(again) = again.filter(|_| makes(&failed.operation.name)) else { return Ok(()) };
-    let between = &calls[*nth..*nth + again];
-    let asked =
-        between.iter().any(|call| call.operation.service == failed.operation.service && !call.operation.mutating);
-    if asked { Ok(()) } else { Err(format!("{} was sent again without a look", failed.operation)) }
+    let Some(failed) = calls.get(nth - 1).filter(|call| makes(&call.operation.name)) else { return Ok(()) };
+    let same = |call: &&Call| call.operation == failed.operation && thing(call) == thing(failed);
+    let Some(again) = calls[*nth..].iter().copied().position(|call| same(&call)) else { return Ok(()) };
+    let names = names(failed);
+    let by_list = |call: &Call| LISTED.contains(&(failed.operation.name.as_str(), call.operation.name.as_str()));
+    let asks = |call: &&Call| {
+        let about = call.operation.service == failed.operation.service && !call.operation.mutating;
+        about && (by_list(call) || words(call).any(|word| names.contains(&word)))
+    };
+    match calls[*nth..*nth + again].iter().copied().any(|call| asks(&call)) {
+        true => Ok(()),
+        false => Err(format!("{} of {} was sent again without a look at it", failed.operation, thing(failed))),
+    }
+}
+
+/// Which thing a create makes: the address in its tags, and otherwise all that it says.
+fn thing(call: &Call) -> String {
+    tagged(call).unwrap_or_else(|| call.body.clone())
+}
+
+/// The address that the ownership tags of a create say.
+fn tagged(call: &Call) -> Option<String> {
+    let body = decoded(call);
+    let (_, after) = body.split_once("rcm:address")?;
+    let address = |word: &&str| word.contains('/') && Address::new(*word).is_ok();
+    split(after).find(address).map(str::to_owned)
+}
+
+/// What a look at the thing may ask for: its address, its names, its client token; for what is a part of something else and has
+/// no tags, such as a route, the id of that.
+fn names(call: &Call) -> BTreeSet<String> {
+    const STEMS: [&str; 3] = ["acme-rcm-prod", "acme.com", "rcm-account-baseline"];
+    let tag = tagged(call);
+    let is_hex = |word: &str| word.chars().all(|letter| letter.is_ascii_hexdigit());
+    let is_id = |word: &str| word.split_once('-').is_some_and(|(_, id)| id.len() == 17 && is_hex(id));
+    let is_name = |word: &String| {
+        let token = word.len() == 32 && is_hex(word);
+        token || STEMS.iter().any(|stem| word.contains(stem)) || (tag.is_none() && is_id(word))
+    };
+    words(call).filter(is_name).chain(tag.clone()).collect()
+}
+
+fn words(call: &Call) -> impl Iterator<Item = String> {
+    let words: Vec<String> = split(&decoded(call)).map(str::to_owned).collect();
+    words.into_iter()
+}
+
+/// The words of a text that addresses, names and tokens are among.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let part_of_a_word = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    text.split(move |letter| !part_of_a_word(letter)).filter(|word| !word.is_empty())
+}
+
+/// Path and body of a call without the percent encoding.
+fn decoded(call: &Call) -> String {
+    let text = format!("{} {}", call.target, call.body);
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(code) => decoded.extend([char::from(code).to_string().as_str(), &part[2..]]),
+            None => decoded.extend(["%", part]),
+        }
+    }
+    decoded
+}
+
+/// A run that fails late, and whose rollback then fails for good at each of its calls in turn: what is left is what is named and
+/// known, and the next rollback undoes it.
+fn gets_stuck(what: &str, scene: &Scene<'_>, late: &'static str) {
+    let failing = |wire: &Wire, settings: &mut Settings| {
+        settings.on_failure = Some(OnFailure::Rollback);
+        wire.trouble(Rule::new(denied(0)).operation(late).nth(1));
+    };
+    let dir = scratch();
+    scene.start.write(dir.path());
+    let calm = run(dir.path(), &scene.order, failing);
+    let begun = calm.calls.iter().position(|call| call.operation.name == late).unwrap();
+    let undoes = calm.calls.iter().enumerate().skip(begun + 1).filter(|(_, call)| call.operation.mutating);
+    let points: Vec<usize> = undoes.map(|(at, _)| at + 1).collect();
+    let stuck = AtomicUsize::new(0);
+    each(what, &points, |nth, dir| {
+        scene.start.write(dir);
+        let ran = run(dir, &scene.order, |wire, settings| {
+            failing(wire, settings);
+            wire.trouble(Rule::new(denied(0)).nth(*nth));
+        });
+        let checked = match &ran.result {
+            Ok(Report { outcome: Outcome::Failed { aftermath: Aftermath::Stuck(left), .. }, .. }) => {
+                stuck.fetch_add(1, Ordering::SeqCst);
+                exactly(left, dir).and_then(|()| match roll_back(dir, &scene.order) {
+                    Ok(ended) if ended.left.is_empty() => undone(&scene.before, dir),
+                    other => Err(format!("the next rollback: {other:?}")),
+                })
+            }
+            // What was under way when the run failed may have failed too.
+            Ok(Report { outcome: Outcome::Failed { aftermath: Aftermath::RolledBack, .. }, .. }) => {
+                undone(&scene.before, dir)
+            }
+            _ => Err("not expected".to_owned()),
+        };
+        checked.map_err(|why| format!("{}\n{why}", named(&ran, *nth)))
+    });
+    let stuck = stuck.into_inner();
+    assert!(stuck * 10 > points.len() * 8, "{what}: only {stuck} of {} got stuck", points.len());
+    println!(
+        "{what}: a rollback that failed at each of {} calls, {stuck} stuck with exactly what was left",
+        points.len()
+    );
+}
+
+/// What is named as left is what the state still knows to undo.
+fn exactly(left: &[(Address, rcm::engine::model::Fault)], dir: &Path) -> Result<(), String> {
+    let named: BTreeSet<&str> = left.iter().map(|(address, _)| address.as_str()).collect();
+    let state = Disk::read(dir).state();
+    let address = |undo: &Value| undo.get("address").or(undo.pointer("/before/address")).cloned();
+    let known: Vec<Value> = state["undo"].as_array().into_iter().flatten().filter_map(address).collect();
+    let known: BTreeSet<&str> = known.iter().filter_map(Value::as_str).collect();
+    if named == known { Ok(()) } else { Err(format!("named as left {named:?}, known {known:?}")) }
 }
 
 fn provision() -> Scene<'static> {
@@ -192,6 +344,14 @@ fn a_change_that_fails_anywhere_is_undone_or_gone_on_with() {
 fn a_destroy_that_fails_anywhere_is_gone_on_with() {
     goes_on("destroy", &destroy());
     shrugs_off("destroy", &destroy());
+}
+
+#[test]
+fn a_rollback_that_fails_anywhere_says_what_is_left_and_can_be_tried_again() {
+    gets_stuck("provision", &provision(), "PutScalingPolicy");
+    let (before, after) = change();
+    let scene = Scene::new(made(&before), Order { file: &after, goal: Goal::provision(), polls: 1 });
+    gets_stuck("change", &scene, "UpdateService");
 }
 
 /// Two deletes of a rollback fail for good: what is left is named exactly, and undone by the next attempt.

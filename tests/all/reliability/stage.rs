@@ -36,10 +36,13 @@ pub(super) fn everything() -> String {
         account_baseline = true
         security_hub = true
         security_phone = "+1 555 0100"
+        image_scanning = "enhanced"
         network_acls = true
         waf = "block"
         vpc_endpoints = true
         secret_policies = true
+        secret_rotation_function = "arn:aws:lambda:us-east-1:123456789012:function:acme-rcm-rotation"
+        backup_plan = true
         s3_access_logs = true
         s3_event_notifications = true
         db_performance_insights = true

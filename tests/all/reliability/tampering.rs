@@ -10,6 +10,7 @@ use aws_sdk_apprunner::types::{
     EgressConfiguration, EgressType, HealthCheckConfiguration, ImageRepositoryType, InstanceConfiguration,
     NetworkConfiguration as RunnerNetwork, SourceConfiguration,
 };
+use aws_sdk_backup::types::{BackupPlanInput, BackupRuleInput, Lifecycle};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm, Statistic};
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, IpPermission, IpRange, PortRange, RuleAction, SecurityGroupRuleRequest,
@@ -24,6 +25,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, FixedResponseActionConfig, IpAddressType, LoadBalancerAttribute, Matcher,
     ProtocolEnum, TargetGroupAttribute,
 };
+use aws_sdk_rds::operation::modify_event_subscription::builders::ModifyEventSubscriptionFluentBuilder as ModifyEvents;
 use aws_sdk_rds::types::{ApplyMethod, CloudwatchLogsExportConfiguration, Parameter};
 use aws_sdk_route53::types::{Change as DnsChange, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet};
 use aws_sdk_s3::types::{
@@ -82,6 +84,9 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("apprunner/service", "name", "it is in the ARN"),
     ("apprunner/vpc-connector", "*", "there is no call for it"),
     ("autoscaling/policy", "name", "it is in the ARN"),
+    ("backup/selection", "*", "there is no call for it"),
+    ("backup/vault", "kms_key", "there is no call for it"),
+    ("backup/vault", "name", "it is the id"),
     ("cloudtrail/trail", "name", "it is in the ARN"),
     ("config/conformance-pack", "name", "it is the id"),
     ("config/conformance-pack", "recorder", "there is only one"),
@@ -102,7 +107,9 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("ec2/nat-gateway", "*", "a gateway stays in its subnet, and its primary address with it"),
     ("ec2/network-acl", "vpc", "there is no call for it"),
     ("ec2/route-table", "vpc", "there is no call for it"),
-    ("ec2/security-group", "*", "there is no call for it"),
+    ("ec2/security-group", "description", "there is no call for it"),
+    ("ec2/security-group", "name", "there is no call for it"),
+    ("ec2/security-group", "vpc", "there is no call for it"),
     ("ec2/security-group-rule", "direction", "there is no call for it"),
     ("ec2/security-group-rule", "group", "there is no call for it"),
     ("ec2/subnet", "cidr", "there is no call for it"),
@@ -132,6 +139,7 @@ pub(super) const IMMUTABLE: &[(&str, &str, &str)] = &[
     ("logs/group", "name", "it is the id"),
     ("logs/metric-filter", "log_group", "it is in the id"),
     ("logs/metric-filter", "name", "it is in the id"),
+    ("rds/event-subscription", "name", "it is the id"),
     ("rds/instance", "db_name", "there is no call for it"),
     ("rds/instance", "engine", "there is no call for it"),
     ("rds/instance", "identifier", "a renamed instance is another one, and this one is gone"),
@@ -192,8 +200,19 @@ pub(super) const UNREADABLE: &[(&str, &str, &str)] = &[
 
 /// Everything that can be changed.
 pub(super) fn rows() -> Vec<Row> {
-    let layers =
-        [network(), security(), storage(), database(), edge(), firewall(), compute(), app_runner(), watching()];
+    let layers = [
+        network(),
+        security(),
+        storage(),
+        database(),
+        edge(),
+        firewall(),
+        compute(),
+        app_runner(),
+        watching(),
+        backup(),
+        events(),
+    ];
     layers.into_iter().flatten().chain(super::account::rows()).collect()
 }
 
@@ -288,6 +307,26 @@ fn security() -> Vec<Row> {
         rule("port", |rule| Rule { port: 22, ..rule }),
         rule("peer", |rule| Rule { range: "10.0.0.0/8", ..rule }),
         rule("description", |rule| Rule { description: "by hand", ..rule }),
+        row(Quick, "ec2/security-group", "foreign_rules", "security/group/service", |at| async move {
+            let anywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+            let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(anywhere).build();
+            let request = at.aws.ec2.authorize_security_group_ingress().group_id(at.id("security/group/service"));
+            request.ip_permissions(ssh).send().await.unwrap();
+        }),
+        row(Quick, "ec2/security-group", "foreign_rules", "security/group/database", |at| async move {
+            let anywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+            let all = IpPermission::builder().ip_protocol("-1").ip_ranges(anywhere).build();
+            let request = at.aws.ec2.authorize_security_group_egress().group_id(at.id("security/group/database"));
+            request.ip_permissions(all).send().await.unwrap();
+        }),
+        row(Quick, "kms/key", "enabled", "security/key", |at| async move {
+            at.aws.kms.disable_key().key_id(at.id("security/key")).send().await.unwrap();
+        }),
+        row(Quick, "kms/key", "enabled", "security/key", |at| async move {
+            let request = at.aws.kms.schedule_key_deletion().key_id(at.id("security/key"));
+            request.pending_window_in_days(7).send().await.unwrap();
+        })
+        .also(&["rotation_days"]),
         row(Full, "kms/key", "alias", "security/key", |at| async move {
             at.aws.kms.delete_alias().alias_name("alias/acme-rcm-prod").send().await.unwrap();
             let request = at.aws.kms.create_alias().alias_name("alias/by-hand");
@@ -316,6 +355,11 @@ fn security() -> Vec<Row> {
         }),
         row(Full, "secretsmanager/secret", "policy", "secrets/jwt-secret", |at| async move {
             let request = at.aws.secrets.delete_resource_policy().secret_id(at.id("secrets/jwt-secret"));
+            request.send().await.unwrap();
+        })
+        .of(everything),
+        row(Quick, "secretsmanager/secret", "rotation", "secrets/database-password", |at| async move {
+            let request = at.aws.secrets.cancel_rotate_secret().secret_id(at.id("secrets/database-password"));
             request.send().await.unwrap();
         })
         .of(everything),
@@ -937,6 +981,83 @@ fn watching() -> Vec<Row> {
             let anybody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:Publish","Resource":"*"}]}"#;
             Box::pin(async move { anybody.to_owned() })
         }),
+    ]
+}
+
+fn backup() -> Vec<Row> {
+    use Depth::{Full, Quick};
+    const PLAN: &str = "backup/plan";
+    let plan = |field, change: fn(Daily) -> Daily| {
+        row(Quick, "backup/plan", field, PLAN, move |at| async move {
+            // Another vault, for the row that wants one.
+            let other = at.aws.backup.create_backup_vault().backup_vault_name("by-hand").send().await;
+            other.unwrap();
+            let Daily { name, vault, days } = change(Daily::ours());
+            let days = Lifecycle::builder().delete_after_days(days).build();
+            let rule = BackupRuleInput::builder().rule_name(name).target_backup_vault_name(vault).lifecycle(days);
+            let rule = rule.schedule_expression("cron(0 5 * * ? *)").start_window_minutes(480);
+            let rule = rule.completion_window_minutes(1440).build().unwrap();
+            let document = BackupPlanInput::builder().backup_plan_name(name).rules(rule).build().unwrap();
+            let request = at.aws.backup.update_backup_plan().backup_plan_id(at.id(PLAN));
+            request.backup_plan(document).send().await.unwrap();
+        })
+        .of(everything)
+    };
+    vec![
+        plan("name", |plan| Daily { name: "by-hand", ..plan }),
+        plan("vault", |plan| Daily { vault: "by-hand", ..plan }),
+        plan("rule", |plan| Daily { days: 1, ..plan }),
+        row(Full, "backup/vault", "policy", "backup/vault", |at| async move {
+            let request = at.aws.backup.delete_backup_vault_access_policy().backup_vault_name(at.id("backup/vault"));
+            request.send().await.unwrap();
+        })
+        .of(everything),
+    ]
+}
+
+/// What an updated backup plan has to be given whole.
+struct Daily {
+    name: &'static str,
+    vault: &'static str,
+    days: i64,
+}
+
+impl Daily {
+    fn ours() -> Self {
+        Self { name: "acme-rcm-prod-daily", vault: "acme-rcm-prod-backup", days: 35 }
+    }
+}
+
+fn events() -> Vec<Row> {
+    use Depth::Quick;
+    const EVENTS: &str = "watching/events/db-instance";
+    let modified = |field, change: fn(ModifyEvents) -> ModifyEvents| {
+        row(Quick, "rds/event-subscription", field, EVENTS, move |at| async move {
+            let request = at.aws.rds.modify_event_subscription().subscription_name(at.id(EVENTS));
+            change(request).send().await.unwrap();
+        })
+        .of(everything)
+    };
+    vec![
+        modified("categories", |request| request.event_categories("failure")),
+        modified("enabled", |request| request.enabled(false)),
+        // RDS knows this category for both types.
+        modified("source_type", |request| {
+            request.source_type("db-parameter-group").event_categories("configuration change")
+        })
+        .also(&["categories"]),
+        row(Quick, "rds/event-subscription", "topic", EVENTS, |at| async move {
+            let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"events.rds.amazonaws.com"},"Action":"sns:Publish","Resource":"*"}]}"#;
+            let made = at.aws.sns.create_topic().name("by-hand").attributes("Policy", policy).send().await.unwrap();
+            let request = at.aws.rds.modify_event_subscription().subscription_name(at.id(EVENTS));
+            request.set_sns_topic_arn(made.topic_arn).send().await.unwrap();
+        })
+        .of(everything),
+        row(Quick, "rds/event-subscription", "sources", EVENTS, |at| async move {
+            let request = at.aws.rds.remove_source_identifier_from_subscription().subscription_name(at.id(EVENTS));
+            request.source_identifier(at.id("database/replica-2")).send().await.unwrap();
+        })
+        .of(everything),
     ]
 }
 

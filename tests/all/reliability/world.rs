@@ -19,6 +19,7 @@ use crate::bench::at_any_risk;
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 const STATE: &str = "state/acme/prod.json";
+const AUDIT: &str = "state/acme/prod.audit.jsonl";
 const JOURNAL: &str = "state/acme/prod.journal.jsonl";
 /// A state that is not in its place yet, as the atomic writer calls it.
 const HALF_WRITTEN: &str = "state/acme/.rcm-a1B2c3";
@@ -47,6 +48,11 @@ impl Disk {
 
     fn file(&self, path: &str) -> &[u8] {
         self.0.get(Path::new(path)).map_or(&[], |bytes| bytes)
+    }
+
+    /// The audit log.
+    pub(super) fn audit_log(&self) -> Vec<u8> {
+        self.file(AUDIT).to_vec()
     }
 
     pub(super) fn journal(&self) -> &[u8] {
@@ -79,6 +85,36 @@ impl Disk {
         copy
     }
 
+    /// The same, where somebody has changed the tags of everything in the cloud that is the partner's.
+    pub(super) fn with_tags(&self, change: fn(&mut serde_json::Map<String, Value>)) -> Self {
+        let mut copy = self.clone();
+        for (path, bytes) in copy.0.iter_mut().filter(|(path, _)| path.starts_with("cloud")) {
+            let mut held: Value = serde_json::from_slice(bytes).unwrap_or_else(|_| panic!("{}", path.display()));
+            each_tags(&mut held, change);
+            *bytes = Arc::new(held.to_string().into_bytes());
+        }
+        copy
+    }
+
+    /// The same with the audit log of `other`.
+    pub(super) fn with_log_of(&self, other: &Self) -> Self {
+        let mut copy = self.without_log();
+        let log = other.0.iter().filter(|(path, _)| is_log(path));
+        copy.0.extend(log.map(|(path, bytes)| (path.clone(), Arc::clone(bytes))));
+        copy
+    }
+
+    /// The same without the audit log, which decides nothing of what a run does.
+    pub(super) fn without_log(&self) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(path, _)| !is_log(path))
+                .map(|(path, bytes)| (path.clone(), Arc::clone(bytes)))
+                .collect(),
+        )
+    }
+
     pub(super) fn with_state(&self, state: &Value) -> Self {
         self.with(STATE, state.to_string().as_bytes())
     }
@@ -90,7 +126,7 @@ impl Disk {
     /// The copies of state files that are kept beside them, those of states first.
     pub(super) fn backups(&self) -> Vec<(String, Vec<u8>)> {
         let all = self.0.iter().map(|(path, bytes)| (path.to_str().unwrap().to_owned(), bytes.to_vec()));
-        all.filter(|(path, _)| path.contains("backup")).rev().collect()
+        all.filter(|(path, _)| path.contains("backup") && !path.starts_with("cloud")).rev().collect()
     }
 
     /// The same with the state file of `other`, or none if that has none.
@@ -165,6 +201,22 @@ impl Disk {
     }
 }
 
+/// Whether it is the audit log, or its head.
+fn is_log(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.contains(".audit."))
+}
+
+/// What is wrong with the audit log in `dir`; every run has to have its end, but those that were cut off.
+pub(super) fn log_is_whole(dir: &Path) -> Result<(), String> {
+    let order = Order { file: ACME, goal: Goal::provision(), polls: 1 };
+    let (found, _) = with(dir, &order, |_, _| {}, async |rcm| rcm.verify_audit());
+    let found = found.map_err(|error| error.to_string())?;
+    if found.problems.is_empty() && found.open.is_none() && found.torn_bytes == 0 {
+        return Ok(());
+    }
+    Err(format!("the audit log: {found:?}"))
+}
+
 /// Gives the journal in `dir`, if there is one, a second name: so all of it can be read when rcm has removed it.
 pub(super) fn keep_journal(dir: &Path) {
     let kept = dir.join(KEPT);
@@ -194,6 +246,20 @@ pub(super) fn told(result: &Result<Report, Error>) -> String {
 /// rcm's store in `dir`.
 pub(super) fn store(dir: &Path) -> Store {
     Store::new(&dir.join("state"), "acme", "prod")
+}
+
+/// Does `change` to whatever are the tags of something of Acme's.
+fn each_tags(value: &mut Value, change: fn(&mut serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(tags) if tags.get("rcm:partner").is_some_and(|partner| partner == "acme") => change(tags),
+        Value::Object(members) => members.values_mut().for_each(|member| each_tags(member, change)),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_tags(item, change)),
+        // S3 keeps the document as it came. Without this one tag it says nothing to anybody.
+        Value::String(document) if document.contains("<Key>rcm:address</Key>") => {
+            *document = document.replace("<Key>rcm:address</Key>", "<Key>by-hand</Key>");
+        }
+        _ => {}
+    }
 }
 
 fn collect(root: &Path, below: &Path, files: &mut BTreeMap<PathBuf, Arc<Vec<u8>>>) {

@@ -70,6 +70,7 @@ impl Resource for Certificate {
     type Outputs = Outputs;
     const KIND: &'static str = "acm/certificate";
     const REPLACE_ON: &'static [&'static str] = &["domain", "alternative_names", "key_algorithm"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(600, 3600);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

@@ -55,6 +55,7 @@ impl Resource for AutoScaling {
     type Outputs = Outputs;
     const KIND: &'static str = "apprunner/auto-scaling-configuration";
     const REPLACE_ON: &'static [&'static str] = &["name", "max_concurrency", "min_size", "max_size"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.apprunner.create_auto_scaling_configuration();

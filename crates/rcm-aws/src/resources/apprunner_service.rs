@@ -113,6 +113,7 @@ impl Resource for Service {
     type Outputs = Outputs;
     const KIND: &'static str = "apprunner/service";
     const REPLACE_ON: &'static [&'static str] = &["name", "kms_key"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(300, 1800).gone_within(1800);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

@@ -55,6 +55,7 @@ impl Resource for VpcConnector {
     type Outputs = Outputs;
     const KIND: &'static str = "apprunner/vpc-connector";
     const REPLACE_ON: &'static [&'static str] = &["name", "subnets", "security_groups"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let subnets = spec.subnets.iter().map(|subnet| Ok(cx.id(subnet)?.to_string())).collect::<Result<_, Fault>>()?;

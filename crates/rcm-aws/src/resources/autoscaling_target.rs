@@ -66,6 +66,7 @@ impl Resource for ScalableTarget {
     type Outputs = Outputs;
     const KIND: &'static str = "autoscaling/target";
     const REPLACE_ON: &'static [&'static str] = &["service"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let service = cx.id(&spec.service)?;

@@ -91,6 +91,7 @@ impl Resource for Alarm {
     type Outputs = Outputs;
     const KIND: &'static str = "cloudwatch/alarm";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let name = identity::physical_name(cx.identity, &spec.name, NAME_LIMIT);

@@ -43,6 +43,7 @@ impl Resource for ElasticIp {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/elastic-ip";
     const REPLACE_ON: &'static [&'static str] = &[];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, _: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.ec2.allocate_address().domain(DomainType::Vpc);

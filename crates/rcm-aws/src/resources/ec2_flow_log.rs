@@ -60,6 +60,7 @@ impl Resource for FlowLog {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/flow-log";
     const REPLACE_ON: &'static [&'static str] = &["vpc", "traffic", "log_group", "role", "aggregation_seconds"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(5, 600);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

@@ -46,6 +46,7 @@ impl Resource for InternetGateway {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/internet-gateway";
     const REPLACE_ON: &'static [&'static str] = &["vpc"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, _: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.ec2.create_internet_gateway();

@@ -51,6 +51,7 @@ impl Resource for NatGateway {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/nat-gateway";
     const REPLACE_ON: &'static [&'static str] = &["subnet", "address"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(90, 600).gone_within(600);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

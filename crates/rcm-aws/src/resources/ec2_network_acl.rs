@@ -105,6 +105,7 @@ impl Resource for NetworkAcl {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/network-acl";
     const REPLACE_ON: &'static [&'static str] = &["vpc"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.ec2.create_network_acl().vpc_id(cx.id(&spec.vpc)?.as_str());

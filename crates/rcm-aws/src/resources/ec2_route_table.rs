@@ -79,6 +79,7 @@ impl Resource for RouteTable {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/route-table";
     const REPLACE_ON: &'static [&'static str] = &["vpc"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.ec2.create_route_table().vpc_id(cx.id(&spec.vpc)?.as_str());

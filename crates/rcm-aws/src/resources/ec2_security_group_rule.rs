@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     batch::in_order,
-    ec2::{claim, filter, listed, owned, tagged},
+    ec2::{claim, filter, listed, of, owned, tagged},
     ec2_security_group::SecurityGroup,
 };
 use crate::{
@@ -83,6 +83,7 @@ impl Resource for SecurityGroupRule {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/security-group-rule";
     const REPLACE_ON: &'static [&'static str] = &["group", "direction", "protocol", "port", "peer"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let (group, permission) = (cx.id(&spec.group)?, permission(cx, spec)?);
@@ -142,21 +143,11 @@ impl Resource for SecurityGroupRule {
         }
     }
 
-    /// Also what others have added to our groups, without tags: nothing opens a door more quietly.
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
-        let groups = SecurityGroup::list(aws, deployment).await?;
-        if groups.is_empty() {
-            return Ok(Vec::new());
-        }
-        let of_groups = filter("group-id", groups.into_iter().map(|group| group.id.to_string()));
-        let pages = aws.ec2.describe_security_group_rules().filters(of_groups).into_paginator().items().send();
+        let request = aws.ec2.describe_security_group_rules().set_filters(Some(of(deployment)));
+        let pages = request.into_paginator().items().send();
         let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(fault("ec2", "DescribeSecurityGroupRules"))?;
-        let owned = |rule: &Rule| {
-            let id = rule.security_group_rule_id()?;
-            let foreign = || Owned { address: None, generation: 1, id: Id::from(id) };
-            Some(listed(deployment, Some(id), rule.tags()).unwrap_or_else(foreign))
-        };
-        Ok(all.iter().filter_map(owned).collect())
+        Ok(all.iter().filter_map(|rule| listed(deployment, rule.security_group_rule_id(), rule.tags())).collect())
     }
 
     async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
@@ -172,7 +163,7 @@ impl Resource for SecurityGroupRule {
                 "ec2:DescribeTags",
                 "ec2:ModifySecurityGroupRules",
             ],
-            read: &["ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"],
+            read: &["ec2:DescribeSecurityGroupRules"],
             delete: &[
                 "ec2:DescribeSecurityGroupRules",
                 "ec2:RevokeSecurityGroupIngress",
@@ -196,7 +187,38 @@ pub(super) async fn revoke_ours_that_name(cx: &Cx<'_>, id: &Id) -> Result<(), Fa
     Ok(())
 }
 
-async fn revoke(aws: &Aws, rule: &Rule) -> Result<(), Fault> {
+/// Every rule of `groups`, whoever has made it.
+pub(super) async fn of_groups(aws: &Aws, groups: &[&Id]) -> Result<Vec<Rule>, Fault> {
+    let of_groups = filter("group-id", groups.iter().map(ToString::to_string));
+    let pages = aws.ec2.describe_security_group_rules().filters(of_groups).into_paginator().items().send();
+    pages.collect::<Result<_, _>>().await.map_err(fault("ec2", "DescribeSecurityGroupRules"))
+}
+
+/// Whether others have added it: it carries none of the deployment's tags, and the state does not know it. What a run that is under
+/// way adds has its tags from the start.
+pub(super) fn is_foreign(cx: &Cx<'_>, rule: &Rule) -> bool {
+    let id = rule.security_group_rule_id().unwrap_or_default();
+    !cx.knows(&Id::from(id)) && listed(&cx.identity.deployment, Some(id), rule.tags()).is_none()
+}
+
+/// The rule in a few words: `ingress tcp 22 from 0.0.0.0/0 (sgr-1)`.
+pub(super) fn told(rule: &Rule) -> String {
+    let (way, side) = match direction(rule) {
+        Direction::Ingress => ("ingress", "from"),
+        Direction::Egress => ("egress", "to"),
+    };
+    let traffic = match (rule.ip_protocol(), port(rule)) {
+        (None | Some("-1"), _) => "all traffic".to_owned(),
+        (Some(protocol), Value::Null) => format!("{protocol} all ports"),
+        (Some(protocol), Value::String(range)) => format!("{protocol} {range}"),
+        (Some(protocol), port) => format!("{protocol} {port}"),
+    };
+    let peer = named(rule).or(rule.cidr_ipv4()).or(rule.cidr_ipv6()).or(rule.prefix_list_id());
+    let id = rule.security_group_rule_id().unwrap_or_default();
+    format!("{way} {traffic} {side} {} ({id})", peer.unwrap_or("somebody"))
+}
+
+pub(super) async fn revoke(aws: &Aws, rule: &Rule) -> Result<(), Fault> {
     let (group, ids) = (rule.group_id.clone(), Some(rule.security_group_rule_id.clone().into_iter().collect()));
     if rule.is_egress() == Some(true) {
         let request = aws.ec2.revoke_security_group_egress().set_group_id(group).set_security_group_rule_ids(ids);
@@ -302,6 +324,15 @@ mod tests {
         assert_eq!(port(&live("-1", -1, -1)), Value::Null);
         assert_eq!(port(&live("tcp", 0, 65535)), Value::Null);
         assert_eq!(port(&live("tcp", 80, 90)), json!("80-90"), "drift that no spec can say is seen all the same");
+    }
+
+    #[test]
+    fn a_rule_is_told_in_a_few_words() {
+        let ssh = Rule::builder().ip_protocol("tcp").from_port(22).to_port(22).cidr_ipv4("0.0.0.0/0");
+        assert_eq!(told(&ssh.security_group_rule_id("sgr-1").build()), "ingress tcp 22 from 0.0.0.0/0 (sgr-1)");
+        let all = Rule::builder().ip_protocol("-1").from_port(-1).to_port(-1).is_egress(true).cidr_ipv6("::/0");
+        assert_eq!(told(&all.security_group_rule_id("sgr-2").build()), "egress all traffic to ::/0 (sgr-2)");
+        assert!(told(&live("udp", 0, 65535)).starts_with("ingress udp all ports from"));
     }
 
     #[test]

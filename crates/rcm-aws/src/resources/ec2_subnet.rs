@@ -55,6 +55,7 @@ impl Resource for Subnet {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/subnet";
     const REPLACE_ON: &'static [&'static str] = &["vpc", "cidr", "zone"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::QUICK;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

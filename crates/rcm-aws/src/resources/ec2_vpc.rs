@@ -52,6 +52,7 @@ impl Resource for Vpc {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/vpc";
     const REPLACE_ON: &'static [&'static str] = &["cidr"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.ec2.create_vpc().cidr_block(&spec.cidr);

@@ -75,6 +75,7 @@ impl Resource for VpcEndpoint {
     type Outputs = Outputs;
     const KIND: &'static str = "ec2/vpc-endpoint";
     const REPLACE_ON: &'static [&'static str] = &["vpc", "service"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(60, 900).gone_within(900);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

@@ -60,6 +60,7 @@ impl Resource for Repository {
     type Outputs = Outputs;
     const KIND: &'static str = "ecr/repository";
     const REPLACE_ON: &'static [&'static str] = &["name", "kms_key"];
+    const TAGGED: bool = true;
     const HOLDS_DATA: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

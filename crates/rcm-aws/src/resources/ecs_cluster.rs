@@ -83,6 +83,7 @@ impl Resource for Cluster {
     type Outputs = Outputs;
     const KIND: &'static str = "ecs/cluster";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let name = physical_name(cx.identity, &spec.name, NAME_LIMIT);

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     Aws,
     classify::{absent, fault, missing, refused},
-    identity::{REVISION, physical_name},
+    identity::{REDEPLOY, REVISION, physical_name},
 };
 
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
@@ -107,6 +107,7 @@ impl Resource for Service {
     type Outputs = Outputs;
     const KIND: &'static str = "ecs/service";
     const REPLACE_ON: &'static [&'static str] = &["name", "cluster"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(120, 1800).gone_within(900);
 
     fn effect(field: &str, before: &Value, after: &Value) -> Option<&'static str> {
@@ -155,12 +156,20 @@ impl Resource for Service {
             request.send().await.map_err(fault("ecs", "TagResource"))?;
         }
         let count = starts_or_stops(cx, spec, &service);
-        if live == wanted && count.is_none() {
+        let redeploys = service.tags().iter().any(|tag| tag.key() == Some(REDEPLOY));
+        if live == wanted && count.is_none() && !redeploys {
             return Ok(());
         }
         let (cluster, name) = place(id)?;
         let request = cx.cloud.ecs.update_service().cluster(cluster).service(name).set_desired_count(count);
-        wanted.update(&live, request)?.send().await.map(drop).map_err(fault("ecs", "UpdateService"))
+        let request = wanted.update(&live, request)?;
+        let request = if redeploys { request.force_new_deployment(true) } else { request };
+        request.send().await.map_err(fault("ecs", "UpdateService"))?;
+        if redeploys {
+            let request = cx.cloud.ecs.untag_resource().resource_arn(id.as_str()).tag_keys(REDEPLOY);
+            request.send().await.map_err(fault("ecs", "UntagResource"))?;
+        }
+        Ok(())
     }
 
     async fn ready(cx: &Cx<'_>, id: &Id) -> Result<Readiness, Fault> {
@@ -228,7 +237,13 @@ impl Resource for Service {
 
     fn actions() -> Actions {
         Actions {
-            write: &["ecs:CreateService", "ecs:DescribeServices", "ecs:TagResource", "ecs:UpdateService"],
+            write: &[
+                "ecs:CreateService",
+                "ecs:DescribeServices",
+                "ecs:TagResource",
+                "ecs:UntagResource",
+                "ecs:UpdateService",
+            ],
             read: &[
                 "ecs:DescribeClusters",
                 "ecs:DescribeServices",
@@ -239,6 +254,13 @@ impl Resource for Service {
             delete: &["ecs:DeleteService", "ecs:UpdateService"],
         }
     }
+}
+
+/// Notes with the service that its tasks are to be replaced, because what they read when they start has changed: the next
+/// `configure` does it, whoever sends that.
+pub async fn ask_for_redeployment(aws: &Aws, id: &Id) -> Result<(), Fault> {
+    let request = aws.ecs.tag_resource().resource_arn(id.as_str()).tags(tag(REDEPLOY, "true"));
+    request.send().await.map(drop).map_err(fault("ecs", "TagResource"))
 }
 
 /// The cluster and the name in a service's ARN.

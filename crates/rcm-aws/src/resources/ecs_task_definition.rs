@@ -100,6 +100,7 @@ impl Resource for TaskDefinition {
     const KIND: &'static str = "ecs/task-definition";
     const REPLACE_ON: &'static [&'static str] =
         &["family", "cpu", "memory", "architecture", "execution_role", "task_role", "image", "container"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let container = definition(&spec.container, resolved(cx, spec)?)?;

@@ -75,6 +75,7 @@ impl Resource for Listener {
     type Outputs = Outputs;
     const KIND: &'static str = "elb/listener";
     const REPLACE_ON: &'static [&'static str] = &["load_balancer"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.elb.create_listener().load_balancer_arn(cx.id(&spec.load_balancer)?.as_str());

@@ -96,6 +96,7 @@ impl Resource for LoadBalancer {
     type Outputs = Outputs;
     const KIND: &'static str = "elb/load-balancer";
     const REPLACE_ON: &'static [&'static str] = &["name", "scheme"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::slow(150, 900).gone_within(600);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {

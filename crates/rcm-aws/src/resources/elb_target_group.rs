@@ -82,6 +82,7 @@ impl Resource for TargetGroup {
     type Outputs = Outputs;
     const KIND: &'static str = "elb/target-group";
     const REPLACE_ON: &'static [&'static str] = &["name", "port", "protocol", "vpc", "target_type"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let check = &spec.health_check;

@@ -62,6 +62,7 @@ impl Resource for Role {
     type Outputs = Outputs;
     const KIND: &'static str = "iam/role";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.iam.create_role().role_name(identity::physical_name(cx.identity, &spec.name, NAME_LIMIT));

@@ -1,20 +1,25 @@
 //! A customer managed key: encrypts everything that the partner keeps.
 //!
 //! API: [CreateKey](https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html),
-//! [ScheduleKeyDeletion](https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html).
+//! [ScheduleKeyDeletion](https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html),
+//! [CancelKeyDeletion](https://docs.aws.amazon.com/kms/latest/APIReference/API_CancelKeyDeletion.html).
 //!
 //! Surprises: CreateKey takes no client token, and until its alias exists a key has no name: after a lost answer all keys of
 //! the account are looked through for our tags. KMS is eventually consistent for minutes, policies and aliases too. A key
-//! cannot be deleted, only scheduled for deletion in 7 to 30 days; such a key is gone as far as rcm is concerned, and a
-//! later deployment gets a new one. The alias moves separately and must go first, or it would keep its name from the
+//! cannot be deleted, only scheduled for deletion in 7 to 30 days. One that rcm has scheduled is gone as far as rcm is concerned,
+//! and a later deployment gets a new one. One that somebody else has scheduled under rcm's feet can still be saved, and with it
+//! everything that is encrypted under it: it is not looked for, but the one that the state knows is read, and its deletion
+//! cancelled, which leaves it disabled. While it waits, KMS tells that it is not rotated. The alias moves separately and must go first, or it would keep its name from the
 //! successor. The policy goes in with the create: a key that its own account may not administer stays forever.
 
 use std::pin::pin;
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
+use aws_smithy_types::date_time::Format;
 use futures::{StreamExt, TryStreamExt, stream, try_join};
 use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Observed, OnDestroy, Owned, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::policy::Policy;
 use crate::{
@@ -44,6 +49,8 @@ pub struct Spec {
     pub rotation_days: u16,
     /// The key policy. It has to let the account itself administer the key.
     pub policy: Policy,
+    /// Whether it encrypts and decrypts: always. One that does not, and one that waits for its deletion, takes the database away.
+    pub enabled: bool,
 }
 
 /// What AWS gave.
@@ -64,6 +71,7 @@ impl Resource for Key {
     type Outputs = Outputs;
     const KIND: &'static str = "kms/key";
     const REPLACE_ON: &'static [&'static str] = &[];
+    const TAGGED: bool = true;
     const HOLDS_DATA: bool = true;
     const ON_DESTROY: OnDestroy = OnDestroy::Retain;
 
@@ -77,6 +85,10 @@ impl Resource for Key {
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
         let kms = &cx.cloud.kms;
+        // First: nothing else can be changed of a key that waits for its deletion, nor its rotation while it is disabled.
+        if cx.changes("enabled") && !cx.creating() {
+            enable(cx, id).await?;
+        }
         if cx.changes("description") {
             let request = kms.update_key_description().key_id(id.as_str()).description(&spec.description);
             request.send().await.map_err(fault("kms", "UpdateKeyDescription"))?;
@@ -97,9 +109,10 @@ impl Resource for Key {
     }
 
     async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
-        let Some(key) = describe(cx.cloud, id.as_str()).await? else { return Ok(None) };
+        let Some(key) = metadata(cx.cloud, id.as_str()).await? else { return Ok(None) };
         let outputs = Outputs { key_arn: id.to_string(), key_id: key.key_id().to_owned() };
         let seen = Observed::new(outputs).see("description", key.description().unwrap_or_default());
+        let seen = seen.see("enabled", enabled(&key));
         if !cx.reads_everything() {
             return Ok(Some(seen));
         }
@@ -141,7 +154,7 @@ impl Resource for Key {
             let tags = tags_of(aws, &arn).await?;
             let pairs = tags.iter().map(|tag| (tag.tag_key(), tag.tag_value()));
             let Some(owned) = identity::belongs(deployment, arn.as_str(), pairs) else { return Ok(None) };
-            Ok::<_, Fault>(describe(aws, &arn).await?.map(|_| owned))
+            Ok::<_, Fault>(can_be_had(aws, &owned.id).await?.then_some(owned))
         });
         let found: Vec<_> = looks.buffer_unordered(LOOKS_AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
@@ -154,6 +167,11 @@ impl Resource for Key {
         request.send().await.map(drop).map_err(fault("kms", "TagResource"))
     }
 
+    fn effect(field: &str, before: &Value, _: &Value) -> Option<&'static str> {
+        let waits = field == "enabled" && before.is_string();
+        waits.then_some("its deletion is cancelled, before everything that is encrypted under it is lost")
+    }
+
     fn recoverable_days(_: bool) -> u32 {
         RESCUE_DAYS.unsigned_abs()
     }
@@ -161,9 +179,11 @@ impl Resource for Key {
     fn actions() -> Actions {
         Actions {
             write: &[
+                "kms:CancelKeyDeletion",
                 "kms:CreateAlias",
                 "kms:CreateKey",
                 "kms:DeleteAlias",
+                "kms:EnableKey",
                 "kms:EnableKeyRotation",
                 "kms:PutKeyPolicy",
                 "kms:TagResource",
@@ -242,10 +262,50 @@ async fn aliases(aws: &Aws, id: &Id) -> Result<Vec<String>, Fault> {
 
 /// The key of that ARN, id or alias, unless it is gone or going.
 async fn describe(aws: &Aws, key: &str) -> Result<Option<KeyMetadata>, Fault> {
+    Ok(metadata(aws, key).await?.filter(|key| !is_going(key)))
+}
+
+/// The key of that ARN, id or alias, also when it waits for its deletion.
+async fn metadata(aws: &Aws, key: &str) -> Result<Option<KeyMetadata>, Fault> {
     let answer = aws.kms.describe_key().key_id(key).send().await.map_err(fault("kms", "DescribeKey"));
-    let going = [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion];
-    let key = absent(answer)?.and_then(|answer| answer.key_metadata);
-    Ok(key.filter(|key| key.key_state().is_none_or(|state| !going.contains(state))))
+    Ok(absent(answer)?.and_then(|answer| answer.key_metadata))
+}
+
+fn is_going(key: &KeyMetadata) -> bool {
+    matches!(key.key_state(), Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion))
+}
+
+/// Whether it is there, or could be had back: rcm takes the names of a key away before it schedules its deletion, and nobody else does.
+async fn can_be_had(aws: &Aws, id: &Id) -> Result<bool, Fault> {
+    Ok(match metadata(aws, id.as_str()).await? {
+        Some(key) => !is_going(&key) || !aliases(aws, id).await?.is_empty(),
+        None => false,
+    })
+}
+
+/// Whether it is enabled, as a spec says it; and where it is about to be deleted, when.
+fn enabled(key: &KeyMetadata) -> Value {
+    if !is_going(key) {
+        return (key.key_state() != Some(&KeyState::Disabled)).into();
+    }
+    let day = key.deletion_date().and_then(|date| date.fmt(Format::DateTime).ok());
+    let day = day.and_then(|date| date.split_once('T').map(|(day, _)| day.to_owned()));
+    format!("to be deleted by AWS on {}", day.as_deref().unwrap_or("an unknown day")).into()
+}
+
+/// Saves a key that somebody has disabled or scheduled for deletion.
+async fn enable(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+    let Some(key) = metadata(cx.cloud, id.as_str()).await? else {
+        return Err(missing("kms", "DescribeKey", "KeyMetadata"));
+    };
+    if is_going(&key) {
+        let request = cx.cloud.kms.cancel_key_deletion().key_id(key_id(id));
+        request.send().await.map_err(fault("kms", "CancelKeyDeletion"))?;
+    }
+    if is_going(&key) || key.key_state() == Some(&KeyState::Disabled) {
+        cx.cloud.kms.enable_key().key_id(key_id(id)).send().await.map_err(fault("kms", "EnableKey"))?;
+    }
+    Ok(())
 }
 
 enum Rotation {

@@ -56,6 +56,7 @@ impl Resource for LogGroup {
     type Outputs = Outputs;
     const KIND: &'static str = "logs/group";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
     const HOLDS_DATA: bool = true;
     const ON_DESTROY: OnDestroy = OnDestroy::Retain;
 

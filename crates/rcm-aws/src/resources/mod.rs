@@ -8,6 +8,7 @@ use crate::Aws;
 
 mod apprunner;
 mod autoscaling;
+mod backup;
 pub mod baseline;
 mod batch;
 mod ec2;
@@ -25,6 +26,7 @@ mod rds;
 mod s3_content;
 mod s3_lifecycle;
 mod s3_watching;
+pub mod secrets_versions;
 mod wafv2;
 
 /// Declares the modules of the kinds and the registry of them all.
@@ -49,6 +51,9 @@ kinds! {
     autoscaling_policy::ScalingPolicy,
     autoscaling_scheduled_action::ScheduledAction,
     autoscaling_target::ScalableTarget,
+    backup_plan::Plan,
+    backup_selection::Selection,
+    backup_vault::Vault,
     cloudtrail_trail::Trail,
     config_conformance_pack::ConformancePack,
     config_recorder::Recorder,
@@ -67,6 +72,7 @@ kinds! {
     ec2_subnet::Subnet,
     ec2_vpc::Vpc,
     ec2_vpc_endpoint::VpcEndpoint,
+    ecr_registry_scanning::RegistryScanning,
     ecr_repository::Repository,
     ecs_cluster::Cluster,
     ecs_service::Service,
@@ -84,6 +90,7 @@ kinds! {
     logs_account_group::AccountLogGroup,
     logs_group::LogGroup,
     logs_metric_filter::MetricFilter,
+    rds_event_subscription::EventSubscription,
     rds_instance::Instance,
     rds_parameter_group::ParameterGroup,
     rds_replica::Replica,

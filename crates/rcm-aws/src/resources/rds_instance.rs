@@ -141,6 +141,7 @@ impl Resource for Instance {
     const KIND: &'static str = "rds/instance";
     const REPLACE_ON: &'static [&'static str] =
         &["identifier", "engine", "kms_key", "db_name", "master_username", "subnet_group"];
+    const TAGGED: bool = true;
     const DISCARDS: bool = true;
     const HOLDS_DATA: bool = true;
     const PACE: Pace = Pace::slow(900, 4800).gone_within(3600);
@@ -260,6 +261,15 @@ impl Resource for Instance {
             ],
         }
     }
+}
+
+/// Gives the master user another password, at once
+/// ([ModifyDBInstance](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html)). It counts when nothing is pending
+/// any more; RDS never tells which one it is.
+pub async fn set_password(aws: &Aws, id: &Id, password: &crate::secret::Secret) -> Result<(), Fault> {
+    let request = aws.rds.modify_db_instance().db_instance_identifier(id.as_str()).apply_immediately(true);
+    let request = request.master_user_password(password.expose());
+    request.send().await.map(drop).map_err(fault("rds", "ModifyDBInstance"))
 }
 
 async fn password(cx: &Cx<'_>, spec: &Spec) -> Result<crate::secret::Secret, Fault> {

@@ -56,6 +56,7 @@ impl Resource for ParameterGroup {
     type Outputs = Outputs;
     const KIND: &'static str = "rds/parameter-group";
     const REPLACE_ON: &'static [&'static str] = &["name", "family", "description"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.rds.create_db_parameter_group();

@@ -115,6 +115,7 @@ impl Resource for Replica {
     type Outputs = Outputs;
     const KIND: &'static str = "rds/replica";
     const REPLACE_ON: &'static [&'static str] = &["identifier", "source"];
+    const TAGGED: bool = true;
     const DISCARDS: bool = true;
     const PACE: Pace = Pace::slow(600, 4800).gone_within(3600);
 

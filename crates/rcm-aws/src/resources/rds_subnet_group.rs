@@ -54,6 +54,7 @@ impl Resource for SubnetGroup {
     type Outputs = Outputs;
     const KIND: &'static str = "rds/subnet-group";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
     const PACE: Pace = Pace::QUICK.gone_within(180);
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
@@ -129,6 +130,8 @@ impl Resource for SubnetGroup {
                 "rds:ModifyDBSubnetGroup",
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVpcs",
+                // The first of an account makes RDS's own role.
+                "iam:CreateServiceLinkedRole",
             ],
             read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
             delete: &["rds:DeleteDBSubnetGroup"],

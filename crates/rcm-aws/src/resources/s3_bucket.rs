@@ -84,6 +84,7 @@ impl Resource for Bucket {
     type Outputs = Outputs;
     const KIND: &'static str = "s3/bucket";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
     const HOLDS_DATA: bool = true;
     const ON_DESTROY: OnDestroy = OnDestroy::Retain;
 

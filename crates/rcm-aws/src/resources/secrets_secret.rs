@@ -2,18 +2,21 @@
 //!
 //! API: [CreateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html),
 //! [DeleteSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html),
-//! [PutResourcePolicy](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html).
+//! [PutResourcePolicy](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html),
+//! [RotateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
 //!
 //! Surprises: a deleted secret keeps its name until its recovery window ends, so `create` answers that it exists; `find` then
 //! returns ours, deleted or not, and `configure` restores it with the value that it had. ListSecrets may lack what changed
 //! in the last five minutes, so one that it does not mention is asked for by itself. The ARN ends in six random
-//! characters. A value that was generated once is never generated again, whatever the spec says.
+//! characters. A value that was generated once is never generated again, whatever the spec says. Setting a schedule of rotation
+//! rotates at once unless it is told not to, and then the function is only tried; cancelling it keeps function and schedule on
+//! display, switched off.
 
 use std::collections::HashMap;
 
 use aws_sdk_secretsmanager::{
     operation::describe_secret::DescribeSecretOutput,
-    types::{Filter, FilterNameStringType, SecretListEntry, Tag},
+    types::{Filter, FilterNameStringType, RotationRulesType, SecretListEntry, Tag},
 };
 use futures::future::try_join_all;
 use rcm_engine::model::{Actions, Deployment, Fault, Holds, Id, Known, Observed, Owned, Ref, Resource};
@@ -38,7 +41,7 @@ const NAME_LIMIT: usize = 512;
 /// How long a deleted secret can still be restored: the longest that Secrets Manager allows.
 const RECOVERY_DAYS: u32 = 30;
 /// The stage of the version that readers get.
-const CURRENT: &str = "AWSCURRENT";
+pub(super) const CURRENT: &str = "AWSCURRENT";
 
 /// What a secret should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,19 @@ pub struct Spec {
     /// Who may do what with it, over what IAM allows; nobody says if `None`.
     #[serde(default)]
     pub policy: Option<Policy>,
+    /// Who changes the value, and how often; nobody does by himself if `None`.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+}
+
+/// A schedule by which Secrets Manager has a function change the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// The ARN of the Lambda function.
+    pub function: String,
+    /// Every how many days, 1 to 1000.
+    pub days: i64,
 }
 
 /// Where the value of a secret comes from. Never the value itself.
@@ -101,6 +117,7 @@ impl Resource for Secret {
     type Outputs = Outputs;
     const KIND: &'static str = "secretsmanager/secret";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
     const HOLDS_DATA: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
@@ -129,10 +146,11 @@ impl Resource for Secret {
             set_policy(cx, id, spec.policy.as_ref()).await?;
         }
         match spec.value {
-            Source::Generated { .. } if live.version_id.is_some() => Ok(()),
-            Source::DatabaseUrl { .. } if !cx.changes("value") => Ok(()),
-            _ => put_if_different(cx, id, &spec.value).await,
+            Source::Generated { .. } if live.version_id.is_some() => {}
+            Source::DatabaseUrl { .. } if !cx.changes("value") => {}
+            _ => put_if_different(cx, id, &spec.value).await?,
         }
+        if cx.changes("rotation") { rotate(cx, id, live.rotation.as_ref(), spec.rotation.as_ref()).await } else { Ok(()) }
     }
 
     async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Outputs>>, Fault> {
@@ -210,6 +228,9 @@ impl Resource for Secret {
             write: &[
                 "kms:Decrypt",
                 "kms:GenerateDataKey",
+                // Secrets Manager tries the function of a rotation on the caller's behalf.
+                "lambda:InvokeFunction",
+                "secretsmanager:CancelRotateSecret",
                 "secretsmanager:CreateSecret",
                 "secretsmanager:DeleteResourcePolicy",
                 "secretsmanager:DescribeSecret",
@@ -217,8 +238,11 @@ impl Resource for Secret {
                 "secretsmanager:PutResourcePolicy",
                 "secretsmanager:PutSecretValue",
                 "secretsmanager:RestoreSecret",
+                "secretsmanager:RotateSecret",
                 "secretsmanager:TagResource",
                 "secretsmanager:UpdateSecret",
+                // A rotation moves the labels of its versions.
+                "secretsmanager:UpdateSecretVersionStage",
             ],
             read: &[
                 "secretsmanager:DescribeSecret",
@@ -245,6 +269,7 @@ struct Live {
     description: String,
     kms_key: Option<String>,
     version_id: Option<String>,
+    rotation: Option<Rotation>,
     deleted: bool,
 }
 
@@ -254,6 +279,7 @@ impl Live {
         Observed::new(Outputs { secret_arn, name, version_id: self.version_id.clone() })
             .see("description", &self.description)
             .see("kms_key", &self.kms_key)
+            .see("rotation", &self.rotation)
     }
 }
 
@@ -261,6 +287,7 @@ impl From<DescribeSecretOutput> for Live {
     fn from(secret: DescribeSecretOutput) -> Self {
         Self {
             version_id: current(secret.version_ids_to_stages()),
+            rotation: rotation(secret.rotation_enabled(), secret.rotation_lambda_arn(), secret.rotation_rules()),
             deleted: secret.deleted_date().is_some(),
             arn: secret.arn.unwrap_or_default(),
             name: secret.name.unwrap_or_default(),
@@ -274,6 +301,7 @@ impl From<SecretListEntry> for Live {
     fn from(secret: SecretListEntry) -> Self {
         Self {
             version_id: current(secret.secret_versions_to_stages()),
+            rotation: rotation(secret.rotation_enabled(), secret.rotation_lambda_arn(), secret.rotation_rules()),
             deleted: secret.deleted_date().is_some(),
             arn: secret.arn.unwrap_or_default(),
             name: secret.name.unwrap_or_default(),
@@ -300,7 +328,7 @@ fn name_in(arn: &Id) -> &str {
 }
 
 /// Looks at a secret by ARN or name, deleted or not.
-async fn describe(aws: &Aws, secret: &str) -> Result<DescribeSecretOutput, Fault> {
+pub(super) async fn describe(aws: &Aws, secret: &str) -> Result<DescribeSecretOutput, Fault> {
     aws.secrets.describe_secret().secret_id(secret).send().await.map_err(fault("secretsmanager", "DescribeSecret"))
 }
 
@@ -332,6 +360,31 @@ async fn policy(cx: &Cx<'_>, id: &Id) -> Result<Option<Policy>, Fault> {
     Ok(answer.resource_policy().map(Policy::parse))
 }
 
+/// A schedule that is in force.
+fn rotation(enabled: Option<bool>, function: Option<&str>, rules: Option<&RotationRulesType>) -> Option<Rotation> {
+    let function = function.filter(|_| enabled == Some(true))?.to_owned();
+    // A schedule that somebody has written as an expression has no days: none that a spec could say.
+    Some(Rotation { function, days: rules.and_then(RotationRulesType::automatically_after_days).unwrap_or_default() })
+}
+
+/// Brings the schedule in line, and rotates nothing: what runs has the value that it was started with.
+async fn rotate(cx: &Cx<'_>, id: &Id, live: Option<&Rotation>, wanted: Option<&Rotation>) -> Result<(), Fault> {
+    let secrets = &cx.cloud.secrets;
+    match wanted {
+        wanted if wanted == live => Ok(()),
+        Some(Rotation { function, days }) => {
+            let request = secrets.rotate_secret().secret_id(id.as_str()).rotation_lambda_arn(function);
+            let rules = RotationRulesType::builder().automatically_after_days(*days).build();
+            let request = request.rotation_rules(rules).rotate_immediately(false);
+            request.send().await.map(drop).map_err(fault("secretsmanager", "RotateSecret"))
+        }
+        None => {
+            let request = secrets.cancel_rotate_secret().secret_id(id.as_str());
+            request.send().await.map(drop).map_err(fault("secretsmanager", "CancelRotateSecret"))
+        }
+    }
+}
+
 /// The value that `source` stands for now.
 async fn make(cx: &Cx<'_>, source: &Source) -> Result<secret::Secret, Fault> {
     match source {
@@ -344,11 +397,11 @@ async fn make(cx: &Cx<'_>, source: &Source) -> Result<secret::Secret, Fault> {
     }
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn database_url(user: &str, password: &secret::Secret, host: &str, port: &str, database: &str) -> secret::Secret {
+pub(super) fn database_url(user: &str, password: &secret::Secret, host: &str, port: &str, database: &str) -> secret::Secret {
     let (user, password) = (urlencoding::encode(user), urlencoding::encode(password.expose()));
     secret::Secret::new(format!("postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=require"))
 }
@@ -394,6 +447,16 @@ mod tests {
         assert_eq!(current(Some(&stages("AWSCURRENT"))).as_deref(), Some("v1"));
         assert_eq!(current(Some(&stages("AWSPENDING"))), None);
         assert_eq!(current(None), None);
+    }
+
+    #[test]
+    fn a_schedule_counts_only_while_it_is_in_force() {
+        let rules = RotationRulesType::builder().automatically_after_days(30).build();
+        let function = "arn:aws:lambda:us-east-1:123456789012:function:rotate";
+        let on = rotation(Some(true), Some(function), Some(&rules));
+        assert_eq!(on, Some(Rotation { function: function.into(), days: 30 }));
+        assert_eq!(rotation(Some(false), Some(function), Some(&rules)), None);
+        assert_eq!(rotation(None, None, None), None);
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl Resource for Topic {
     type Outputs = Outputs;
     const KIND: &'static str = "sns/topic";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let request = cx.cloud.sns.create_topic().name(identity::physical_name(cx.identity, &spec.name, NAME_LIMIT));

@@ -108,6 +108,7 @@ impl Resource for WebAcl {
     type Outputs = Outputs;
     const KIND: &'static str = "wafv2/web-acl";
     const REPLACE_ON: &'static [&'static str] = &["name"];
+    const TAGGED: bool = true;
 
     async fn create(cx: &Cx<'_>, spec: &Spec) -> Result<Id, Fault> {
         let name = physical_name(cx.identity, &spec.name, NAME_LIMIT);

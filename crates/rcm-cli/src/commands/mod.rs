@@ -1,12 +1,17 @@
 //! One file a verb.
 
 mod compliance;
+mod cost;
+mod deploy;
 mod destroy;
 mod dns;
 mod drift;
 mod graph;
+mod history;
 mod import;
 mod init;
+mod logs;
+mod open;
 mod output;
 mod plan;
 mod provision;
@@ -14,8 +19,10 @@ mod rollback;
 mod run;
 mod sandbox;
 mod saved;
+mod secrets;
 mod show;
 mod state;
+mod status;
 mod validate;
 
 use std::{future::Future, path::Path};
@@ -23,7 +30,7 @@ use std::{future::Future, path::Path};
 use rcm::engine::store::write_atomically;
 
 use crate::{
-    args::{Cli, Verb},
+    args::{AuditVerb, Cli, Verb},
     error::{CommandError, Exit},
 };
 
@@ -33,13 +40,23 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
     match &cli.verb {
         Verb::Init(args) => wait_for(init::run(globals, args)),
         Verb::Provision(args) => wait_for(provision::run(globals, args)),
+        Verb::Deploy(args) => wait_for(deploy::run(globals, args)),
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Compliance(args) => wait_for(compliance::run(globals, args)),
+        Verb::Cost(args) => wait_for(cost::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
+        Verb::Status(args) => wait_for(status::run(globals, args)),
+        Verb::Logs(args) => wait_for(logs::run(globals, args)),
+        Verb::Open(args) => wait_for(open::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),
+        Verb::History(args) => wait_for(history::run(globals, args)),
+        Verb::Audit(args) => match args.verb {
+            AuditVerb::Verify => wait_for(history::verify(globals)),
+        },
+        Verb::Secrets(args) => wait_for(secrets::run(globals, args)),
         Verb::Output(args) => wait_for(output::run(globals, args)),
         Verb::Graph(args) => wait_for(graph::run(globals, args)),
         Verb::State(args) => wait_for(state::run(globals, args)),

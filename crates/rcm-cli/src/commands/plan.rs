@@ -6,11 +6,17 @@ use rcm::{
     engine::{model::Events, plan::Plan, run::Cancel},
 };
 
-use super::{run::plan_text, save};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    run::{cost, plan_text},
+    save,
+};
 use crate::{
     args::{Format, Globals, PlanArgs},
     error::{CommandError, Exit},
-    render::compliance,
+    render::{compliance, cost::of_plan_json},
     session::{Needs, Session},
     signals::{self, Stake},
     terminal,
@@ -27,12 +33,13 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<Exit, Comm
         ..Goal::default()
     };
     let plan = session.environment.plan(&goal).await.map_err(|error| session.error(&error))?;
-    let json = json(&plan)?;
     if let Some(path) = &args.out {
-        save(path, json.as_bytes())?;
+        save(path, json(&plan)?.as_bytes())?;
     }
     match globals.output {
-        Format::Json => terminal::out(&json)?,
+        Format::Json => {
+            terminal::out(&json(&Told { plan: &plan, monthly_cost: of_plan_json(cost(&session, &plan)) })?)?
+        }
         Format::Human => {
             let breaches = session.environment.breaches(&plan).map_err(|error| session.error(&error))?;
             let text = plan_text(&session, &plan) + &compliance::breaches(&breaches);
@@ -43,7 +50,15 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<Exit, Comm
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
 }
 
-fn json(plan: &Plan) -> Result<String, CommandError> {
+/// The plan, and what it changes of what is paid. What is saved is the plan alone.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    monthly_cost: Value,
+}
+
+fn json(plan: &impl Serialize) -> Result<String, CommandError> {
     let text = serde_json::to_string_pretty(plan);
     let text = text.map_err(|error| CommandError::new(Exit::Failed, format!("the plan cannot be written: {error}")))?;
     Ok(text + "\n")

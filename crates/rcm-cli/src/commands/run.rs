@@ -12,6 +12,7 @@ use std::{
 
 use rcm::{
     Error, Goal, Report, Settings,
+    cost::Change,
     engine::{
         model::{Address, Event, EventKind, Events},
         plan::Plan,
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     args::{Format, Globals},
     error::{CommandError, Exit},
-    render::{compliance, json, plan, report},
+    render::{compliance, cost, json, plan, report},
     session::{Needs, Session},
     signals::{self, Stake},
     terminal,
@@ -98,9 +99,9 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
         Err(error) => {
             // What is refused is shown too: a person sees what would go, and why.
             match &error {
-                Error::Blocked(plan) => show.plan(plan, &plan_text(&session, plan), true),
+                Error::Blocked(plan) => show_plan(&session, &show, plan, "", true),
                 Error::Breaches { plan, breaches } => {
-                    show.plan(plan, &(plan_text(&session, plan) + &compliance::breaches(breaches)), true);
+                    show_plan(&session, &show, plan, &compliance::breaches(breaches), true);
                 }
                 _ => {}
             }
@@ -158,16 +159,23 @@ impl Awaited {
 
 /// Whether approval failed for want of somebody to ask.
 #[derive(Debug, Default)]
-struct Asked(AtomicBool);
+pub(super) struct Asked(AtomicBool);
 
 impl Asked {
-    fn nobody(&self) -> bool {
+    pub(super) fn nobody(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-fn approve(globals: &Globals, job: &Job, session: &Session, show: &Show, asked: &Asked, plan: &Plan) -> bool {
-    show.plan(plan, &plan_text(session, plan), globals.yes);
+pub(super) fn approve(
+    globals: &Globals,
+    job: &Job,
+    session: &Session,
+    show: &Show,
+    asked: &Asked,
+    plan: &Plan,
+) -> bool {
+    show_plan(session, show, plan, "", globals.yes);
     if globals.yes {
         return true;
     }
@@ -179,11 +187,21 @@ fn approve(globals: &Globals, job: &Job, session: &Session, show: &Show, asked: 
     tokio::task::block_in_place(|| consent(job.consent, &session.environment.config().partner))
 }
 
+/// Shows the plan, and `more` below it.
+pub(super) fn show_plan(session: &Session, show: &Show, plan: &Plan, more: &str, approved: bool) {
+    show.plan(plan, &(plan_text(session, plan) + more), &cost::of_plan_json(cost(session, plan)), approved);
+}
+
 /// The plan as text, with what the environment's kinds of resources say about data.
 pub(super) fn plan_text(session: &Session, plan: &Plan) -> String {
     let registry = session.environment.registry();
     let holds_data = |kind: &str| registry.get(kind).is_ok_and(|resource| resource.holds_data());
-    plan::plan(plan, &holds_data)
+    plan::plan(plan, &holds_data) + &cost::of_plan(&cost(session, plan))
+}
+
+/// What the plan changes of what is paid in a month; `None` where it does nothing.
+pub(super) fn cost(session: &Session, plan: &Plan) -> Option<Result<Change, Error>> {
+    (!plan.is_empty()).then(|| session.environment.cost_change(plan))
 }
 
 pub(super) fn consent(consent: Consent, partner: &str) -> bool {
@@ -208,7 +226,7 @@ fn typed(word: &str, question: &str) -> bool {
     terminal::ask(&format!("\n{question}: ")).is_some_and(|answer| answer == word)
 }
 
-fn nobody_to_ask(session: &Session, job: &Job) -> CommandError {
+pub(super) fn nobody_to_ask(session: &Session, job: &Job) -> CommandError {
     CommandError::new(Exit::NotApproved, "there is no terminal to ask on; nothing was changed")
         .hint(format!("to go on without being asked: {} --yes", session.next.command(job.verb)))
 }

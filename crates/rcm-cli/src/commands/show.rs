@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rcm::engine::{model::Event, plan::Plan};
+use serde_json::Value;
 
 use crate::{
     args::Format,
@@ -60,7 +61,7 @@ impl Show {
     }
 
     /// The plan, before it is approved. Programs get it as data; a person who is asked sees it all the same.
-    pub(super) fn plan(&self, plan: &Plan, text: &str, approved: bool) {
+    pub(super) fn plan(&self, plan: &Plan, text: &str, monthly_cost: &Value, approved: bool) {
         match self {
             Self::Live(progress) => {
                 progress.plan(plan);
@@ -68,7 +69,7 @@ impl Show {
             }
             Self::Lines(_) => drop(terminal::out(text)),
             Self::Json => {
-                drop(terminal::out(&json::plan(plan)));
+                drop(terminal::out(&json::plan(plan, monthly_cost)));
                 if !approved && terminal::can_ask() {
                     terminal::tell(text);
                 }

@@ -2,7 +2,12 @@
 
 use rcm::compliance::{Breach, Compliance, Finding, Judged, Verdict};
 
-use super::{BLUE, BOLD, DIM, GREEN, RED, YELLOW, count, paint, table::table};
+use super::{
+    BLUE, BOLD, DIM, GREEN, RED, YELLOW, count,
+    html::{self, escaped},
+    paint,
+    table::table,
+};
 use crate::session::Next;
 
 /// The verdicts in the order of the report, each with its heading and what it means.
@@ -111,36 +116,30 @@ pub(crate) fn accepting(breaches: &[Breach], next: &Next) -> String {
 pub(crate) fn html(compliance: &Compliance) -> String {
     let at = &compliance.deployment;
     let title = format!("Compliance of {}/{}", at.partner, at.environment);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n\
-         <p>Account {}, {}, on {}, by what AWS says is there. {}</p>\n{}\n",
+    let mut body = format!(
+        "<p>Account {}, {}, on {}, by what AWS says is there. {}</p>\n{}\n",
         escaped(&at.account),
         escaped(&at.region),
         compliance.at.strftime("%Y-%m-%d %H:%M UTC"),
         "A list of controls makes no environment compliant: what is open is for people to show.",
         bar(compliance),
-        title = escaped(&title),
     );
     for (verdict, heading, meaning) in PARTS {
         let of: Vec<&Judged> = compliance.of(verdict).collect();
         if of.is_empty() {
             continue;
         }
-        page.push_str(&format!("<h2 class=\"{}\">{heading} <small>{meaning}</small></h2>\n", class(verdict)));
-        page.push_str("<table><tr><th>Control<th>What is asked for<th>45 CFR<th>Evidence</tr>\n");
-        of.iter().for_each(|judged| page.push_str(&row(judged)));
-        page.push_str("</table>\n");
+        body.push_str(&format!("<h2 class=\"{}\">{heading} <small>{meaning}</small></h2>\n", class(verdict)));
+        body.push_str("<table><tr><th>Control<th>What is asked for<th>45 CFR<th>Evidence</tr>\n");
+        of.iter().for_each(|judged| body.push_str(&row(judged)));
+        body.push_str("</table>\n");
     }
-    page + "</body></html>\n"
+    html::page(&title, STYLE, &body)
 }
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1c2733}\
-    h2 small{font-weight:normal;color:#607080}table{border-collapse:collapse;width:100%}\
-    td,th{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid #dde3e9}\
-    td:first-child{font-family:ui-monospace,monospace;font-size:13px;white-space:nowrap}td ul{margin:0;padding-left:1.1rem}\
-    .fail{color:#b3261e}.open{color:#9a6700}.deviates{color:#0b57a4}.pass{color:#1a7f37}.none{color:#607080}\
-    svg{width:100%;height:2.2rem}.accepted{color:#607080}";
+const STYLE: &str = "td:first-child{font-family:ui-monospace,monospace;font-size:13px;white-space:nowrap}\
+    td ul{margin:0;padding-left:1.1rem}.fail{color:#b3261e}.open{color:#9a6700}.deviates{color:#0b57a4}.pass{color:#1a7f37}\
+    .none{color:#607080}svg{width:100%;height:2.2rem}.accepted{color:#607080}";
 
 fn class(verdict: Verdict) -> &'static str {
     match verdict {
@@ -191,8 +190,4 @@ fn row(judged: &Judged) -> String {
         control.cites.join(", "),
         accepted.unwrap_or_default()
     )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

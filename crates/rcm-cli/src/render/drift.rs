@@ -6,7 +6,7 @@ use rcm::{
     Report,
     engine::{
         model::Deployment,
-        plan::{Acceptance, Added, Changed, Deleted, Deviation, Drift, Refusal, Repair, Why},
+        plan::{Acceptance, Added, Changed, Deleted, Deviation, Drift, Refusal, Repair, Untagged, Why},
         run::Outcome,
     },
 };
@@ -53,6 +53,14 @@ fn by_layer(drift: &Drift) -> BTreeMap<(usize, String), Vec<String>> {
         let what = format!("{}  {}  {}", tail(address.as_str()), paint(DIM, kind), paint(DIM, id.as_str()));
         add(address.as_str(), format!("{} {what}  {}\n", paint(RED, "   -"), paint(YELLOW, "deleted outside rcm")));
     }
+    for Untagged { address, kind, id, says, .. } in &drift.untagged {
+        let what = format!("{}  {}  {}", tail(address.as_str()), paint(DIM, kind), paint(DIM, id.as_str()));
+        let tags = match says {
+            Some(other) if other != address => format!("its ownership tags say that it is {other}"),
+            _ => "its ownership tags were changed or taken away".to_owned(),
+        };
+        add(address.as_str(), format!("{} {what}  {}\n", paint(YELLOW, "   ~"), paint(YELLOW, &tags)));
+    }
     for Added { kind, owned } in &drift.added {
         let address = owned.address.as_ref().map_or("elsewhere/?", |address| address.as_str());
         let what = format!("{}  {}  {}", tail(address), paint(DIM, kind), owned.id);
@@ -89,7 +97,12 @@ fn field(Deviation { field, applied, live }: &Deviation) -> String {
 }
 
 fn summary(drift: &Drift) -> String {
-    let counts = [(drift.changed.len(), "changed"), (drift.deleted.len(), "deleted"), (drift.added.len(), "added")];
+    let counts = [
+        (drift.changed.len(), "changed"),
+        (drift.deleted.len(), "deleted"),
+        (drift.added.len(), "added"),
+        (drift.untagged.len(), "untagged"),
+    ];
     let parts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     format!("Drift: {}.", parts.collect::<Vec<_>>().join(", "))
 }
@@ -97,8 +110,11 @@ fn summary(drift: &Drift) -> String {
 /// What can be done about a drift.
 pub(crate) fn advice(drift: &Drift, next: &Next) -> String {
     let mut text = String::new();
-    if !drift.changed.is_empty() || !drift.deleted.is_empty() {
-        text.push_str(&format!("  = next: put it back: {}\n", next.command("provision --refresh full")));
+    let put_back = next.command("provision --refresh full");
+    if drift.changed.is_empty() && drift.deleted.is_empty() && !drift.untagged.is_empty() {
+        text.push_str(&format!("  = next: put the tags back: {put_back}\n"));
+    } else if !drift.changed.is_empty() || !drift.deleted.is_empty() {
+        text.push_str(&format!("  = next: put it back: {put_back}\n"));
         text.push_str(&format!(
             "          or take for right what the partner file allows: {}\n",
             next.command("drift --accept")
@@ -137,6 +153,9 @@ fn refusal(Refusal { address, field, why }: &Refusal, next: &Next) -> String {
             value::short(wanted)
         ),
         Why::WantsIt => format!("{what}: it is gone, and the partner file describes it. To make it again: {provision}"),
+        Why::WantsItsTags => {
+            format!("{what}: its ownership tags are what rcm finds it by. To put them back: {provision}")
+        }
         Why::Unknown { kind, id } => {
             let address = address.as_ref().map_or("ADDRESS", |address| address.as_str());
             let import = next.command(&format!("import {address} {id}"));
@@ -150,7 +169,8 @@ pub(crate) fn to_json(drift: &Drift, at: &Deployment, acceptance: Option<&Accept
     let mut text = json!({
         "partner": at.partner, "environment": at.environment, "account": at.account, "region": at.region,
         "drift": !drift.is_empty(),
-        "changed": drift.changed, "deleted": drift.deleted, "added": drift.added, "unfinished": drift.unfinished,
+        "changed": drift.changed, "deleted": drift.deleted, "added": drift.added, "untagged": drift.untagged,
+        "unfinished": drift.unfinished,
     });
     if let Some(Acceptance { accepted, refused, .. }) = acceptance {
         let accepted = accepted.iter().map(|(address, field)| json!({ "address": address, "field": field }));
@@ -224,10 +244,21 @@ mod tests {
         };
         let owned = |address| Owned { address, generation: 1, id: Id::from("subnet-9") };
         let added = |address| Added { kind: "ec2/subnet".into(), owned: owned(address) };
+        let untagged = |name: &str, says| Untagged {
+            address: address(name),
+            kind: "ec2/subnet".into(),
+            generation: 1,
+            id: Id::from("subnet-1"),
+            says,
+        };
         Drift {
             changed: vec![changed],
             deleted: vec![deleted],
             added: vec![added(Some(address("network/subnet/private-c"))), added(None)],
+            untagged: vec![
+                untagged("network/subnet/private-a", None),
+                untagged("network/subnet/private-b", Some(address("network/subnet/private-a"))),
+            ],
             unfinished: vec![address("compute/service")],
         }
     }
@@ -239,6 +270,8 @@ mod tests {
         Drift of acme/prod (account 123456789012, us-east-1)
 
         network
+           ~ subnet/private-a  ec2/subnet  subnet-1  its ownership tags were changed or taken away
+           ~ subnet/private-b  ec2/subnet  subnet-1  its ownership tags say that it is network/subnet/private-a
            + subnet/private-c  ec2/subnet  subnet-9  not in the state
            ~ vpc  ec2/vpc  vpc-1
                  dns_support: true → false
@@ -250,7 +283,7 @@ mod tests {
         elsewhere
            + ?  ec2/subnet  subnet-9  not in the state
 
-        Drift: 1 changed, 1 deleted, 2 added.
+        Drift: 1 changed, 1 deleted, 2 added, 2 untagged.
         compute/service was left unfinished by an earlier run, and was not compared
           = next: put it back: rcm provision --refresh full --partner acme
                   or take for right what the partner file allows: rcm drift --accept --partner acme
@@ -277,6 +310,7 @@ mod tests {
             refused: vec![
                 refusal("compute/cluster", Some("container_insights"), Why::WantsAnother { wanted: json!("enabled") }),
                 refusal("network/nat/a", None, Why::WantsIt),
+                refusal("network/nat/b", None, Why::WantsItsTags),
                 refusal(
                     "network/subnet/private-c",
                     None,
@@ -293,6 +327,7 @@ mod tests {
         Not taken for right
           compute/cluster: container_insights: wanted is "enabled". Change the partner file first, if it decides that, or put it back: rcm provision --refresh full --partner acme
           network/nat/a: it is gone, and the partner file describes it. To make it again: rcm provision --refresh full --partner acme
+          network/nat/b: its ownership tags are what rcm finds it by. To put them back: rcm provision --refresh full --partner acme
           network/subnet/private-c: ec2/subnet subnet-9 is not in the state. Take it up, rcm import network/subnet/private-c subnet-9 --partner acme, or delete it in AWS
         "#);
     }

@@ -1,20 +1,23 @@
 //! Events and the end of a run as JSON, one object a line.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use anstream::adapter::strip_str;
 use jiff::Timestamp;
 use rcm::{
-    Report, RolledBack,
+    Deployed, Report, RolledBack,
+    config::ImageRef,
     engine::{
         model::{Address, Event, Fault},
         plan::Plan,
         run::{Aftermath, Outcome},
     },
+    image::{Happening, Pushed},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{drift, report::Run};
+use super::{deploy::Told, drift, report::Run};
 use crate::error::{CommandError, Exit};
 
 /// One line.
@@ -29,12 +32,60 @@ pub(crate) fn event(event: &Event) -> String {
 }
 
 /// The plan's line, before it is approved.
-pub(crate) fn plan(plan: &Plan) -> String {
-    line(&json!({ "at": Timestamp::now(), "event": "plan", "plan": plan }))
+pub(crate) fn plan(plan: &Plan, monthly_cost: &Value) -> String {
+    line(&json!({ "at": Timestamp::now(), "event": "plan", "plan": plan, "monthly_cost": monthly_cost }))
 }
 
 /// The last line of a run that began.
 pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
+    line(&ended(report, exit, run))
+}
+
+/// The last line of a deploy.
+pub(crate) fn deployed(deployed: &Deployed, exit: Exit, told: &Told<'_>, pushed: Option<&Pushed>) -> String {
+    let Told { name, took, next, .. } = *told;
+    let run = Run { verb: "deploy", name, took, next, awaited: &BTreeMap::new(), certificate: None };
+    let mut result = ended(&deployed.report, exit, &run);
+    result["image"] = json!(told.image.as_str());
+    result["pushed"] = push(pushed);
+    result["stopped_tasks"] = json!(deployed.stopped);
+    line(&result)
+}
+
+/// The last line of a push that nothing follows.
+pub(crate) fn pushed(image: &ImageRef, pushed: Option<&Pushed>, note: &str) -> String {
+    line(&json!({
+        "at": Timestamp::now(),
+        "event": "result",
+        "outcome": "done",
+        "exit_code": Exit::Done.code(),
+        "image": image.as_str(),
+        "pushed": push(pushed),
+        "notes": [strip_str(note).to_string().trim()],
+    }))
+}
+
+fn push(pushed: Option<&Pushed>) -> Value {
+    pushed.map_or(Value::Null, |Pushed { sent, sent_bytes, present, .. }| {
+        json!({ "sent": sent, "sent_bytes": sent_bytes, "present": present })
+    })
+}
+
+/// The line of what happened to a layer; none of what only moves.
+pub(crate) fn layer(happening: &Happening) -> Option<String> {
+    let mut event = match happening {
+        Happening::Sending { .. } => return None,
+        Happening::Present { digest, size } => json!({ "event": "layer-present", "digest": digest, "size": size }),
+        Happening::Sent { digest, size } => json!({ "event": "layer-pushed", "digest": digest, "size": size }),
+        Happening::Again { digest, why, from } => {
+            json!({ "event": "layer-again", "digest": digest, "why": why, "from": from })
+        }
+    };
+    event["at"] = json!(Timestamp::now());
+    Some(line(&event))
+}
+
+fn ended(report: &Report, exit: Exit, run: &Run<'_>) -> Value {
     let (outcome, more) = match &report.outcome {
         Outcome::Done => ("done", json!({})),
         Outcome::Cancelled => ("cancelled", json!({})),
@@ -69,7 +120,7 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
     if let (Value::Object(result), Value::Object(more)) = (&mut result, more) {
         result.extend(more);
     }
-    line(&result)
+    result
 }
 
 /// The last line of a `rollback`.

@@ -2,16 +2,22 @@
 //! terminal's writer takes out where they are not wanted.
 
 pub(crate) mod compliance;
+pub(crate) mod cost;
+pub(crate) mod deploy;
 pub(crate) mod dns;
 pub(crate) mod drift;
 pub(crate) mod graph;
+pub(crate) mod history;
+pub(crate) mod html;
 pub(crate) mod json;
+pub(crate) mod logs;
 pub(crate) mod outputs;
 pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod rollback;
+pub(crate) mod status;
 pub(crate) mod svg;
 pub(crate) mod table;
 pub(crate) mod value;

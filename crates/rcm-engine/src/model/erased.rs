@@ -56,6 +56,7 @@ pub struct Refreshed<'a> {
 pub trait DynResource: Send + Sync {
     fn kind(&self) -> &'static str;
     fn replace_on(&self) -> &'static [&'static str];
+    fn tagged(&self) -> bool;
     fn holds_data(&self) -> bool;
     fn holds(&self, applied: &Value, live: &Map<String, Value>) -> Holds;
     fn on_destroy(&self) -> OnDestroy;
@@ -126,6 +127,9 @@ impl<R: Resource> DynResource for Erased<R> {
     }
     fn replace_on(&self) -> &'static [&'static str] {
         R::REPLACE_ON
+    }
+    fn tagged(&self) -> bool {
+        R::TAGGED
     }
     fn holds_data(&self) -> bool {
         R::HOLDS_DATA

@@ -196,6 +196,8 @@ pub trait Lookup {
     fn id(&self, address: &Address) -> Option<Id>;
     /// The target's outputs, once it is ready.
     fn outputs(&self, address: &Address) -> Option<Value>;
+    /// Whether the state knows a resource of that id, of whichever node.
+    fn knows(&self, id: &Id) -> bool;
 }
 
 /// A value with its references replaced, as far as they can be.
@@ -244,6 +246,9 @@ mod tests {
         }
         fn outputs(&self, address: &Address) -> Option<Value> {
             (address.as_str() == "network/vpc").then(|| json!({"arn": "arn:vpc-1"}))
+        }
+        fn knows(&self, id: &Id) -> bool {
+            id.as_str() == "vpc-1"
         }
     }
 

@@ -23,6 +23,8 @@ pub trait Resource: Sized + Send + Sync + 'static {
     const KIND: &'static str;
     /// Fields of the spec that the cloud cannot change in place.
     const REPLACE_ON: &'static [&'static str];
+    /// Whether each of them carries the ownership tags, so that [`list`](Resource::list) tells it.
+    const TAGGED: bool = false;
     /// Whether its kind holds what cannot be made again. Replacing or deleting it then needs an explicit word from a person.
     const HOLDS_DATA: bool = false;
     /// What `destroy` does with it.
@@ -96,14 +98,14 @@ pub trait Resource: Sized + Send + Sync + 'static {
     }
 
     /// Every one that exists and belongs to `deployment` by its tags, whichever node it is: what nobody knows of is found so,
-    /// and a lost state is made again. Kinds that carry no tags have none to tell.
+    /// and a lost state is made again. Kinds that are not [`TAGGED`](Resource::TAGGED) have none to tell.
     fn list(cloud: &Self::Cloud, deployment: &Deployment) -> impl Future<Output = Result<Vec<Owned>, Fault>> + Send {
         let _ = (cloud, deployment);
         async { Ok(Vec::new()) }
     }
 
-    /// Puts this node's ownership tags on one that exists, for what a person imports or moves. Refuses one that carries
-    /// another deployment's. May run twice.
+    /// Puts this node's ownership tags on one that exists, for what a person imports or moves, and where somebody has taken them
+    /// away. Refuses one that carries another deployment's. May run twice.
     fn claim(cx: &Cx<'_, Self::Cloud>, id: &Id) -> impl Future<Output = Result<(), Fault>> + Send {
         let _ = (cx, id);
         async { Ok(()) }
@@ -315,6 +317,11 @@ impl<C> Cx<'_, C> {
         let value = self.lookup.outputs(target.address()).ok_or_else(|| self.unknown(target.address()))?;
         serde_json::from_value(value)
             .map_err(|error| Fault::invalid("outputs", format!("the outputs of {}: {error}", target.address())))
+    }
+
+    /// Whether the state knows a resource of that id, of whichever node: what it does not know may be somebody else's.
+    pub fn knows(&self, id: &Id) -> bool {
+        self.lookup.knows(id)
     }
 
     /// Free-form JSON with every reference in it replaced.

@@ -1,6 +1,7 @@
 //! What was changed, deleted and added in the cloud by others than us, and what of it may be taken for right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{diff::same, refresh::Live};
 use crate::{
-    model::{Address, Deployment, Fault, Graph, Id, Owned, Registry, references, resolve},
+    model::{Address, Deployment, DynResource, Fault, Graph, Id, Owned, Registry, references, resolve},
     store::{Entry, Facts, Phase, Record, State},
 };
 
@@ -21,6 +22,8 @@ pub struct Drift {
     pub deleted: Vec<Deleted>,
     /// Resources with the deployment's ownership tags that the state does not know.
     pub added: Vec<Added>,
+    /// Resources whose ownership tags somebody has taken away or changed: without the state nobody would find them any more.
+    pub untagged: Vec<Untagged>,
     /// Resources that an unfinished run has left in the middle of something: the next run settles them, and until then nobody
     /// can say who changed what.
     pub unfinished: Vec<Address>,
@@ -75,23 +78,70 @@ pub struct Added {
     pub owned: Owned,
 }
 
-/// Everything in the cloud that carries the tags of a deployment, by kind.
+/// A resource of ours whose tags do not say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untagged {
+    /// The node.
+    pub address: Address,
+    /// Its kind.
+    pub kind: String,
+    /// Its generation.
+    pub generation: u32,
+    /// What the cloud calls it.
+    pub id: Id,
+    /// The node that its tags name instead, if they name one of ours.
+    pub says: Option<Address>,
+}
+
+/// Everything in the cloud that carries the tags of a deployment, by kind; kinds that carry tags are there also when it has none.
 pub type Possessions = BTreeMap<&'static str, Vec<Owned>>;
 
 /// Lists everything that carries the tags of `deployment`, all kinds at once.
 pub async fn possessions(registry: &Registry, deployment: &Deployment) -> Result<Possessions, Fault> {
-    let lists = registry.iter().map(|resource| async move {
+    list(deployment, registry.iter()).await
+}
+
+/// The same, but only of the kinds that `state` knows: others may be none of its account's or region's.
+pub async fn possessions_like(registry: &Registry, state: &State) -> Result<Possessions, Fault> {
+    let known: BTreeSet<&str> = state.records().map(|record| record.kind.as_str()).collect();
+    list(&state.deployment, registry.iter().filter(|resource| known.contains(resource.kind()))).await
+}
+
+async fn list(
+    deployment: &Deployment,
+    kinds: impl Iterator<Item = &Arc<dyn DynResource>>,
+) -> Result<Possessions, Fault> {
+    let lists = kinds.map(|resource| async move {
         let mut owned = resource.list(deployment).await?;
         owned.sort();
-        Ok::<_, Fault>((resource.kind(), owned))
+        Ok::<_, Fault>((resource.kind(), owned, resource.tagged()))
     });
-    Ok(try_join_all(lists).await?.into_iter().filter(|(_, owned)| !owned.is_empty()).collect())
+    let told = try_join_all(lists).await?.into_iter().filter(|(_, owned, tagged)| *tagged || !owned.is_empty());
+    Ok(told.map(|(kind, owned, _)| (kind, owned)).collect())
+}
+
+/// What the state knows and the cloud has, and what is not listed as what it is. Pure.
+pub fn untagged(state: &State, live: &Live, owned: &Possessions) -> Vec<Untagged> {
+    let look = |record: &Record| {
+        let Record { address, kind, generation, .. } = record;
+        let id = record.id.as_ref().filter(|_| record.phase == Phase::Ready)?;
+        live.get(&(address.clone(), *generation)).and_then(Option::as_ref)?;
+        let listed = owned.get(kind.as_str())?.iter().find(|owned| owned.id == *id);
+        let is_right = |owned: &&Owned| owned.address.as_ref() == Some(address) && owned.generation == *generation;
+        if listed.filter(is_right).is_some() {
+            return None;
+        }
+        let says = listed.and_then(|owned| owned.address.clone());
+        let (address, kind, id) = (address.clone(), kind.clone(), id.clone());
+        Some(Untagged { address, kind, generation: *generation, id, says })
+    };
+    state.records().filter_map(look).collect()
 }
 
 impl Drift {
     /// Compares what was last applied with what is there. Pure.
     pub fn of(state: &State, live: &Live, owned: &Possessions) -> Self {
-        let mut drift = Self::default();
+        let mut drift = Self { untagged: untagged(state, live, owned), ..Self::default() };
         for record in state.records() {
             drift.look_at(state, record, live);
         }
@@ -106,7 +156,7 @@ impl Drift {
 
     /// Whether nothing was changed by others.
     pub fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.deleted.is_empty() && self.added.is_empty()
+        self.changed.is_empty() && self.deleted.is_empty() && self.added.is_empty() && self.untagged.is_empty()
     }
 
     fn look_at(&mut self, state: &State, record: &Record, live: &Live) {
@@ -173,6 +223,8 @@ pub enum Why {
     },
     /// It is wanted: the next run would make it again.
     WantsIt,
+    /// Its ownership tags are what rcm finds it by: the next run that looks at everything would put them back.
+    WantsItsTags,
     /// Nobody knows it: it has to be imported, or deleted by hand.
     Unknown {
         /// Its kind.
@@ -199,6 +251,9 @@ pub fn accept(drift: &Drift, state: &State, graph: &Graph) -> Acceptance {
             acceptance.accepted.push((address.clone(), None));
         }
     }
+    let untagged =
+        |untagged: &Untagged| Refusal { address: Some(untagged.address.clone()), field: None, why: Why::WantsItsTags };
+    acceptance.refused.extend(drift.untagged.iter().map(untagged));
     let unknown = |Added { kind, owned }: &Added| Refusal {
         address: owned.address.clone(),
         field: None,
@@ -249,8 +304,6 @@ fn set(fields: &mut Value, field: &str, value: Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use jiff::Timestamp;
     use serde_json::json;
 
@@ -310,6 +363,27 @@ mod tests {
         let drift = Drift::of(&state, &live(&[("a", Some(other)), b]), &Possessions::new());
         let fields: Vec<_> = drift.changed[0].fields.iter().map(|change| (&*change.field, &change.live)).collect();
         assert_eq!(fields, [("size", &json!(2)), ("vpc", &json!("id-of-c"))]);
+    }
+
+    #[test]
+    fn what_does_not_say_that_it_is_ours_any_more_is_untagged() {
+        let half = Record { phase: Phase::Updating, ..record("half", json!({})) };
+        let state = state(vec![record("a", json!({})), record("b", json!({})), record("gone", json!({})), half]);
+        let there = || Some(json!({}));
+        let seen = live(&[("a", there()), ("b", there()), ("gone", None), ("half", there())]);
+        let says = |name: &str, id: &str| Owned { address: Some(address(name)), generation: 1, id: Id::from(id) };
+        let owned = |listed: Vec<Owned>| Possessions::from([("toy/thing", listed)]);
+        let found = |listed: Vec<Owned>| untagged(&state, &seen, &owned(listed));
+        assert!(found(vec![says("a", "id-of-a"), says("b", "id-of-b")]).is_empty());
+        let wrong = found(vec![says("b", "id-of-a"), Owned { generation: 2, ..says("b", "id-of-b") }]);
+        let told: Vec<_> = wrong.iter().map(|untagged| (untagged.address.as_str(), untagged.says.clone())).collect();
+        assert_eq!(told, [("a", Some(address("b"))), ("b", Some(address("b")))]);
+        assert_eq!(found(Vec::new()).len(), 2, "also where nothing of the kind is tagged any more");
+        assert!(untagged(&state, &seen, &Possessions::new()).is_empty(), "and nothing of a kind that carries none");
+        let drift = Drift::of(&state, &seen, &owned(Vec::new()));
+        assert!(!drift.is_empty() && drift.changed.is_empty() && drift.added.is_empty());
+        let taken = accept(&drift, &state, &Graph::new());
+        assert!(taken.refused.iter().any(|refusal| refusal.why == Why::WantsItsTags));
     }
 
     #[test]

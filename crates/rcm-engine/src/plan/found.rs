@@ -122,7 +122,7 @@ fn target<'a>(identity: &'a Identity, facts: &'a Facts) -> Target<'a> {
 /// nothing in the cloud carries the deployment's tags.
 pub async fn rebuild(view: View<'_>, deployment: &Deployment, graph: &Graph) -> Result<Option<Rebuilt>, Fault> {
     let owned = possessions(view.registry, deployment).await?;
-    if owned.is_empty() {
+    if owned.values().all(Vec::is_empty) {
         return Ok(None);
     }
     let state = State::new(deployment.clone());

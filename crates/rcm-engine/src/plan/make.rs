@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     diff::{FieldChange, Origin, Sides, difference},
+    drift::Untagged,
     refresh::Live,
-    step::{Action, Blocked, Plan, Step},
+    step::{Action, Blocked, Plan, Step, TAGS},
 };
 use crate::{
     model::{Address, Fault, Graph, Holds, Id, Node, OnDestroy, Registry, Remnant, Snapshot},
@@ -27,6 +28,8 @@ pub struct Wanted {
     pub purge: bool,
     /// Resources of ours that were found in the cloud although the state does not know them.
     pub found: BTreeMap<Address, Id>,
+    /// Resources that need their ownership tags again, as far as anybody has looked.
+    pub untagged: Vec<Untagged>,
 }
 
 /// Why there is no plan.
@@ -246,7 +249,20 @@ impl<'a> Planner<'a> {
         let sides = Sides { wanted: &node.spec, applied: &record.inputs, live };
         let mut changes = difference(&sides, &facts, resource.replace_on());
         changes.extend(reordered(node, record));
+        changes.extend(self.untagged(record));
         Ok(changes)
+    }
+
+    fn untagged(&self, record: &Record) -> Option<FieldChange> {
+        let is_it = |of: &&Untagged| of.address == record.address && of.generation == record.generation;
+        self.wanted.untagged.iter().find(is_it).map(|untagged| FieldChange {
+            field: TAGS.to_owned(),
+            before: json!(untagged.says),
+            after: json!(untagged.address),
+            origin: Origin::Drift,
+            forces_replacement: false,
+            effect: None,
+        })
     }
 
     /// Blocks the plan where it would destroy data that nobody has named.

@@ -11,9 +11,10 @@ mod step;
 
 pub use diff::{FieldChange, Origin};
 pub use drift::{
-    Acceptance, Added, Changed, Deleted, Deviation, Drift, Possessions, Refusal, Why, accept, possessions,
+    Acceptance, Added, Changed, Deleted, Deviation, Drift, Possessions, Refusal, Untagged, Why, accept, possessions,
+    possessions_like, untagged,
 };
 pub use found::{Found, Rebuilt, View, find_out, rebuild};
 pub use make::{PlanError, Wanted, make};
 pub use refresh::{Depth, Live, refresh};
-pub use step::{Action, Blocked, Plan, Repair, Step};
+pub use step::{Action, Blocked, Plan, Repair, Step, TAGS};

@@ -9,6 +9,9 @@ use uuid::Uuid;
 use super::diff::{FieldChange, Origin};
 use crate::model::{Address, Deployment, Id, Remnant};
 
+/// What a change of the ownership tags is called, among the fields of a spec.
+pub const TAGS: &str = "tags";
+
 /// What will be done, and why. The same inputs give the same plan, byte for byte.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {

@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::stop::Cancel;
+use super::{acting::acting_for, stop::Cancel};
 use crate::model::{Address, EventKind, Events, Fault, FaultKind};
 
 /// Why a verb did not come to its end.
@@ -176,7 +176,7 @@ impl Sender<'_> {
         let begun = Instant::now();
         let mut delay: Option<Duration> = None;
         loop {
-            let fault = match self.calls.send(self.kind, call()).await {
+            let fault = match self.calls.send(self.kind, acting_for(self.address, call())).await {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };

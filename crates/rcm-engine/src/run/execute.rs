@@ -121,7 +121,7 @@ fn unchanged(record: &Record) -> Intent {
 }
 
 /// From here on nothing that was done so far is undone.
-async fn commit(engine: &Engine) -> Result<(), Fault> {
+pub(super) async fn commit(engine: &Engine) -> Result<(), Fault> {
     let nothing = engine.0.ledger.state().undo.is_empty();
     if nothing { Ok(()) } else { engine.0.ledger.append(Entry::Committed).await }
 }

@@ -1,6 +1,8 @@
 //! Doing it: steps under the journal, with retries, waits, rollback and recovery.
 
+mod acting;
 mod call;
+mod errand;
 mod execute;
 mod recover;
 mod rollback;
@@ -10,6 +12,7 @@ mod stop;
 
 use std::{sync::Arc, time::Duration};
 
+pub use acting::{acting_for, acts_for};
 pub use execute::execute;
 pub use recover::recover;
 pub use rollback::rollback;

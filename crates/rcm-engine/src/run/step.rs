@@ -16,8 +16,8 @@ use crate::{
         Address, DynResource, EventKind, Fault, FaultKind, Id, Identity, OnDestroy, Readiness, Remnant, Remnants,
         Snapshot, Target, references, resolve,
     },
-    plan::{Action, Step},
-    store::{Entry, Facts, Intent, Phase, Record},
+    plan::{Action, Step, TAGS},
+    store::{Entry, Facts, Intent, Phase, Record, Undo},
 };
 
 /// How often a create whose outcome is unknown is looked up and sent again.
@@ -88,7 +88,7 @@ impl Worker<'_> {
         }
     }
 
-    fn sender(&self) -> Sender<'_> {
+    pub(super) fn sender(&self) -> Sender<'_> {
         let inner = &self.engine.0;
         Sender {
             calls: &inner.calls,
@@ -294,12 +294,22 @@ impl Worker<'_> {
         let before = before.ok_or_else(|| Fault::invalid("state", format!("{} is not in the state", self.address)))?;
         let id = before.id.clone().ok_or_else(|| Fault::invalid("state", format!("{} has no id", self.address)))?;
         // What was not cut off in its create is not creating: then everything may differ, and every field is worth a look.
-        let everything = || step.spec.as_object().map(|spec| spec.keys().cloned().collect());
+        let tags = self.was_to_be_tagged().then(|| TAGS.to_owned());
+        let everything = || step.spec.as_object().map(|spec| spec.keys().cloned().chain(tags).collect());
         let changed = changed.or_else(|| (before.phase != Phase::Creating).then(everything).flatten());
         self.begin_update(step.spec.clone(), step.after.iter().cloned().collect(), changed.clone()).await?;
         minted();
         let work = self.work(changed)?;
         self.settle(&work, &id).await
+    }
+
+    /// Whether the update that this one goes on with was to put the ownership tags back.
+    fn was_to_be_tagged(&self) -> bool {
+        let key = (self.address, self.generation);
+        self.engine.0.ledger.state().undo.iter().any(|undo| match undo {
+            Undo::Update { changed: Some(changed), .. } => undo.key() == key && changed.contains(TAGS),
+            _ => false,
+        })
     }
 
     async fn begin_update(
@@ -329,10 +339,30 @@ impl Worker<'_> {
     async fn settle(&self, work: &Work, id: &Id) -> Result<(), Halt> {
         let configure = || self.resource.configure(work.target(), id, &work.spec);
         self.sender().send(Verb::Configure, configure).await?;
+        if work.changed.as_ref().is_some_and(|changed| changed.contains(TAGS)) {
+            self.sender().send(Verb::Configure, || self.resource.claim(work.target(), id)).await?;
+        }
         self.wait_ready(work, id).await?;
         let seen = self.visible(work, id).await?;
         let (address, generation) = (self.address.clone(), self.generation);
         self.append(Entry::Done { address, generation, inputs: work.inputs(), outputs: seen.outputs }).await
+    }
+
+    /// Waits until the resource is ready that the state knows.
+    pub(super) async fn ready(&self) -> Result<(), Halt> {
+        let (work, id) = self.touched()?;
+        self.wait_ready(&work, &id).await
+    }
+
+    /// The same as after an update that changes nothing which the spec says.
+    pub(super) async fn settle_touched(&self) -> Result<(), Halt> {
+        let (work, id) = self.touched()?;
+        self.settle(&work, &id).await
+    }
+
+    fn touched(&self) -> Result<(Work, Id), Halt> {
+        let id = self.known_id().ok_or_else(|| Fault::invalid("state", format!("{} has no id", self.address)))?;
+        Ok((self.work(Some(BTreeSet::new()))?, id))
     }
 
     async fn wait_ready(&self, work: &Work, id: &Id) -> Result<(), Halt> {
@@ -442,6 +472,9 @@ impl Worker<'_> {
             Some(id) => Some(id),
             None => self.look_up(&work).await?,
         };
+        if id.as_ref().is_some_and(|id| self.lives_on(id)) {
+            return self.append(Entry::Gone { address: self.address.clone(), generation: self.generation }).await;
+        }
         let mut stays = self.undo || self.resource.on_destroy() == OnDestroy::Leave;
         if let Some(id) = id {
             self.sender().send(Verb::Delete, || self.resource.delete(work.target(), &id)).await?;
@@ -460,6 +493,16 @@ impl Worker<'_> {
         }
         let recoverable_days = self.resource.recoverable_days(work.purge);
         self.append(Entry::Deleted { address, generation, at: Timestamp::now(), recoverable_days }).await
+    }
+
+    /// Whether its successor has the same id: made again under the same name, where the predecessor was gone already.
+    fn lives_on(&self, id: &Id) -> bool {
+        let state = self.engine.0.ledger.state();
+        let successor = |record: &Record| {
+            let later = record.address == *self.address && record.generation > self.generation;
+            later && record.kind == self.resource.kind() && record.id.as_ref() == Some(id)
+        };
+        state.records().any(successor)
     }
 
     async fn wait_gone(&self, work: &Work, id: &Id) -> Result<(), Halt> {

@@ -67,7 +67,11 @@ impl State {
 
 /// What a few references stand for, copied out of the state so that nobody has to hold it.
 #[derive(Debug, Clone, Default)]
-pub struct Facts(BTreeMap<Address, Fact>);
+pub struct Facts {
+    facts: BTreeMap<Address, Fact>,
+    /// Every id that the state knows.
+    ids: BTreeSet<Id>,
+}
 
 /// The id and the outputs of one resource, as far as they are known.
 type Fact = (Option<Id>, Option<Value>);
@@ -75,19 +79,25 @@ type Fact = (Option<Id>, Option<Value>);
 impl Facts {
     /// What `addresses` stand for now.
     pub fn current(state: &State, addresses: impl IntoIterator<Item = Address>) -> Self {
-        addresses.into_iter().filter_map(|address| state.resources.get(&address)).collect()
+        let facts: Self = addresses.into_iter().filter_map(|address| state.resources.get(&address)).collect();
+        facts.beside(state)
     }
 
     /// What the references of `record` stood for when it was last applied, although they may have successors by now. Where it
     /// does not say, because it was cut off: what was there before the run that is undone.
     pub fn applied(state: &State, record: &Record) -> Self {
         let stood_for = |need: Address| state.meant(record, &need).or_else(|| state.before(&need));
-        record.needs().filter_map(stood_for).collect()
+        record.needs().filter_map(stood_for).collect::<Self>().beside(state)
+    }
+
+    /// The same, knowing the ids of everything in `state`.
+    fn beside(self, state: &State) -> Self {
+        Self { ids: state.records().filter_map(|record| record.id.clone()).collect(), ..self }
     }
 
     /// Forgets what `address` stands for.
     pub fn without(mut self, address: &Address) -> Self {
-        self.0.remove(address);
+        self.facts.remove(address);
         self
     }
 
@@ -102,15 +112,18 @@ impl<'s> FromIterator<&'s Record> for Facts {
             let outputs = (!record.outputs.is_null()).then(|| record.outputs.clone());
             (record.address.clone(), (record.id.clone(), outputs))
         };
-        Self(records.into_iter().map(fact).collect())
+        Self { facts: records.into_iter().map(fact).collect(), ids: BTreeSet::new() }
     }
 }
 
 impl Lookup for Facts {
     fn id(&self, address: &Address) -> Option<Id> {
-        self.0.get(address)?.0.clone()
+        self.facts.get(address)?.0.clone()
     }
     fn outputs(&self, address: &Address) -> Option<Value> {
-        self.0.get(address)?.1.clone()
+        self.facts.get(address)?.1.clone()
+    }
+    fn knows(&self, id: &Id) -> bool {
+        self.ids.contains(id)
     }
 }

@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Lease, state::Record};
+use super::{
+    Lease,
+    state::{Record, Release},
+};
 use crate::model::{Address, Fault, Id, Remnant};
 
 /// One line of the journal.
@@ -115,6 +118,11 @@ pub enum Entry {
         remnant: Remnant,
         /// When.
         at: Timestamp,
+    },
+    /// This was released and runs.
+    Released {
+        /// What, and since when.
+        release: Release,
     },
     /// What is known of a resource is this from now on, without a change in the cloud: it was imported, or a drift was accepted.
     Known {

@@ -206,6 +206,12 @@ impl Store {
         }
     }
 
+    /// Who has the lock now, if anybody has. Neither takes it nor waits.
+    pub fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        let path = self.lock_path();
+        super::lock::holder(&path).map_err(|source| StoreError::Io { path, source })
+    }
+
     /// The state as it is on disk: the snapshot and what an unfinished journal adds. `None` if there never was one.
     pub fn load(&self) -> Result<Option<State>, StoreError> {
         let Some(mut state) = self.snapshot()? else { return Ok(None) };

@@ -119,6 +119,11 @@ impl Lock {
     }
 }
 
+/// Who has the lock at `path` now, without taking it or keeping anybody from it.
+pub(super) fn holder(path: &Path) -> io::Result<Option<Holder>> {
+    Ok(if is_held(path)? { sighting(path).holder } else { None })
+}
+
 /// The lock as a lease.
 #[derive(Debug)]
 struct FileLease {
@@ -279,6 +284,7 @@ mod tests {
         let lock = take(&path, "first", None).unwrap();
         let sighting = seen(take(&path, "second", None));
         assert_eq!(sighting.holder.as_ref().unwrap().user, "first");
+        assert_eq!(holder(&path).unwrap(), sighting.holder);
         let deadline = Instant::now() + Duration::from_secs(10);
         while seen(take(&path, "second", None)) == sighting {
             assert!(Instant::now() < deadline, "no sign of life");
@@ -287,6 +293,7 @@ mod tests {
         }
         assert!(matches!(take(&path, "second", Some(&sighting)), Err(Refused::Held(_))), "it has shown one since");
         drop(lock);
+        assert_eq!(holder(&path).unwrap(), None);
         take(&path, "second", None).unwrap();
     }
 

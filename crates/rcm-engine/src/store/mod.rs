@@ -19,5 +19,5 @@ pub use lease::{Fence, Held, Lease, Lost};
 pub use ledger::Ledger;
 pub use local::{Store, StoreError};
 pub use lock::{Holder, Lock};
-pub use state::{Departed, Phase, Record, STATE_VERSION, State};
+pub use state::{Departed, Phase, Record, Release, STATE_VERSION, State};
 pub use undo::Undo;

@@ -46,6 +46,22 @@ pub struct State {
     /// What was deleted since anything was last made, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departed: Vec<Departed>,
+    /// What was released and ran, the present one last: what there is to go back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
+}
+
+/// How many releases are known.
+const RELEASES: usize = 20;
+
+/// Something that was released and ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// What: an image by its digest.
+    pub what: String,
+    /// When it had come to run.
+    pub at: Timestamp,
 }
 
 /// Something that does not exist any more.
@@ -126,6 +142,7 @@ impl State {
             undo: Vec::new(),
             remnants: Vec::new(),
             departed: Vec::new(),
+            releases: Vec::new(),
         }
     }
 
@@ -225,6 +242,7 @@ impl State {
                 let Remnant { address, kind, id, .. } = remnant.clone();
                 self.departed.push(Departed { address, kind, id, at: *at, recoverable_days: 0 });
             }
+            Entry::Released { release } => self.released(release),
             Entry::Known { record } => self.know(record),
             Entry::Moved { from, to } => self.rename(from, to),
         }
@@ -285,6 +303,16 @@ impl State {
                 self.resources.insert(address.clone(), self.superseded.remove(last));
             }
         }
+    }
+
+    /// Notes what runs now. What ran before is gone back to: what came after it does not count as good any more.
+    fn released(&mut self, release: &Release) {
+        if let Some(before) = self.releases.iter().position(|known| known.what == release.what) {
+            self.releases.truncate(before);
+        }
+        self.releases.push(release.clone());
+        let surplus = self.releases.len().saturating_sub(RELEASES);
+        self.releases.drain(..surplus);
     }
 
     fn know(&mut self, record: &Record) {
@@ -375,6 +403,22 @@ mod tests {
             state.apply(&Entry::Known { record: Box::new(record) });
         }
         state
+    }
+
+    #[test]
+    fn releases_are_known_in_their_order_and_what_is_gone_back_to_is_the_last() {
+        let mut state = state(Vec::new());
+        let mut release = |what: &str| {
+            let release = Release { what: what.to_owned(), at: Timestamp::UNIX_EPOCH };
+            state.apply(&Entry::Released { release });
+            state.releases.iter().map(|release| release.what.clone()).collect::<Vec<_>>()
+        };
+        release("a");
+        release("b");
+        assert_eq!(release("c"), ["a", "b", "c"]);
+        assert_eq!(release("b"), ["a", "b"]);
+        (0..30).for_each(|number| drop(release(&number.to_string())));
+        assert_eq!(release("last").len(), RELEASES);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! CloudWatch: metric alarms, their tags, and dashboards. No metric is kept, so an alarm never leaves `INSUFFICIENT_DATA`.
+//! CloudWatch: metric alarms, their tags, and dashboards. No metric is kept: an alarm is `INSUFFICIENT_DATA` until `SetAlarmState`.
 //!
 //! | What | As on AWS |
 //! |---|---|
@@ -33,6 +33,9 @@ struct Alarm {
     /// As it was put, but for the tags.
     settings: Map<String, Value>,
     tags: Tags,
+    /// And why; nothing is measured, so it is what `SetAlarmState` has made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<(String, String)>,
 }
 
 const COMPARISONS: [&str; 4] =
@@ -86,6 +89,14 @@ impl CloudWatch {
         match operation(&request.uri).unwrap_or_default() {
             "PutMetricAlarm" => self.put_alarm(input),
             "DescribeAlarms" => Ok(self.describe_alarms(cx, &input)),
+            "SetAlarmState" => {
+                let (name, state) = (input.text("AlarmName").unwrap_or_default(), input.text("StateValue"));
+                let state = state.filter(|state| ["OK", "ALARM", "INSUFFICIENT_DATA"].contains(state));
+                let state = state.ok_or_else(|| invalid("StateValue is none of OK, ALARM and INSUFFICIENT_DATA"))?;
+                let alarm = self.alarms.get_mut(name).ok_or_else(|| not_found(name))?;
+                alarm.state = Some((state.to_owned(), input.string("StateReason").unwrap_or_default()));
+                Ok(json!({}))
+            }
             "DeleteAlarms" => {
                 input.texts("AlarmNames").iter().for_each(|name| drop(self.alarms.remove(name)));
                 Ok(json!({}))
@@ -124,7 +135,7 @@ impl CloudWatch {
         settings.remove("Tags");
         match self.alarms.get_mut(&name) {
             Some(alarm) => alarm.settings = settings,
-            None => drop(self.alarms.insert(name, Alarm { settings, tags })),
+            None => drop(self.alarms.insert(name, Alarm { settings, tags, state: None })),
         }
         Ok(json!({}))
     }
@@ -138,7 +149,12 @@ impl CloudWatch {
         let described = wanted.map(|(name, alarm)| {
             let mut shown = alarm.settings.clone();
             shown.insert("AlarmArn".into(), arn(cx, "cloudwatch", &format!("alarm:{name}")).into());
-            shown.insert("StateValue".into(), "INSUFFICIENT_DATA".into());
+            let (state, reason) = alarm
+                .state
+                .clone()
+                .unwrap_or_else(|| ("INSUFFICIENT_DATA".into(), "Unchecked: Initial alarm creation".into()));
+            shown.insert("StateValue".into(), state.into());
+            shown.insert("StateReason".into(), reason.into());
             Value::Object(shown)
         });
         json!({"MetricAlarms": described.collect::<Vec<_>>(), "CompositeAlarms": []})

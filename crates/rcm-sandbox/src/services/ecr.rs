@@ -1,13 +1,14 @@
-//! ECR: repositories, their policies, tags and images. Layers are not kept.
+//! ECR: repositories, their policies, tags and images. Of layers it keeps only that they are there; `registry` takes them.
 //!
 //! | What | As on AWS |
 //! |---|---|
 //! | repositories | mutability with its exclusions, scanning, policies, tags; one under KMS without a key of its own names the account's key for ECR; one with images goes only by force |
+//! | the registry's scanning | kept as it is put; one rule a frequency, `CONTINUOUS_SCAN` with `ENHANCED` alone |
 //! | images | manifests by their digest; an immutable tag stays where it is |
 //!
-//! Not there: layers, scans, lifecycle policies that do anything.
+//! Not there: the content of layers, scans, lifecycle policies that do anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ use images::Images;
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Ecr {
     repositories: BTreeMap<String, Repository>,
+    /// How the registry scans, as it was put.
+    #[serde(default)]
+    scanning: Option<Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +45,9 @@ struct Repository {
     policy: Option<String>,
     tags: Tags,
     images: Images,
+    /// Digests of layers and configurations.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    layers: BTreeSet<String>,
 }
 
 impl Emulated for Ecr {
@@ -80,10 +87,25 @@ impl Ecr {
                 let immutable = repository.mutability.starts_with("IMMUTABLE");
                 repository.images.put(cx, input, immutable)
             }
+            "BatchCheckLayerAvailability" => {
+                let layers = &self.named(cx, input)?.layers;
+                let availability = |there| if there { "AVAILABLE" } else { "UNAVAILABLE" };
+                let shown = |digest: &String| json!({"layerDigest": digest, "layerAvailability": availability(layers.contains(digest))});
+                Ok(json!({"layers": input.texts("layerDigests").iter().map(shown).collect::<Vec<_>>(), "failures": []}))
+            }
+            "CompleteLayerUpload" => {
+                let digests = input.texts("layerDigests");
+                self.named(cx, input)?.layers.extend(digests.iter().map(|digest| digest.to_string()));
+                Ok(json!({"uploadId": input.text("uploadId"), "layerDigest": digests.first()}))
+            }
             "ListImages" => Ok(self.named(cx, input)?.images.list()),
             "DescribeImages" => self.named(cx, input)?.images.describe(cx, input),
             "BatchGetImage" => Ok(self.named(cx, input)?.images.batch_get(cx, input)),
             "BatchDeleteImage" => Ok(self.named(cx, input)?.images.batch_delete(input)),
+            "GetRegistryScanningConfiguration" => {
+                Ok(json!({"registryId": cx.account, "scanningConfiguration": self.registry_scanning()}))
+            }
+            "PutRegistryScanningConfiguration" => self.put_registry_scanning(input),
             "GetAuthorizationToken" => Ok(authorization(cx)),
             other => json::unknown_operation(other),
         }
@@ -120,6 +142,7 @@ impl Ecr {
             policy: None,
             tags: input.tags("tags", "Key", "Value"),
             images: Images::default(),
+            layers: BTreeSet::new(),
         };
         let described = repository.described(cx);
         self.repositories.insert(name.to_owned(), repository);
@@ -178,6 +201,27 @@ impl Ecr {
             "repositoryName": repository.name,
             "imageScanningConfiguration": {"scanOnPush": repository.scan_on_push},
         }))
+    }
+
+    fn registry_scanning(&self) -> Value {
+        self.scanning.clone().unwrap_or_else(|| json!({"scanType": "BASIC", "rules": []}))
+    }
+
+    fn put_registry_scanning(&mut self, input: &Input) -> Answer {
+        let scan_type = input.text("scanType").unwrap_or("BASIC");
+        let rules = input.objects("rules");
+        let refused = |message: &str| Err(Fault::new("InvalidParameterException", message.to_owned()));
+        if rules.iter().any(|rule| rule["scanFrequency"] == "CONTINUOUS_SCAN") && scan_type == "BASIC" {
+            return refused("CONTINUOUS_SCAN is only available with enhanced scanning");
+        }
+        let mut frequencies: Vec<String> = rules.iter().map(|rule| rule["scanFrequency"].to_string()).collect();
+        frequencies.sort_unstable();
+        frequencies.dedup();
+        if frequencies.len() < rules.len() || rules.len() > 2 {
+            return refused("There is at most one rule for each scan frequency, and at most two");
+        }
+        self.scanning = Some(json!({"scanType": scan_type, "rules": rules}));
+        Ok(json!({"registryScanningConfiguration": self.registry_scanning()}))
     }
 
     fn lifecycle_policy(&mut self, cx: &Context, operation: &str, input: &Input) -> Answer {
@@ -277,10 +321,11 @@ fn check_name(name: &str) -> Result<(), Fault> {
 }
 
 fn authorization(cx: &Context) -> Value {
-    let token = base64::engine::general_purpose::STANDARD.encode("AWS:sandbox");
+    let token = base64::engine::general_purpose::STANDARD.encode(crate::registry::LOGIN);
+    let elsewhere = || format!("https://{}.dkr.ecr.{}.amazonaws.com", cx.account, cx.region);
     json!({"authorizationData": [{
         "authorizationToken": token,
         "expiresAt": time::now() + 12.0 * 3600.0,
-        "proxyEndpoint": format!("https://{}.dkr.ecr.{}.amazonaws.com", cx.account, cx.region),
+        "proxyEndpoint": cx.registry().map_or_else(elsewhere, str::to_owned),
     }]})
 }

@@ -2,6 +2,7 @@
 //!
 //! | What | As on AWS |
 //! |---|---|
+//! | service-linked role | no cluster and no service is made without it |
 //! | clusters | stay while they have services, and as `INACTIVE` afterwards |
 //! | task definitions | revisions; only sizes that Fargate sells, and roles that exist |
 //! | capacity providers | Fargate's two; a service's strategy names only what its cluster has, and changes only with a forced deployment |
@@ -60,6 +61,9 @@ impl Emulated for Ecs {
 
 async fn operation(emulator: &Emulator<Ecs>, cx: &Context, request: &ApiRequest) -> Answer {
     let (operation, input) = Input::of(request)?;
+    if let "CreateCluster" | "CreateService" = operation.as_str() {
+        cluster::check_role(cx).await?;
+    }
     match operation.as_str() {
         "CreateService" | "UpdateService" => service::check_target_groups(cx, &input).await?,
         "RegisterTaskDefinition" => task_definition::check_roles(cx, &input).await?,

@@ -1,4 +1,5 @@
-//! CloudWatch Logs: log groups, their key, retention, protection, tags and metric filters. Events are not kept, so nothing is counted.
+//! CloudWatch Logs: log groups, their key, retention, protection, tags and metric filters, and what is written to their streams. Nothing is
+//! counted.
 //!
 //! | What | As on AWS |
 //! |---|---|
@@ -6,11 +7,14 @@
 //! | retention | the numbers of days that AWS has |
 //! | deletion | refused under deletion protection |
 //! | metric filters | putting is an upsert; of a group that is there, with a pattern of at most 1024 characters and one metric; at most 100 a group |
+//! | streams | events in the order in which they came; read from the end, without pages |
+//! | events of a group | all streams in the order of their times, each with an id, in pages; filtered by terms, `?any` `-none` `"a phrase"`, and not by JSON or columns |
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::emulator::{Emulated, Emulator};
 use crate::json::{self, Answer, Input, one_or_many, without_nulls};
@@ -37,6 +41,16 @@ struct Group {
     /// By name.
     #[serde(default)]
     filters: BTreeMap<String, Filter>,
+    /// By name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    streams: BTreeMap<String, Vec<Event>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Event {
+    /// Milliseconds since 1970.
+    at: i64,
+    message: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +129,10 @@ impl Logs {
                 let tags = tag_map(input);
                 self.change(input, |group| group.tags.extend(tags))
             }
+            "CreateLogStream" => self.create_stream(input),
+            "PutLogEvents" => self.put_events(input),
+            "GetLogEvents" => self.events(input),
+            "FilterLogEvents" => self.filtered(input),
             "UntagResource" => self.untag(input, "tagKeys"),
             "UntagLogGroup" => self.untag(input, "tags"),
             "ListTagsForResource" | "ListTagsLogGroup" => Ok(json!({"tags": self.group(input)?.tags})),
@@ -152,6 +170,7 @@ impl Logs {
             protected: input.flag("deletionProtectionEnabled").unwrap_or(false),
             tags: tag_map(input),
             filters: BTreeMap::new(),
+            streams: BTreeMap::new(),
         };
         self.groups.insert(name.to_owned(), group);
         Ok(json!({}))
@@ -239,6 +258,78 @@ impl Logs {
         Ok(without_nulls(json!({"metricFilters": shown.collect::<Vec<_>>(), "nextToken": next})))
     }
 
+    fn create_stream(&mut self, input: &Input) -> Answer {
+        let name = input.need("logStreamName")?.to_owned();
+        let group = self.group(input)?;
+        if group.streams.contains_key(&name) {
+            return Err(Fault::new("ResourceAlreadyExistsException", "The specified log stream already exists"));
+        }
+        group.streams.insert(name, Vec::new());
+        Ok(json!({}))
+    }
+
+    fn stream(&mut self, input: &Input) -> Result<&mut Vec<Event>, Fault> {
+        let name = input.need("logStreamName")?.to_owned();
+        let missing = || Fault::new("ResourceNotFoundException", "The specified log stream does not exist.");
+        self.group(input)?.streams.get_mut(&name).ok_or_else(missing)
+    }
+
+    fn put_events(&mut self, input: &Input) -> Answer {
+        let event = |event: &Value| Event {
+            at: event["timestamp"].as_i64().unwrap_or_default(),
+            message: event["message"].as_str().unwrap_or_default().to_owned(),
+        };
+        let events: Vec<Event> = input.objects("logEvents").iter().map(event).collect();
+        self.stream(input)?.extend(events);
+        Ok(json!({}))
+    }
+
+    fn events(&mut self, input: &Input) -> Answer {
+        let limit = usize::try_from(input.number("limit").unwrap_or(10_000)).unwrap_or(10_000);
+        let from_head = input.flag("startFromHead").unwrap_or(false);
+        let events = self.stream(input)?;
+        let skipped = if from_head { 0 } else { events.len().saturating_sub(limit) };
+        let shown = events.iter().skip(skipped).take(limit);
+        let shown =
+            shown.map(|Event { at, message }| json!({"timestamp": at, "ingestionTime": at, "message": message}));
+        Ok(json!({"events": shown.collect::<Vec<_>>()}))
+    }
+
+    fn filtered(&mut self, input: &Input) -> Answer {
+        let pattern = input.text("filterPattern").unwrap_or_default();
+        let Some(terms) = Terms::of(pattern) else {
+            let message = format!("Invalid filter pattern, or one that the sandbox does not play: {pattern}");
+            return Err(Fault::new("InvalidParameterException", message));
+        };
+        let limit = usize::try_from(input.number("limit").unwrap_or(PAGE)).unwrap_or_default();
+        if limit == 0 || limit > 10_000 {
+            return Err(Fault::new("InvalidParameterException", "limit must be from 1 to 10000."));
+        }
+        let from = input.number("startTime").unwrap_or(0);
+        let until = input.number("endTime").unwrap_or(i64::MAX);
+        let prefix = input.text("logStreamNamePrefix").unwrap_or_default();
+        let named = input.texts("logStreamNames");
+        let after = input.text("nextToken").unwrap_or_default().to_owned();
+        let group = self.group(input)?;
+        let streams = group
+            .streams
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix) && (named.is_empty() || named.contains(*name)));
+        let events = streams.flat_map(|(name, events)| {
+            events.iter().enumerate().map(move |(at, event)| (event.at, event_id(name, at, event), name, event))
+        });
+        let mut events: Vec<_> = events.filter(|(at, ..)| (from..=until).contains(at)).collect();
+        events.sort_by(|one, other| one.1.cmp(&other.1));
+        // As on AWS a page is what was looked at: one where nothing matches has no events, and a token all the same.
+        let mut looked_at = events.into_iter().filter(|(_, id, ..)| *id > after);
+        let page: Vec<_> = looked_at.by_ref().take(limit).collect();
+        let next = looked_at.next().and(page.last()).map(|(_, id, ..)| id.clone());
+        let shown = page.into_iter().filter(|(.., event)| terms.has_all_in(&event.message)).map(|(at, id, stream, event)| {
+            json!({"eventId": id, "timestamp": at, "ingestionTime": at, "logStreamName": stream, "message": event.message})
+        });
+        Ok(without_nulls(json!({"events": shown.collect::<Vec<_>>(), "searchedLogStreams": [], "nextToken": next})))
+    }
+
     fn untag(&mut self, input: &Input, member: &str) -> Answer {
         let gone = input.texts(member);
         self.change(input, |group| group.tags.retain(|key, _| !gone.contains(key)))
@@ -260,6 +351,53 @@ impl Group {
             "logGroupClass": self.class,
             "deletionProtectionEnabled": self.protected,
         }))
+    }
+}
+
+/// How many events are looked at for a page, unless the request says.
+const PAGE: i64 = 10_000;
+
+/// 56 digits, as AWS has them; of two events the later one's are greater.
+fn event_id(stream: &str, position: usize, event: &Event) -> String {
+    let digest = Sha256::digest(stream);
+    let stream = digest.iter().take(6).fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{:020}{stream:020}{position:016}", event.at)
+}
+
+/// An unstructured filter pattern
+/// ([syntax](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html)).
+#[derive(Default)]
+struct Terms {
+    all: Vec<String>,
+    any: Vec<String>,
+    none: Vec<String>,
+}
+
+impl Terms {
+    /// `None` for patterns of JSON, of columns and regular expressions.
+    fn of(pattern: &str) -> Option<Self> {
+        let mut terms = Self::default();
+        let mut rest = pattern.trim();
+        while !rest.is_empty() {
+            let (kind, after) = match rest.chars().next()? {
+                '{' | '[' | '%' => return None,
+                '?' => (&mut terms.any, &rest[1..]),
+                '-' => (&mut terms.none, &rest[1..]),
+                _ => (&mut terms.all, rest),
+            };
+            let (term, left) = match after.strip_prefix('"') {
+                Some(quoted) => quoted.split_once('"')?,
+                None => after.split_once(char::is_whitespace).unwrap_or((after, "")),
+            };
+            kind.push(term.to_owned());
+            rest = left.trim_start();
+        }
+        Some(terms)
+    }
+
+    fn has_all_in(&self, message: &str) -> bool {
+        let has = |term: &String| message.contains(term.as_str());
+        self.all.iter().all(has) && (self.any.is_empty() || self.any.iter().any(has)) && !self.none.iter().any(has)
     }
 }
 

@@ -5,6 +5,7 @@ mod account;
 mod acm;
 mod application_autoscaling;
 mod apprunner;
+mod backup;
 mod cloudtrail;
 mod cloudwatch;
 mod config;
@@ -40,6 +41,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<account::Account>::default()),
         Arc::new(Emulator::<acm::Acm>::default()),
         Arc::new(Emulator::<application_autoscaling::ApplicationAutoScaling>::default()),
+        Arc::new(Emulator::<backup::Backup>::default()),
         Arc::new(Emulator::<cloudtrail::CloudTrail>::default()),
         Arc::new(Emulator::<config::Config>::default()),
         Arc::new(Emulator::<apprunner::AppRunner>::default()),

@@ -5,8 +5,9 @@
 //! | versions | `ClientRequestToken` is the version's id, and makes create and put idempotent; `AWSPREVIOUS` follows `AWSCURRENT` |
 //! | deletion | the name is taken until the end of the recovery window, unless the secret is restored or deleted by force |
 //! | `ListSecrets` | its filters, negations included |
+//! | rotation | the schedule is kept; nothing is rotated |
 //!
-//! Not there: rotation, replication, a look at the key that a secret names.
+//! Not there: replication, a look at the key that a secret names.
 //!
 //! Values are kept in clear in the sandbox's own file: they are fake. No type here that holds one can be printed.
 
@@ -43,8 +44,18 @@ struct Secret {
     /// When it will be gone, in seconds since 1970.
     deletion: Option<f64>,
     policy: Option<String>,
+    #[serde(default)]
+    rotation: Option<Rotation>,
     tags: Tags,
     versions: BTreeMap<String, Version>,
+}
+
+/// A schedule of rotation. Cancelled, it stays on display.
+#[derive(Serialize, Deserialize)]
+struct Rotation {
+    enabled: bool,
+    function: String,
+    rules: Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,8 +128,38 @@ impl SecretsManager {
                 secret.policy = None;
                 Ok(secret.named())
             }
+            "RotateSecret" => self.rotate(cx, input),
+            "CancelRotateSecret" => {
+                let secret = self.living(input)?;
+                if let Some(rotation) = &mut secret.rotation {
+                    rotation.enabled = false;
+                }
+                Ok(secret.named())
+            }
             other => json::unknown_operation(other),
         }
+    }
+
+    /// Keeps the schedule. There is no Lambda here, so nothing is tried or rotated, and to rotate at once is refused.
+    fn rotate(&mut self, cx: &Context, input: &Input) -> Answer {
+        const INVALID: &str = "InvalidParameterException";
+        let function = input.need("RotationLambdaARN")?.to_owned();
+        let ours = format!(":lambda:{}:{}:function:", cx.region, cx.account);
+        if !function.contains(&ours) {
+            let message = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants \
+                           access to the principal secretsmanager.amazonaws.com.";
+            return Err(Fault::new("AccessDeniedException", message));
+        }
+        let rules = input.value("RotationRules").cloned().unwrap_or_default();
+        if !rules["AutomaticallyAfterDays"].as_i64().is_some_and(|days| (1..=1000).contains(&days)) {
+            return Err(Fault::new(INVALID, "AutomaticallyAfterDays must be between 1 and 1000."));
+        }
+        if input.flag("RotateImmediately") != Some(false) {
+            return Err(Fault::new(INVALID, "The sandbox has no functions: it rotates nothing at once."));
+        }
+        let secret = self.living(input)?;
+        secret.rotation = Some(Rotation { enabled: true, function, rules });
+        Ok(secret.named())
     }
 
     /// The secret that `SecretId` names: by name, by ARN, or by ARN without the six characters at its end.
@@ -157,6 +198,7 @@ impl SecretsManager {
             changed: now,
             deletion: None,
             policy: None,
+            rotation: None,
             tags: input.tags("Tags", "Key", "Value"),
             versions: BTreeMap::new(),
         };
@@ -437,6 +479,9 @@ impl Secret {
             "CreatedDate": self.created,
             "LastChangedDate": self.changed,
             "DeletedDate": self.deletion,
+            "RotationEnabled": self.rotation.as_ref().map(|rotation| rotation.enabled),
+            "RotationLambdaARN": self.rotation.as_ref().map(|rotation| &rotation.function),
+            "RotationRules": self.rotation.as_ref().map(|rotation| &rotation.rules),
             "Tags": json::tag_list(&self.tags, "Key", "Value"),
         }))
     }

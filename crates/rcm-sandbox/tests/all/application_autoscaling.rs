@@ -13,6 +13,7 @@ use crate::support::Cloud;
 const SERVICE: &str = "service/acme-cluster/acme-api";
 
 pub(crate) async fn ecs_service(cloud: &Cloud) {
+    crate::ecs::role_of_ecs(cloud).await;
     let ecs = aws_sdk_ecs::Client::new(&cloud.sdk());
     ecs.create_cluster().cluster_name("acme-cluster").send().await.unwrap();
     let container = ContainerDefinition::builder().name("api").image("api:1").memory(128).build();

@@ -21,7 +21,26 @@ fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
+/// The role that ECS works under. One that is there already will do.
+pub(crate) async fn role_of_ecs(cloud: &Cloud) {
+    let iam = aws_sdk_iam::Client::new(&cloud.sdk());
+    let made = iam.create_service_linked_role().aws_service_name("ecs.amazonaws.com").send().await;
+    assert!(made.is_ok() || code(made) == "InvalidInput");
+}
+
+#[tokio::test]
+async fn no_cluster_is_made_before_the_role_of_ecs_is() {
+    let cloud = Cloud::new().await;
+    let ecs = Client::new(&cloud.sdk());
+    let (code, message) = refusal(ecs.create_cluster().cluster_name(CLUSTER).send().await);
+    assert_eq!(code, "InvalidParameterException");
+    assert!(message.contains("Unable to assume the service linked role"), "{message}");
+    role_of_ecs(&cloud).await;
+    ecs.create_cluster().cluster_name(CLUSTER).send().await.unwrap();
+}
+
 pub(crate) async fn with_cluster(cloud: &Cloud) -> Client {
+    role_of_ecs(cloud).await;
     let ecs = Client::new(&cloud.sdk());
     let insights = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value("enabled").build();
     let cluster = ecs.create_cluster().cluster_name(CLUSTER).settings(insights).tags(tag("rcm:partner", "acme"));
@@ -377,6 +396,12 @@ async fn a_target_group_that_no_listener_sends_to_is_refused() {
 
     load_balancing::send_to(&elb, &net, &group).await;
     assert_eq!(create(arn).await.unwrap().service().unwrap().status(), Some("ACTIVE"));
+    let mut healthy = 0;
+    for _ in 0..10 {
+        let health = elb.describe_target_health().target_group_arn(arn).send().await.unwrap();
+        healthy = health.target_health_descriptions().len();
+    }
+    assert_eq!(healthy, 1, "ECS registers the tasks of its services");
 }
 
 #[tokio::test]
@@ -436,8 +461,11 @@ async fn a_service_stays_while_a_deployment_is_under_way_and_does_not_change_whi
 async fn what_a_service_needs_must_be_there() {
     let cloud = Cloud::new().await;
     let ecs = Client::new(&cloud.sdk());
-    assert_eq!(code(create(&ecs, 1).send().await), "ClusterNotFoundException");
+    let (refused, message) = refusal(create(&ecs, 1).send().await);
+    assert_eq!(refused, "InvalidParameterException");
+    assert!(message.contains("service linked role"), "{message}");
     let ecs = with_cluster(&cloud).await;
+    assert_eq!(code(create(&ecs, 1).cluster("another").send().await), "ClusterNotFoundException");
     assert_eq!(code(create(&ecs, 1).send().await), "ClientException");
     register(&ecs).await;
     let balancer = LoadBalancer::builder().container_name("web").container_port(8080).build();

@@ -1,7 +1,8 @@
 //! Log groups.
 
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::types::{LogGroup, MetricTransformation};
+use aws_sdk_cloudwatchlogs::operation::filter_log_events::builders::FilterLogEventsFluentBuilder;
+use aws_sdk_cloudwatchlogs::types::{InputLogEvent, LogGroup, MetricTransformation};
 
 use crate::support::{ACCOUNT, Cloud, code, key_for_logs, refusal};
 
@@ -118,4 +119,69 @@ async fn a_filter_is_of_a_group_and_goes_with_it() {
     assert_eq!(code(again), "ResourceNotFoundException");
     logs.delete_log_group().log_group_name("/trail").send().await.unwrap();
     assert_eq!(code(listed("/trail").await), "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn a_stream_tells_its_last_events() {
+    let cloud = Cloud::new().await;
+    let logs = Client::new(&cloud.sdk());
+    let (group, stream) = ("/ecs/acme-rcm-prod", "api/api/1");
+    logs.create_log_group().log_group_name(group).send().await.unwrap();
+    let read = || logs.get_log_events().log_group_name(group).log_stream_name(stream).limit(2).start_from_head(false);
+    assert_eq!(code(read().send().await), "ResourceNotFoundException");
+    logs.create_log_stream().log_group_name(group).log_stream_name(stream).send().await.unwrap();
+    for message in ["one", "two", "three"] {
+        let event = InputLogEvent::builder().timestamp(1).message(message).build().unwrap();
+        let put = logs.put_log_events().log_group_name(group).log_stream_name(stream).log_events(event);
+        put.send().await.unwrap();
+    }
+    let events = read().send().await.unwrap().events.unwrap();
+    assert_eq!(events.iter().filter_map(|event| event.message()).collect::<Vec<_>>(), ["two", "three"]);
+}
+
+#[tokio::test]
+async fn the_events_of_a_group_are_filtered_and_come_in_pages_in_the_order_of_their_times() {
+    let cloud = Cloud::new().await;
+    let logs = Client::new(&cloud.sdk());
+    let group = "/ecs/acme-rcm-prod";
+    let filter = || logs.filter_log_events().log_group_name(group);
+    assert_eq!(code(filter().send().await), "ResourceNotFoundException");
+    logs.create_log_group().log_group_name(group).send().await.unwrap();
+    for (stream, events) in
+        [("api/api/1", [(1, "error: one"), (30, "fine")]), ("api/api/2", [(2, "an error"), (3, "fine")])]
+    {
+        logs.create_log_stream().log_group_name(group).log_stream_name(stream).send().await.unwrap();
+        let events = events.map(|(at, text)| InputLogEvent::builder().timestamp(at).message(text).build().unwrap());
+        let put = logs.put_log_events().log_group_name(group).log_stream_name(stream);
+        put.set_log_events(Some(events.into())).send().await.unwrap();
+    }
+    let seen = async |request: FilterLogEventsFluentBuilder| {
+        let mut seen = Vec::new();
+        let mut token = None;
+        loop {
+            let page = request.clone().set_next_token(token).send().await.unwrap();
+            seen.extend(page.events().iter().map(|event| event.message().unwrap().to_owned()));
+            token = page.next_token;
+            if token.is_none() {
+                return seen;
+            }
+        }
+    };
+    let all = ["error: one", "an error", "fine", "fine"];
+    assert_eq!(seen(filter()).await, all);
+    assert_eq!(seen(filter().limit(1)).await, all, "no page has an event twice");
+    assert_eq!(seen(filter().start_time(2).end_time(3)).await, all[1..3]);
+    assert_eq!(seen(filter().log_stream_name_prefix("api/api/2")).await, all[1..3]);
+    for (pattern, found) in [
+        ("error", vec!["error: one", "an error"]),
+        ("?one ?fine", vec!["error: one", "fine", "fine"]),
+        ("error -one", vec!["an error"]),
+        ("\"an error\"", vec!["an error"]),
+    ] {
+        assert_eq!(seen(filter().filter_pattern(pattern).limit(1)).await, found, "{pattern}");
+    }
+    assert_eq!(code(filter().filter_pattern("{ $.a = 1 }").send().await), "InvalidParameterException");
+    let ids: std::collections::BTreeSet<_> =
+        filter().send().await.unwrap().events.unwrap().into_iter().map(|event| event.event_id.unwrap()).collect();
+    assert_eq!(ids.len(), 4);
 }

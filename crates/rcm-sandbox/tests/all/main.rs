@@ -6,6 +6,7 @@ mod account;
 mod acm;
 mod application_autoscaling;
 mod apprunner;
+mod backup;
 mod cloudwatch;
 mod ec2;
 mod ecr;

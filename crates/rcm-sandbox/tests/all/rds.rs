@@ -414,3 +414,50 @@ async fn a_major_version_alone_means_its_latest_minor_one() {
     let refused = other.send().await.unwrap_err();
     assert!(refused.message().unwrap().contains("DBParameterGroupFamily postgres17"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn events_are_told_to_a_topic_that_lets_rds_publish_and_of_what_is_there() {
+    let cloud = Cloud::with_polls(2).await;
+    let (rds, sns) = (client(&cloud), aws_sdk_sns::Client::new(&cloud.sdk()));
+    let network = Network::new(&cloud).await;
+    groups(&rds, &network).await;
+    let topic = async |name: &str, policy: &str| {
+        sns.create_topic().name(name).attributes("Policy", policy).send().await.unwrap().topic_arn.unwrap()
+    };
+    let open = topic("open", r#"{"Statement":[{"Principal":{"Service":"events.rds.amazonaws.com"}}]}"#).await;
+    let shut = topic("shut", r#"{"Statement":[]}"#).await;
+    let create = |topic: &str, source: &str, category: &str| {
+        let request = rds.create_event_subscription().subscription_name("acme").sns_topic_arn(topic);
+        let request = request.source_type("db-parameter-group").source_ids(source).event_categories(category);
+        request.enabled(true).tags(tag()).send()
+    };
+    let refused = async |topic: &str, source: &str, category: &str| {
+        create(topic, source, category).await.unwrap_err().code().map(str::to_owned)
+    };
+    let change = "configuration change";
+    let none = open.replace("open", "none");
+    assert_eq!(refused(&none, "acme-pg", change).await.as_deref(), Some("SNSTopicArnNotFound"));
+    assert_eq!(refused(&shut, "acme-pg", change).await.as_deref(), Some("SNSNoAuthorization"));
+    assert_eq!(refused(&open, "none", change).await.as_deref(), Some("SourceNotFound"));
+    assert_eq!(refused(&open, "acme-pg", "failover").await.as_deref(), Some("SubscriptionCategoryNotFound"));
+    create(&open, "acme-pg", change).await.unwrap();
+    assert_eq!(refused(&open, "acme-pg", change).await.as_deref(), Some("SubscriptionAlreadyExist"));
+
+    let describe = async || {
+        let answer = rds.describe_event_subscriptions().send().await.unwrap();
+        answer.event_subscriptions_list()[0].clone()
+    };
+    let mut last = describe().await;
+    for _ in 0..2 {
+        last = describe().await;
+    }
+    assert_eq!(
+        (last.status(), last.enabled(), last.source_ids_list()),
+        (Some("active"), Some(true), &["acme-pg".to_owned()][..])
+    );
+    let tags = rds.list_tags_for_resource().resource_name(last.event_subscription_arn().unwrap()).send().await.unwrap();
+    assert_eq!(tags.tag_list(), [tag()]);
+    rds.delete_event_subscription().subscription_name("acme").send().await.unwrap();
+    let gone = rds.describe_event_subscriptions().subscription_name("acme").send().await.unwrap_err();
+    assert_eq!(gone.code(), Some("SubscriptionNotFound"));
+}

@@ -74,7 +74,7 @@ impl Book {
         let arrived = self.started.elapsed();
         let mut pages = self.pages();
         let sequence = pages.calls.len();
-        let call = Call { sequence, arrived, operation, target, body, outcome: Outcome::Pending };
+        let call = Call { sequence, arrived, operation, target, body, outcome: Outcome::Pending, request_id: None };
         let faults: Vec<Fault> = pages.troubles.iter_mut().filter_map(|trouble| trouble.meet(&call)).collect();
         pages.calls.push(call.clone());
         drop(pages);
@@ -110,11 +110,19 @@ impl Book {
     }
 
     pub(super) fn note(&self, call: &Call, outcome: Outcome) {
+        self.enter_in(call, |entry| entry.outcome = outcome);
+    }
+
+    pub(super) fn note_id(&self, call: &Call, id: Option<&str>) {
+        self.enter_in(call, |entry| entry.request_id = id.map(str::to_owned));
+    }
+
+    fn enter_in(&self, call: &Call, what: impl FnOnce(&mut Call)) {
         // Found by arrival, because `clear` may have taken it.
         let mut pages = self.pages();
         let same = |entry: &&mut Call| entry.arrived == call.arrived && entry.sequence == call.sequence;
         if let Some(entry) = pages.calls.iter_mut().find(same) {
-            entry.outcome = outcome;
+            what(entry);
         }
     }
 }

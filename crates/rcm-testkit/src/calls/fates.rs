@@ -179,13 +179,18 @@ pub struct Breaker {
     ran: Option<String>,
     /// How often the deployment that fails has been looked at.
     looks: Option<usize>,
+    /// A task of the deployment that has failed: ECS describes it for an hour.
+    stopped: Option<Value>,
 }
 
 impl Breaker {
+    /// The last part of the ARN of the task that is told of.
+    pub const TASK: &'static str = "0123456789abcdef0123456789abcdef";
+
     /// It gives up `deployments` of them.
     #[must_use]
     pub fn of(deployments: usize) -> Self {
-        Self { left: deployments, listed: true, ran: None, looks: None }
+        Self { left: deployments, listed: true, ran: None, looks: None, stopped: None }
     }
 
     /// The failed deployment is gone from the list before anybody has seen it: only the old task definition tells.
@@ -201,6 +206,19 @@ impl Breaker {
             *looks
         });
         let Some(asked) = service["deployments"].get(0).cloned() else { return };
+        if looks > 2 {
+            let cluster = service["clusterArn"].as_str().unwrap_or_default();
+            self.stopped = Some(json!({
+                "taskArn": format!("{}/{}", cluster.replace(":cluster/", ":task/"), Self::TASK),
+                "clusterArn": cluster,
+                "taskDefinitionArn": asked["taskDefinition"],
+                "lastStatus": "STOPPED",
+                "desiredStatus": "STOPPED",
+                "stopCode": "EssentialContainerExited",
+                "stoppedReason": "Essential container in task exited",
+                "containers": [{"name": "api", "exitCode": 1, "lastStatus": "STOPPED"}],
+            }));
+        }
         let mut failing = asked.clone();
         failing["runningCount"] = json!(0);
         failing["failedTasks"] = json!(looks * 3);
@@ -257,6 +275,16 @@ impl Trouble for Breaker {
     }
 
     fn retell(&mut self, call: &Call, answer: &str) -> Option<String> {
+        if let Some(stopped) = &self.stopped {
+            let asks_for_stopped = call.body.contains("\"desiredStatus\":\"STOPPED\"");
+            match call.operation.name.as_str() {
+                "ListTasks" if asks_for_stopped => return Some(json!({"taskArns": [stopped["taskArn"]]}).to_string()),
+                "DescribeTasks" if call.body.contains(Self::TASK) => {
+                    return Some(json!({"tasks": [stopped]}).to_string());
+                }
+                _ => {}
+            }
+        }
         if self.looks.is_none() || call.operation.name != "DescribeServices" {
             return None;
         }

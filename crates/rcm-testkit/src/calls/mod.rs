@@ -18,7 +18,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use fates::{Breaker, Shared, Stillborn, TakenBack, shared};
-pub use habits::{Aftereffect, NotYetVisible, habits};
+pub use habits::{Aftereffect, FirstUse, NotYetVisible, Unlisted, habits};
 pub use operation::Operation;
 pub use recorder::Recorder;
 pub use rule::{Fault, Rule, Trouble, next};
@@ -39,6 +39,8 @@ pub struct Call {
     pub body: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// The id that the answer gave the request.
+    pub request_id: Option<String>,
 }
 
 /// Where a call is.

@@ -189,7 +189,15 @@ mod tests {
         let (head, ()) = Request::post("/").header("authorization", scope).body(()).unwrap().into_parts();
         let operation = Operation::of(&head, &body);
         let target = "/".to_owned();
-        Call { sequence: 0, arrived: Duration::ZERO, operation, target, body, outcome: Outcome::Pending }
+        Call {
+            sequence: 0,
+            arrived: Duration::ZERO,
+            operation,
+            target,
+            body,
+            outcome: Outcome::Pending,
+            request_id: None,
+        }
     }
 
     /// Which of `calls` meet the rule's fault.

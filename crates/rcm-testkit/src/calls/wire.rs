@@ -107,6 +107,8 @@ impl Connector {
             return Err(ConnectorError::io("the answer is cut off".into()));
         }
         let type_header = reply.headers().get("x-amzn-errortype");
+        let id = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| reply.headers().get(*name));
+        self.book.note_id(&call, id);
         self.book.note(&call, Outcome::Answered { status, code: error_code(status, type_header, &answer) });
         if let Some(retold) = retold {
             *reply.body_mut() = SdkBody::from(retold);

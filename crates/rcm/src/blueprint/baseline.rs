@@ -16,6 +16,7 @@ use rcm_aws::resources::{
     config_conformance_pack::{self, ConformancePack},
     config_recorder::{self, Recorder},
     ec2_account_defaults::{self, AccountDefaults},
+    ecr_registry_scanning::{self, RegistryScanning},
     guardduty_detector::{self, Detector},
     iam_account_role::AccountRole,
     iam_password_policy::{self, PasswordPolicy},
@@ -40,9 +41,10 @@ use super::{
     security::alarms_of_this_account,
     storage::{own_arn, seven_years, tls_only},
 };
+use crate::config::ImageScanning;
 
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>) {
-    settings(graph);
+    settings(graph, plan);
     graph.add::<Analyzer>("baseline/analyzer", accessanalyzer_analyzer::Spec { name: NAME.to_owned() });
     graph.add::<Detector>("baseline/detector", guardduty_detector::Spec { enabled: true });
     let key = key(graph, plan);
@@ -156,7 +158,10 @@ fn rules(graph: &mut Graph, bucket: Ref<AccountLogBucket>, kms_key: Ref<AccountK
     graph.add::<ConformancePack>("baseline/rules", pack);
 }
 
-fn settings(graph: &mut Graph) {
+fn settings(graph: &mut Graph, plan: &Blueprint<'_>) {
+    let enhanced = plan.config.image_scanning == ImageScanning::Enhanced;
+    let scanning = ecr_registry_scanning::Spec { scan_on_push: true, enhanced };
+    graph.add::<RegistryScanning>("baseline/image-scanning", scanning);
     let disks = ec2_account_defaults::Spec { ebs_encryption: true, snapshots_private: true, images_private: true };
     graph.add::<AccountDefaults>("baseline/ec2-defaults", disks);
     let nothing_public = s3_account_public_access_block::Spec::everything();
@@ -170,6 +175,7 @@ fn key(graph: &mut Graph, plan: &Blueprint<'_>) -> Ref<AccountKey> {
         description: "The logs of the account baseline, shared by all that rcm runs in this account".to_owned(),
         rotation_days: 365,
         policy: key_policy(plan).into(),
+        enabled: true,
     };
     graph.add::<AccountKey>("baseline/key", spec)
 }

@@ -8,7 +8,7 @@ use rcm_aws::resources::{
     autoscaling_target::{self, Bounds, ScalableTarget},
     ecs_capacity::{FARGATE, FARGATE_SPOT, Share},
     ecs_cluster::{self, Cluster, ContainerInsights},
-    ecs_container::Container,
+    ecs_container::{Container, Scratch},
     ecs_service::{self, LoadBalancer, Service},
     ecs_task_definition::{self, Architecture, Image, TaskDefinition},
     iam_service_linked_role::{self, ServiceLinkedRole},
@@ -96,6 +96,7 @@ fn task_definition(plan: &Blueprint<'_>, below: &Below) -> ecs_task_definition::
             port: CONTAINER_PORT,
             user: Some(USER.into()),
             read_only_root: true,
+            scratch: scratch(plan),
             init_process: true,
             environment: environment(plan),
             secrets: secrets(&below.database, &below.secrets),
@@ -104,6 +105,13 @@ fn task_definition(plan: &Blueprint<'_>, below: &Below) -> ecs_task_definition::
             health_check: None,
         },
     }
+}
+
+/// A quarter of the memory for `/tmp`, which programs expect to be able to write to. AWS says of its commercial Regions alone that
+/// Fargate has such mounts, and a task definition with one would be refused elsewhere.
+fn scratch(plan: &Blueprint<'_>) -> Option<Scratch> {
+    let mib = plan.config.ecs_memory / 4;
+    (plan.partition() == "aws").then(|| Scratch { path: "/tmp".into(), mib })
 }
 
 /// The environment variables whose values are in secrets.

@@ -22,6 +22,7 @@ const USER: &str = "rcm_admin";
 pub(super) struct Database {
     pub(super) url: Ref<Secret>,
     pub(super) instance: Ref<Instance>,
+    pub(super) parameter_group: Ref<ParameterGroup>,
     /// The read replicas, by whose identifiers they are watched.
     pub(super) replicas: Vec<Ref<Replica>>,
     /// How to reach the first of them.
@@ -54,7 +55,7 @@ pub(super) fn add(
         },
     );
     let monitoring = monitoring(graph, plan);
-    let spec = instance(plan, security, secrets, subnet_group, parameter_group, monitoring);
+    let spec = instance(plan, security, secrets, subnet_group, parameter_group.clone(), monitoring);
     let replica = spec.clone();
     let instance = graph.add::<Instance>("database/instance", spec);
     for group in &storage.database_logs {
@@ -63,7 +64,8 @@ pub(super) fn add(
     let host = instance.output("address");
     let spec = url(plan, security, secrets, "database-url", "How the application reaches its database", host);
     let url = graph.add::<Secret>("secrets/database-url", spec);
-    let mut database = Database { instance: instance.clone(), url, replicas: Vec::new(), reader_url: None };
+    let mut database =
+        Database { instance: instance.clone(), parameter_group, url, replicas: Vec::new(), reader_url: None };
     for (index, logs) in storage.replica_logs.iter().enumerate() {
         let spec = self::replica(plan.replica(index), &instance, &replica);
         let replica = graph.add::<Replica>(&format!("database/replica-{}", index + 1), spec);
@@ -210,5 +212,6 @@ fn url(
             password: secrets.database_password.clone(),
         },
         policy: super::secrets::policy(plan),
+        rotation: None,
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network, se
         name: plan.name("endpoints"),
         description: "Interface endpoints: the service in, nothing out".into(),
         vpc: network.vpc.clone(),
+        foreign_rules: Vec::new(),
     };
     let group = graph.add::<SecurityGroup>("security/group/endpoints", group);
     let rule = ec2_security_group_rule::Spec {

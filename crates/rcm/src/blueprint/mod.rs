@@ -4,9 +4,12 @@
 //! in its signature. Names are those of the setup that rcm replaces, and binding.
 
 mod apprunner;
+mod backup;
 mod baseline;
 mod compute;
 mod database;
+#[cfg(test)]
+mod deputies;
 mod edge;
 mod endpoints;
 mod firewall;
@@ -52,6 +55,9 @@ pub fn graph(config: &PartnerConfig, surroundings: &Surroundings) -> Result<Grap
     let storage = storage::add(&mut graph, &plan, &security);
     let secrets = secrets::add(&mut graph, &plan, &security);
     let database = database::add(&mut graph, &plan, &network, &security, &storage, &secrets);
+    if config.backup_plan {
+        backup::add(&mut graph, &plan, &security, &database);
+    }
     match config.compute {
         Compute::Ecs => {
             let logs = storage::of_tasks(&mut graph, &plan, &security);
@@ -90,10 +96,8 @@ pub fn notes(config: &PartnerConfig) -> Vec<String> {
     }
     if config.api_image.is_none() {
         notes.push(format!(
-            "no image has been deployed: the service {}-api runs 0 tasks. Push an image to the API repository, set \
-             api_image = \"<repository>@sha256:<digest>\" in {}, and provision again",
-            config.prefix(),
-            config.file.display()
+            "no image has been deployed: the service {}-api runs 0 tasks. Deploy one with `rcm deploy --image FILE|REF`",
+            config.prefix()
         ));
     }
     notes
@@ -103,11 +107,9 @@ fn notes_on_app_runner(config: &PartnerConfig) -> Vec<String> {
     let logs = "App Runner writes to log groups of its own (/aws/apprunner/…), which are neither under the partner's key nor deleted \
                 after seven years; compute = \"ecs\" has both";
     let missing = config.api_image.is_none().then(|| {
-        format!(
-            "no image has been deployed, and App Runner has no service without one: there is none yet. Push an image to the API \
-             repository, set api_image = \"<repository>@sha256:<digest>\" in {}, and provision again",
-            config.file.display()
-        )
+        "no image has been deployed, and App Runner has no service without one: there is none yet. Deploy one with `rcm deploy \
+         --image FILE|REF`"
+            .to_owned()
     });
     let firewall = "no web application firewall stands before App Runner; compute = \"ecs\" has one";
     missing.into_iter().chain([logs.to_owned(), firewall.to_owned()]).collect()

@@ -30,11 +30,12 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network) ->
             description: format!("Everything that rcm keeps for {}", plan.prefix),
             rotation_days: 365,
             policy: key_policy(plan).into(),
+            enabled: true,
         },
     );
     let mut group = |address: &str, suffix: &str, description: &str| {
         let (name, description) = (plan.name(suffix), description.to_owned());
-        let spec = ec2_security_group::Spec { name, description, vpc: network.vpc.clone() };
+        let spec = ec2_security_group::Spec { name, description, vpc: network.vpc.clone(), foreign_rules: Vec::new() };
         graph.add::<SecurityGroup>(address, spec)
     };
     let balanced = plan.config.compute == Compute::Ecs;
@@ -125,9 +126,21 @@ fn key_policy(plan: &Blueprint<'_>) -> Value {
         ]
     });
     if let Some(statements) = policy["Statement"].as_array_mut().filter(|_| plan.config.alarms) {
-        statements.push(alarms_of_this_account(plan));
+        statements.extend([alarms_of_this_account(plan), database_events_of_this_account(plan)]);
     }
     policy
+}
+
+/// The same for the events of RDS. Whether RDS names the account to KMS is not documented: where it does, it has to be this one.
+fn database_events_of_this_account(plan: &Blueprint<'_>) -> Value {
+    json!({
+        "Sid": "DatabaseEventsOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.rds.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": {"StringEqualsIfExists": {"aws:SourceAccount": plan.account()}}
+    })
 }
 
 /// [What alarms need](https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html) to tell something to an encrypted topic.

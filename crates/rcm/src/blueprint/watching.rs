@@ -2,6 +2,7 @@
 
 mod alarms;
 mod dashboard;
+mod events;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +54,8 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>) {
         dashboard::add(graph, plan, &watches);
     }
     if plan.config.alarms {
-        alarms::add(graph, plan, below, watches);
+        let topic = alarms::add(graph, plan, below, watches);
+        events::add(graph, plan, below.database, &topic);
     }
 }
 

@@ -171,6 +171,48 @@ static CONTROLS: &[Control] = &[
         &[WORKFORCE, ACCESS],
         each("rds/replica", Test::No("publicly_accessible")),
     ),
+    stack(
+        "rds-in-backup-plan",
+        "The database is in a plan of AWS Backup",
+        &[BACKUP, RECOVERY],
+        needs("backup/selection", Test::Set("resources")),
+    ),
+    stack(
+        "backup-plan-min-frequency-and-min-retention-check",
+        "AWS Backup takes a backup every day and keeps it for 35 days",
+        &[CONTINGENCY, BACKUP, RECOVERY, EMERGENCY],
+        each("backup/plan", Test::Field("rule", every_day_for_35_days)),
+    ),
+    stack(
+        "backup-recovery-point-encrypted",
+        "What AWS Backup keeps is encrypted with the partner's key",
+        &[RISK, ISOLATION, ENCRYPTION, ENCRYPTED],
+        each("backup/vault", Test::Set("kms_key")),
+    ),
+    stack(
+        "backup-recovery-point-manual-deletion-disabled",
+        "Nobody deletes a backup before its time by hand",
+        &[CONTINGENCY, BACKUP, INTEGRITY],
+        each("backup/vault", Test::Field("policy", nobody_deletes)),
+    ),
+    stack(
+        "rds-instance-event-notifications-configured",
+        "Somebody is told of what happens to the database",
+        &[REVIEW, RESPONSE],
+        of("rds/event-subscription", |it| of_source(it, "db-instance"), Test::Field("categories", critical)),
+    ),
+    stack(
+        "rds-pg-event-notifications-configured",
+        "Somebody is told when the database's parameters change",
+        &[REVIEW, RESPONSE],
+        of("rds/event-subscription", |it| of_source(it, "db-parameter-group"), Test::Yes("enabled")),
+    ),
+    stack(
+        "rds-sg-event-notifications-configured",
+        "Somebody is told when a security group of RDS changes",
+        &[REVIEW, RESPONSE],
+        of("rds/event-subscription", |it| of_source(it, "db-security-group"), Test::Yes("enabled")),
+    ),
     // Buckets.
     stack(
         "s3-bucket-public-read-prohibited",
@@ -310,7 +352,10 @@ static CONTROLS: &[Control] = &[
         "vpc-sg-open-only-to-authorized-ports",
         "Nothing but the web's ports is open to the world",
         &[RISK, TRANSMISSION],
-        of("ec2/security-group-rule", from_the_world, Test::Field("port", of_the_web)),
+        Check::All(&[
+            of("ec2/security-group-rule", from_the_world, Test::Field("port", of_the_web)),
+            each("ec2/security-group", Test::Field("foreign_rules", nobody_else_opened_it)),
+        ]),
     ),
     stack(
         "private-subnets-without-a-way-in",
@@ -391,9 +436,9 @@ static CONTROLS: &[Control] = &[
     ),
     stack(
         "kms-cmk-not-scheduled-for-deletion",
-        "The partner's key is there and not about to go",
+        "The partner's key is there, enabled and not about to go",
         &[ENCRYPTION],
-        needs("kms/key", Test::Exists),
+        needs("kms/key", Test::Yes("enabled")),
     ),
     stack(
         "secretsmanager-using-cmk",
@@ -617,6 +662,13 @@ static CONTROLS: &[Control] = &[
         Test::Yes("images_private"),
     ),
     account(
+        "ecr-registry-scan-on-push",
+        "Every image of the account is searched for known weaknesses when it is pushed",
+        &[RISK, MALWARE],
+        "ecr/registry-scanning",
+        Test::Yes("scan_on_push"),
+    ),
+    account(
         "s3-account-level-public-access-blocks-periodic",
         "No bucket of the account can be made public",
         &[RISK, WORKFORCE],
@@ -652,9 +704,11 @@ static CONTROLS: &[Control] = &[
         "secretsmanager-rotation-enabled-check",
         "Secrets change by themselves",
         &["164.308(a)(4)(ii)(C)", "164.308(a)(5)(ii)(D)"],
-        Check::Deviation(
-            "there is no rotation function: rotation has to reach the running tasks too, so it is a person's, with a redeployment",
-        ),
+        Check::Choice {
+            kind: "secretsmanager/secret",
+            test: Test::Set("rotation"),
+            why: "it has no rotation function: rotation has to reach the running tasks too, so it is a person's, with a redeployment",
+        },
     ),
     stack(
         "no-unrestricted-route-to-igw",
@@ -669,14 +723,6 @@ static CONTROLS: &[Control] = &[
         "Roles have no policies of their own",
         &[ACCESS_MANAGEMENT],
         Check::Deviation("a role's own policy cannot be attached to anything else, and goes when the role goes"),
-    ),
-    stack(
-        "rds-in-backup-plan",
-        "The database is in a plan of AWS Backup",
-        &[BACKUP, RECOVERY],
-        Check::Deviation(
-            "RDS's own backups of every day, kept for 35 days, and the final snapshot take its place; see db-instance-backup-enabled",
-        ),
     ),
     // What only people can do.
     Control {
@@ -817,11 +863,56 @@ fn of_the_web(port: &Value) -> Result<String, String> {
     }
 }
 
+/// What others have added to a group is open to the world by nobody's word, whichever the port.
+fn nobody_else_opened_it(rules: &Value) -> Result<String, String> {
+    let rules = rules.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let from_the_world = |rule: &&str| {
+        rule.starts_with("ingress ") && (rule.contains(" from 0.0.0.0/0 ") || rule.contains(" from ::/0 "))
+    };
+    let open: Vec<&str> = rules.filter(from_the_world).collect();
+    let unknown = || format!("added outside rcm: {}", open.join(", "));
+    if open.is_empty() { Ok("nobody else has opened it to the world".to_owned()) } else { Err(unknown()) }
+}
+
 fn no_gateway(routes: &Value) -> Result<String, String> {
     let routes = routes.as_array().map(Vec::as_slice).unwrap_or_default();
     match routes.iter().find(|route| route["target"].get("gateway").is_some()) {
         Some(route) => Err(format!("{} leads to an internet gateway", route["destination"])),
         None => Ok(format!("{} routes beside the VPC's own, none to an internet gateway", routes.len())),
+    }
+}
+
+fn of_source(subscription: &Subject, source_type: &str) -> bool {
+    *subscription.field("source_type") == source_type
+}
+
+/// What RDS.20 asks for at least.
+fn critical(categories: &Value) -> Result<String, String> {
+    let told = texts(categories);
+    match ["maintenance", "configuration change", "failure"].iter().find(|category| !told.contains(category)) {
+        Some(missing) => Err(format!("nobody is told of {missing}")),
+        None => Ok(format!("{} categories of events", told.len())),
+    }
+}
+
+fn every_day_for_35_days(rule: &Value) -> Result<String, String> {
+    let (schedule, days) = (rule["schedule"].as_str().unwrap_or_default(), rule["retention_days"].as_i64());
+    let evidence = format!("schedule = {schedule}, retention_days = {}", rule["retention_days"]);
+    // Any day of the month and of the week.
+    let daily = schedule.ends_with(" * * ? *)") || schedule.ends_with(" ? * * *)");
+    if daily && days.is_some_and(|days| days >= 35) { Ok(evidence) } else { Err(evidence) }
+}
+
+fn nobody_deletes(policy: &Value) -> Result<String, String> {
+    const DENIED: [&str; 3] =
+        ["backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle", "backup:PutBackupVaultAccessPolicy"];
+    let denies = |statement: &&Value| {
+        let actions = texts(&statement["Action"]);
+        statement["Effect"] == "Deny" && DENIED.iter().all(|action| actions.contains(action))
+    };
+    match statements(policy).into_iter().find(denies) {
+        Some(statement) => Ok(format!("statement {} denies it", statement["Sid"])),
+        None => Err("no statement denies it".to_owned()),
     }
 }
 
@@ -927,6 +1018,9 @@ fn for_this_account(policy: &Value) -> Result<String, String> {
     };
     match statements(policy).into_iter().find(|statement| !bound(statement)) {
         Some(statement) => Err(format!("{} may take it on for any account", statement["Principal"])),
+        None if policy.to_string().contains("IfExists") => {
+            Ok("bound to this account, wherever the service says for whom it works".to_owned())
+        }
         None => Ok("bound to this account".to_owned()),
     }
 }

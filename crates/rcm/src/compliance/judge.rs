@@ -56,6 +56,17 @@ pub enum Check {
         /// Why there is none although rcm keeps the baseline: the setting that would make it.
         without: &'static str,
     },
+    /// All of these.
+    All(&'static [Check]),
+    /// As [`Each`](Check::Each), where rcm leaves the choice to a person: by design, if it is not so.
+    Choice {
+        /// The kind.
+        kind: &'static str,
+        /// What has to be so.
+        test: Test,
+        /// Why it need not be.
+        why: &'static str,
+    },
     /// Something that rcm does not do, and why.
     Deviation(&'static str),
     /// Something that no program can show; what a person has to do.
@@ -118,25 +129,35 @@ impl Check {
                 let why = if kept { without } else { "rcm does not look after the account: account_baseline = false" };
                 if found.is_empty() { vec![general(Verdict::Open, why)] } else { found }
             }
+            Self::All(checks) => checks.iter().flat_map(|check| check.judge(subjects)).collect(),
+            Self::Choice { kind, test, why } => each(subjects, kind, all, *test)
+                .into_iter()
+                .map(|finding| match finding.verdict {
+                    Verdict::Fail => Finding { verdict: Verdict::Deviates, evidence: (*why).to_owned(), ..finding },
+                    _ => finding,
+                })
+                .collect(),
             Self::Deviation(why) => vec![general(Verdict::Deviates, *why)],
             Self::Person(what) => vec![general(Verdict::Open, *what)],
         }
     }
 
-    /// The kind of resources that it is about.
+    /// The kind of resources that it is about, the first where there are several.
     pub fn kind(&self) -> Option<&'static str> {
         match self {
             Self::Each { kind, .. } | Self::Needs { kind, .. } | Self::Baseline { kind, .. } => Some(kind),
-            Self::Covered { kind, .. } | Self::Chosen { kind, .. } => Some(kind),
+            Self::Covered { kind, .. } | Self::Chosen { kind, .. } | Self::Choice { kind, .. } => Some(kind),
+            Self::All(checks) => checks.first().and_then(Self::kind),
             Self::Deviation(_) | Self::Person(_) => None,
         }
     }
 
-    /// What has to be so at each resource.
+    /// What has to be so at each resource of that kind.
     pub fn test(&self) -> Option<Test> {
         match self {
             Self::Each { test, .. } | Self::Needs { test, .. } | Self::Baseline { test, .. } => Some(*test),
-            Self::Chosen { test, .. } => Some(*test),
+            Self::Chosen { test, .. } | Self::Choice { test, .. } => Some(*test),
+            Self::All(checks) => checks.first().and_then(Self::test),
             Self::Covered { .. } | Self::Deviation(_) | Self::Person(_) => None,
         }
     }

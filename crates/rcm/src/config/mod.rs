@@ -31,6 +31,6 @@ pub use partner::PartnerConfig;
 pub use schedule::Schedule;
 pub use schema::{json_schema, reference};
 pub use values::{
-    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
-    Waf,
+    AccountId, Compute, FunctionArn, HexColor, HostedZoneId, ImageRef, ImageScanning, PostgresVersion, Refusal, Region,
+    RoleArn, Tier, TlsPolicy, Waf,
 };

@@ -14,8 +14,8 @@ use super::read::{Document, read};
 use super::schedule::Schedule;
 use super::validate::{Environment, between, named_at_top};
 use super::values::{
-    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
-    Waf,
+    AccountId, Compute, FunctionArn, HexColor, HostedZoneId, ImageRef, ImageScanning, PostgresVersion, Refusal, Region,
+    RoleArn, Tier, TlsPolicy, Waf,
 };
 
 /// One environment of a partner, every setting decided: what the file leaves out is the tier's preset.
@@ -74,6 +74,12 @@ pub struct PartnerConfig {
     pub s3_event_notifications: bool,
     /// Whether each secret has a policy of its own.
     pub secret_policies: bool,
+    /// The function that changes the database password; nobody does by himself if `None`.
+    pub secret_rotation_function: Option<FunctionArn>,
+    /// Every how many days it does.
+    pub secret_rotation_days: u32,
+    /// Whether AWS Backup backs up the database.
+    pub backup_plan: bool,
     /// The RDS instance class.
     pub db_instance_class: String,
     /// PostgreSQL's major version.
@@ -134,6 +140,8 @@ pub struct PartnerConfig {
     pub security_hub_fsbp: bool,
     /// Whether it holds the account against the CIS AWS Foundations Benchmark.
     pub security_hub_cis: bool,
+    /// How the account's images are scanned, if the account is guarded.
+    pub image_scanning: ImageScanning,
     /// Whether the network's traffic is logged.
     pub flow_logs: bool,
     /// Whether somebody is told when something is wrong.
@@ -181,6 +189,21 @@ impl PartnerConfig {
         refuse_problems(&document, &environments)?;
         let chosen = choose(&document, &environments, env)?;
         decide(file, chosen).map_err(|problem| ConfigError::Invalid { file: file.to_owned(), problems: vec![problem] })
+    }
+
+    /// The same environment in another tier: the settings of its file, as that is now, over the tier's presets.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and where the file's settings do not fit the tier.
+    pub fn in_tier(&self, tier: Tier) -> Result<PartnerConfig, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: self.file.clone(), source };
+        let text = std::fs::read_to_string(&self.file).map_err(unreadable)?;
+        let document = read(&self.file, &text);
+        let environments: Vec<_> = Environment::all(&document).into_iter().map(|found| found.in_tier(tier)).collect();
+        refuse_problems(&document, &environments)?;
+        let chosen = choose(&document, &environments, Some(&self.environment))?;
+        decide(&self.file, chosen)
+            .map_err(|problem| ConfigError::Invalid { file: self.file.clone(), problems: vec![problem] })
     }
 
     /// Where the alarms of the account go.
@@ -271,6 +294,9 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         s3_access_logs: values.flag("s3_access_logs")?,
         s3_event_notifications: values.flag("s3_event_notifications")?,
         secret_policies: values.flag("secret_policies")?,
+        secret_rotation_function: values.parse_if_given("secret_rotation_function")?,
+        secret_rotation_days: values.number("secret_rotation_days")?,
+        backup_plan: values.flag("backup_plan")?,
         db_instance_class: values.text("db_instance_class")?,
         db_engine_version: values.parse("db_engine_version")?,
         db_multi_az: values.flag("db_multi_az")?,
@@ -301,6 +327,7 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         security_hub: values.flag("security_hub")?,
         security_hub_fsbp: values.flag("security_hub_fsbp")?,
         security_hub_cis: values.flag("security_hub_cis")?,
+        image_scanning: values.parse("image_scanning")?,
         flow_logs: values.flag("flow_logs")?,
         alarms: values.flag("alarms")?,
         dashboard: values.flag("dashboard")?,

@@ -8,8 +8,8 @@ use super::fargate;
 use super::schedule::{self, Schedule};
 use super::text;
 use super::values::{
-    AccountId, Compute, HexColor, HostedZoneId, ImageRef, PostgresVersion, Refusal, Region, RoleArn, Tier, TlsPolicy,
-    Waf, vpc_cidr,
+    AccountId, Compute, FunctionArn, HexColor, HostedZoneId, ImageRef, ImageScanning, PostgresVersion, Refusal, Region,
+    RoleArn, Tier, TlsPolicy, Waf, vpc_cidr,
 };
 
 /// One setting of the partner file.
@@ -348,6 +348,31 @@ pub(super) static SETTINGS: &[Setting] = &[
         example: "true",
     },
     Setting {
+        name: "secret_rotation_function",
+        kind: Kind::Text {
+            takes: "the ARN of a Lambda function in the partner's account and Region",
+            pattern: "^arn:(aws|aws-us-gov):lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+$",
+            check: is::<FunctionArn>,
+        },
+        default: Preset::Nothing,
+        doc: "Who changes the database password, see [Rotation](#rotation) before. Without it, a person does. $0.05 for each 10,000 calls, and the function.",
+        example: r#""arn:aws:lambda:us-east-1:123456789012:function:acme-rcm-rotation""#,
+    },
+    Setting {
+        name: "secret_rotation_days",
+        kind: Kind::Number { min: 1, max: 1000 },
+        default: Preset::Always(Value::Number(90)),
+        doc: "With `secret_rotation_function`: every how many days.",
+        example: "30",
+    },
+    Setting {
+        name: "backup_plan",
+        kind: Kind::Flag,
+        default: Preset::PerTier([Value::Flag(false), Value::Flag(true), Value::Flag(true)]),
+        doc: "Whether AWS Backup takes a snapshot of the database every day and keeps it for 35 days, beside RDS's own backups, see [Backups](#backups): about $0.095 a month for each GB of them.",
+        example: "true",
+    },
+    Setting {
         name: "db_instance_class",
         kind: Kind::Text {
             takes: "an RDS instance class",
@@ -566,6 +591,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         example: "true",
     },
     Setting {
+        name: "image_scanning",
+        kind: Kind::Choice { allowed: ImageScanning::NAMES, check: is::<ImageScanning> },
+        default: Preset::Always(text("basic")),
+        doc: "With `account_baseline`: how the account's images are searched for known weaknesses. `basic` costs nothing; `enhanced` is Amazon Inspector's, about $0.09 an image and $0.01 each time again.",
+        example: r#""basic""#,
+    },
+    Setting {
         name: "flow_logs",
         kind: Kind::Flag,
         default: Preset::Always(Value::Flag(true)),
@@ -594,7 +626,7 @@ pub(super) static SETTINGS: &[Setting] = &[
             check: is::<ImageRef>,
         },
         default: Preset::Nothing,
-        doc: "The application's image. Until it is set, the service runs no task.",
+        doc: "The application's image, if the file is to decide: then `rcm deploy` deploys no other. Where neither has named one, the service runs no task.",
         example: r#""123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae""#,
     },
 ];

@@ -19,22 +19,33 @@ pub(super) struct Environment<'a> {
     /// `None` where the file names no environment.
     pub(super) name: Option<&'a str>,
     own: Option<&'a Layer>,
+    /// The tier, whatever the file says.
+    tier: Option<Tier>,
 }
 
 impl<'a> Environment<'a> {
     /// Every environment that the file describes: its tables, and the one that it names at the top.
     pub(super) fn all(document: &'a Document<'a>) -> Vec<Environment<'a>> {
-        let in_tables =
-            document.environments.iter().map(|(name, own)| Environment { document, name: Some(name), own: Some(own) });
+        let in_tables = document.environments.iter().map(|(name, own)| Environment {
+            document,
+            name: Some(name),
+            own: Some(own),
+            tier: None,
+        });
         let mut all: Vec<_> = in_tables.collect();
         match named_at_top(document) {
             Some(name) if document.environments.contains_key(name) => {}
-            Some(name) => all.push(Environment { document, name: Some(name), own: None }),
-            None if all.is_empty() => all.push(Environment { document, name: None, own: None }),
+            Some(name) => all.push(Environment { document, name: Some(name), own: None, tier: None }),
+            None if all.is_empty() => all.push(Environment { document, name: None, own: None, tier: None }),
             None => {}
         }
         all.sort_by_key(|environment| environment.name);
         all
+    }
+
+    /// The same in another tier.
+    pub(super) fn in_tier(self, tier: Tier) -> Self {
+        Self { tier: Some(tier), ..self }
     }
 
     /// What the file says of a setting, the environment's own table first.
@@ -45,6 +56,7 @@ impl<'a> Environment<'a> {
     /// The value in force; `None` where there is none or where the file's is no good.
     pub(super) fn value(&self, name: &str) -> Option<Value> {
         match self.given(name) {
+            _ if name == "tier" => self.tier().map(|tier| Value::Text(tier.as_str().into())),
             Some(given) => given.value.clone(),
             None => match settings::find(name)?.preset(self.tier()?)? {
                 Value::OnePerZone => self.value("availability_zones"),
@@ -55,6 +67,7 @@ impl<'a> Environment<'a> {
 
     fn tier(&self) -> Option<Tier> {
         match self.given("tier") {
+            _ if self.tier.is_some() => self.tier,
             Some(Given { value: Some(Value::Text(text)), .. }) => text.parse().ok(),
             Some(_) => None,
             None => Some(Tier::Production),
@@ -131,6 +144,8 @@ impl<'a> Environment<'a> {
             Self::external_id_has_a_role,
             Self::hosted_zone_has_a_domain,
             Self::security_is_the_accounts,
+            Self::rotation_is_the_partners,
+            Self::enhanced_scanning_has_a_baseline,
             Self::names_fit,
         ];
         let missing = SETTINGS.iter().filter_map(|setting| self.missing(setting));
@@ -330,6 +345,27 @@ impl<'a> Environment<'a> {
         let refusal = Refusal::new(format!("{name} has no effect without account_baseline = true"))
             .help("it is about the account as a whole: add account_baseline = true, or delete the line");
         Some(self.problem(&[name], refusal))
+    }
+
+    fn rotation_is_the_partners(&self) -> Option<Problem> {
+        let function: super::values::FunctionArn = self.text("secret_rotation_function")?.parse().ok()?;
+        let (account, region) = (self.text("aws_account_id")?, self.text("aws_region")?);
+        if (function.account(), function.region()) == (account.as_str(), region.as_str()) {
+            return None;
+        }
+        let place = format!("{} in account {}", function.region(), function.account());
+        let refusal = Refusal::new(format!("the rotation function is in {place}"))
+            .help(format!("name a function in {region} of the partner's account {account}: rcm touches no other"));
+        Some(self.problem(&["secret_rotation_function"], refusal))
+    }
+
+    fn enhanced_scanning_has_a_baseline(&self) -> Option<Problem> {
+        if self.text("image_scanning")? != "enhanced" || self.flag("account_baseline")? {
+            return None;
+        }
+        let refusal = Refusal::new("image_scanning = \"enhanced\" has no effect without account_baseline")
+            .help("it is set for the whole account: set account_baseline = true or delete the line");
+        Some(self.problem(&["image_scanning"], refusal))
     }
 
     fn names_fit(&self) -> Option<Problem> {

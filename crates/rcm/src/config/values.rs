@@ -78,6 +78,10 @@ checked_text!(
     HostedZoneId, hosted_zone_id
 );
 checked_text!(
+    /// The ARN of a Lambda function, without a version.
+    FunctionArn, function_arn
+);
+checked_text!(
     /// The ARN of the IAM role to assume in the partner's account.
     RoleArn, role_arn
 );
@@ -169,6 +173,31 @@ impl FromStr for Waf {
             "count" => Ok(Waf::Count),
             "block" => Ok(Waf::Block),
             _ => Err(one_of("firewall", text, Waf::NAMES)),
+        }
+    }
+}
+
+/// How a registry searches images for known weaknesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ImageScanning {
+    /// ECR's own, when an image is pushed.
+    Basic,
+    /// Amazon Inspector's, also when a weakness becomes known later.
+    Enhanced,
+}
+
+impl ImageScanning {
+    pub(super) const NAMES: &'static [&'static str] = &["basic", "enhanced"];
+}
+
+impl FromStr for ImageScanning {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "basic" => Ok(ImageScanning::Basic),
+            "enhanced" => Ok(ImageScanning::Enhanced),
+            _ => Err(one_of("image_scanning", text, ImageScanning::NAMES)),
         }
     }
 }
@@ -362,6 +391,29 @@ fn hosted_zone_id(text: &str) -> Result<(), Refusal> {
         None if text.contains('.') => Err(refusal.help("that is a name; `aws route53 list-hosted-zones` shows the id")),
         None => Err(refusal),
     }
+}
+
+impl FunctionArn {
+    /// The Region that the function is in.
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+
+    /// The account that the function is in.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
+}
+
+fn function_arn(text: &str) -> Result<(), Refusal> {
+    let refusal = || Refusal::new(format!("`{text}` is not the ARN of a Lambda function"));
+    let parts: Vec<&str> = text.split(':').collect();
+    let &["arn", "aws" | "aws-us-gov", "lambda", _, account, "function", name] = parts.as_slice() else {
+        return Err(refusal());
+    };
+    account_id(account).map_err(|_| refusal())?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    if !name.is_empty() && name.chars().all(allowed) { Ok(()) } else { Err(refusal()) }
 }
 
 impl RoleArn {

@@ -9,10 +9,10 @@ use rcm_engine::{
     store::State,
 };
 
-use super::{Environment, Goal};
+use super::{Environment, Goal, record::Recording};
 use crate::{
     Error,
-    audit::{Acceptance, AuditLog},
+    audit::Acceptance,
     compliance::{self, Breach, Compliance},
     config::nearest,
 };
@@ -48,7 +48,13 @@ impl Environment {
     }
 
     /// Writes down who has accepted that `breaches` are not met, and why.
-    pub(super) async fn accept_risks(&self, goal: &Goal, breaches: &[Breach]) -> Result<(), Error> {
+    pub(super) fn accept_risks(
+        &self,
+        goal: &Goal,
+        breaches: &[Breach],
+        recording: &Recording,
+        identity: &str,
+    ) -> Result<(), Error> {
         let mut resources: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for breach in breaches {
             resources.entry(breach.control).or_default().extend(breach.resource.iter().map(ToString::to_string));
@@ -56,20 +62,17 @@ impl Environment {
         if resources.is_empty() {
             return Ok(());
         }
-        let identity = self.aws.caller().await?.arn;
+        // What was accepted before counts, so it has to be as it was written.
+        self.audit().acceptances()?;
         let acceptances = resources.into_iter().map(|(control, resources)| Acceptance {
             at: Timestamp::now(),
             user: self.settings.user.clone(),
-            identity: identity.clone(),
+            identity: identity.to_owned(),
             control: control.to_owned(),
             resources,
             reason: goal.accepted.get(control).cloned().unwrap_or_default(),
         });
-        Ok(self.audit().accept(acceptances.collect())?)
-    }
-
-    fn audit(&self) -> AuditLog {
-        AuditLog::at(self.store.audit_path())
+        recording.accept(acceptances.collect())
     }
 }
 

@@ -1,8 +1,10 @@
 //! What others have changed, and taking it for right.
 
+use std::collections::BTreeMap;
+
 use rcm_engine::{
     model::EventKind,
-    plan::{Acceptance, Depth, Drift, accept, possessions, refresh},
+    plan::{Acceptance, Depth, Drift, Live, Possessions, TAGS, Untagged, accept, possessions, refresh, untagged},
     store::{Ledger, State},
 };
 
@@ -23,14 +25,16 @@ impl Environment {
     pub async fn accept_drift(&self) -> Result<(Drift, Acceptance), Error> {
         let lock = self.lock().await?;
         self.check_state(&self.state()?.deployment)?;
-        self.check_account().await?;
+        let caller = self.check_account().await?;
         let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
         let state = ledger.state().clone();
+        let recording = self.record("drift --accept", Some(caller.arn), Some(&state))?;
         let drift = self.look_for_drift(&state).await?;
         let acceptance = accept(&drift, &state, &self.wanted_graph(&state, &Goal::provision()).await?);
         for entry in &acceptance.entries {
             ledger.append(entry.clone()).await?;
         }
+        recording.end("done", BTreeMap::new());
         ledger.checkpoint()?;
         Ok((drift, acceptance))
     }
@@ -42,6 +46,14 @@ impl Environment {
             refresh(&self.registry, state, Depth::Full, &self.settings.unreported),
             possessions(&self.registry, &state.deployment)
         )?;
-        Ok(Drift::of(state, &live, &owned))
+        let untagged = self.untagged(state, &live, &owned);
+        Ok(Drift { untagged, ..Drift::of(state, &live, &owned) })
+    }
+
+    /// What needs its ownership tags again, where the endpoint is not known to lose them.
+    pub(super) fn untagged(&self, state: &State, live: &Live, owned: &Possessions) -> Vec<Untagged> {
+        let mut found = untagged(state, live, owned);
+        found.retain(|untagged| !self.settings.unreported.contains(&(untagged.kind.clone(), TAGS.to_owned())));
+        found
     }
 }

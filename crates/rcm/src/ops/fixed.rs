@@ -3,18 +3,26 @@
 
 use std::path::Path;
 
-use rcm_aws::resources::{ec2_vpc::Vpc, rds_instance::Instance, rds_subnet_group::SubnetGroup, secrets_secret::Secret};
+use rcm_aws::resources::{
+    apprunner_service, ec2_vpc::Vpc, ecs_task_definition::TaskDefinition, rds_instance::Instance,
+    rds_subnet_group::SubnetGroup, secrets_secret::Secret,
+};
 use rcm_engine::{
     model::{Address, Resource},
     store::{Record, State, Store},
 };
 use serde_json::Value;
 
-use crate::{Error, PartnerConfig};
+use crate::{
+    Error, PartnerConfig,
+    config::{Compute, ImageRef},
+};
 
 const VPC: &str = "network/vpc";
 const SUBNETS: &str = "database/subnet-group";
 const DATABASE: &str = "database/instance";
+const TASK_DEFINITION: &str = "compute/task-definition";
+const APP_RUNNER: &str = "compute/app-runner";
 
 /// Refuses a partner file that wants of the environment in `state` what it cannot become.
 pub(super) fn check(config: &PartnerConfig, state: &State) -> Result<(), Error> {
@@ -82,8 +90,20 @@ pub(super) fn check_neighbours(config: &PartnerConfig, state_dir: &Path, own: &S
     Ok(())
 }
 
+/// The image that the state says is deployed, by whatever means, or is on its way.
+pub(super) fn deployed(config: &PartnerConfig, state: &State) -> Option<ImageRef> {
+    let (address, kind) = match config.compute {
+        Compute::Ecs => (TASK_DEFINITION, TaskDefinition::KIND),
+        Compute::AppRunner => (APP_RUNNER, apprunner_service::Service::KIND),
+    };
+    let record = state.resources.get(&Address::new(address).ok()?).filter(|record| record.kind == kind)?;
+    let named = |image: &Value| image.get("reference").unwrap_or(image).as_str()?.parse().ok();
+    // Of a state that was made again from the cloud, what was seen there tells.
+    [&record.spec, &record.inputs].into_iter().find_map(|fields| named(fields.get("image")?))
+}
+
 /// The settings as they can be, given what there is: a disk that is larger than the file says stays so, and with it a limit that
-/// would leave it no room to grow.
+/// would leave it no room to grow. Where the file names no image, the one that is deployed stays.
 pub(super) fn as_it_can_be(config: &PartnerConfig, state: Option<&State>) -> PartnerConfig {
     let gib = |field| {
         let live = state.and_then(|state| applied(state, DATABASE, Instance::KIND, field));
@@ -95,6 +115,9 @@ pub(super) fn as_it_can_be(config: &PartnerConfig, state: Option<&State>) -> Par
         // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
         let least = disk + disk.div_ceil(10);
         config.db_max_allocated_storage = config.db_max_allocated_storage.max(least);
+    }
+    if config.api_image.is_none() {
+        config.api_image = state.and_then(|state| deployed(&config, state));
     }
     config
 }

@@ -1,10 +1,11 @@
 //! Taking up what somebody else has made, and giving what is known another address.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rcm_engine::{
     model::{Address, Id, Identity, Node, Target},
     plan::{FieldChange, Found, View, find_out},
+    run::acting_for,
     store::{Entry, Facts, Ledger, Record, State},
 };
 
@@ -21,14 +22,16 @@ impl Environment {
         if let Some(state) = self.load()? {
             self.check_state(&state.deployment)?;
         }
-        self.check_account().await?;
+        let caller = self.check_account().await?;
         let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
         let state = ledger.state().clone();
+        let recording = self.record("import", Some(caller.arn), Some(&state))?;
         let graph = self.wanted_graph(&state, &Goal::provision()).await?;
         let node = graph.get(address).ok_or_else(|| Error::NotWanted(address.clone()))?;
         let Found { record, differences } = self.importable(&state, node, id).await?;
         self.claim(&state, &record).await?;
         ledger.append(Entry::Known { record: Box::new(record) }).await?;
+        recording.end("done", BTreeMap::new());
         ledger.checkpoint()?;
         Ok(differences)
     }
@@ -72,13 +75,15 @@ impl Environment {
             let (is, wanted) = (record.kind.clone(), node.kind.to_owned());
             return Err(Error::OtherKind { address: to.clone(), is, wanted });
         }
-        self.check_account().await?;
+        let caller = self.check_account().await?;
+        let recording = self.record("state mv", Some(caller.arn), Some(&state))?;
         // The tags first: they are written once more if this does not come to its end, and the state never says what is not so.
         for record in state.records().filter(|record| record.address == *from) {
             self.claim(&state, &Record { address: to.clone(), ..record.clone() }).await?;
         }
         let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
         ledger.append(Entry::Moved { from: from.clone(), to: to.clone() }).await?;
+        recording.end("done", BTreeMap::new());
         ledger.checkpoint()?;
         Ok(())
     }
@@ -91,7 +96,8 @@ impl Environment {
         let Some(id) = &record.id else { return Ok(()) };
         let identity = self.identity(&record.address, record.generation);
         let facts = Facts::current(state, record.needs());
-        Ok(self.registry.get(&record.kind)?.claim(target(&identity, &facts), id).await?)
+        let resource = self.registry.get(&record.kind)?;
+        Ok(acting_for(&record.address, resource.claim(target(&identity, &facts), id)).await?)
     }
 
     fn identity(&self, address: &Address, generation: u32) -> Identity {

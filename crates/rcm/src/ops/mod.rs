@@ -3,21 +3,28 @@
 mod account;
 mod certificate;
 mod compliance;
+mod cost;
+mod deploy;
 mod dns;
 mod drift;
 mod fixed;
 mod hosted_zone;
 mod import;
+mod links;
+mod logs;
 mod outputs;
 mod rebuild;
+mod record;
 mod rollback;
 mod run;
+mod secrets;
 mod state;
+mod status;
 mod zones;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use rcm_aws::{Aws, Connect, aws::SharedHttpClient, resources};
+use rcm_aws::{Aws, Caller, Connect, aws::SharedHttpClient, record::Recorder, resources};
 use rcm_engine::{
     model::{Deployment, Events, Registry},
     plan::Depth,
@@ -26,10 +33,16 @@ use rcm_engine::{
 };
 
 pub use certificate::{Certificate, Destroyed, Retained};
+pub use deploy::{Component, DEPLOY_ACTIONS, Deployed, Origin};
 pub use dns::{Dns, Purpose, Seen, Wanted};
+pub use links::Link;
+pub use logs::{LOGS_ACTIONS, LogQuery};
 pub use outputs::{Output, Outputs};
+pub use record::Run;
 pub use rollback::RolledBack;
 pub use run::{Goal, Report};
+pub use secrets::{Renewed, SecretInfo};
+pub use status::{Part, STATUS_ACTIONS, Status, Verdict};
 
 use crate::{Error, PartnerConfig};
 
@@ -101,13 +114,14 @@ pub struct Environment {
     registry: Registry,
     store: Store,
     fence: Fence,
+    recorder: Recorder,
 }
 
 impl Environment {
     /// Makes the clients. Sends nothing.
     pub async fn open(config: PartnerConfig, mut settings: Settings) -> Result<Self, Error> {
         settings.events = hosted_zone::asking_nobody(&config, settings.events);
-        let fence = Fence::default();
+        let (fence, recorder) = (Fence::default(), Recorder::default());
         let connect = Connect {
             region: config.aws_region.as_str().to_owned(),
             profile: config.aws_profile.clone(),
@@ -118,6 +132,7 @@ impl Environment {
                 Cloud::InProcess(client) => Some(client.clone()),
             },
             fence: fence.clone(),
+            recorder: recorder.clone(),
         };
         let aws = Arc::new(Aws::connect(&connect).await);
         Ok(Self {
@@ -128,6 +143,7 @@ impl Environment {
             settings,
             aws,
             fence,
+            recorder,
         })
     }
 
@@ -152,12 +168,12 @@ impl Environment {
         Ok(lock)
     }
 
-    /// Refuses any account but the partner file's, before anything is written.
-    async fn check_account(&self) -> Result<(), Error> {
+    /// Refuses any account but the partner file's, before anything is written; whose the credentials are otherwise.
+    async fn check_account(&self) -> Result<Caller, Error> {
         let caller = self.aws.caller().await?;
         let wanted = self.config.aws_account_id.as_str();
         if caller.account == wanted {
-            return Ok(());
+            return Ok(caller);
         }
         Err(Error::WrongAccount { wanted: wanted.to_owned(), found: caller.account, arn: caller.arn })
     }

@@ -1,10 +1,10 @@
 //! Making a lost state again.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use rcm_engine::plan::{Rebuilt, rebuild};
 
-use super::{Environment, zones};
+use super::{Environment, fixed, zones};
 use crate::Error;
 
 impl Environment {
@@ -17,17 +17,25 @@ impl Environment {
         if path.exists() && !force {
             return Err(Error::StateExists(path));
         }
-        self.check_account().await?;
+        let caller = self.check_account().await?;
+        let recording = self.record("state rebuild", Some(caller.arn), self.load().ok().flatten().as_ref())?;
         let zones = match zones::lived_in(&self.registry, &self.deployment, &self.config).await? {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
         };
-        let graph = self.blueprint(zones, None)?;
-        let rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
+        let graph = self.blueprint(zones.clone(), None, None)?;
+        let mut rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
+        // Which image was deployed is known only now, and with it what else there is because of it.
+        let deployed = rebuilt.as_ref().and_then(|rebuilt| fixed::deployed(&self.config, &rebuilt.state));
+        if let Some(image) = deployed.filter(|_| self.config.api_image.is_none()) {
+            let graph = self.blueprint(zones, None, Some(&image))?;
+            rebuilt = rebuild(self.view(), &self.deployment, &graph).await?;
+        }
         let rebuilt = rebuilt.ok_or_else(|| Error::NothingThere {
             partner: self.config.partner.clone(),
             environment: self.config.environment.clone(),
         })?;
+        recording.end("done", BTreeMap::new());
         let backup = self.store.replace(&lock, &rebuilt.state)?;
         Ok((rebuilt, backup))
     }

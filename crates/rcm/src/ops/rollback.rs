@@ -1,12 +1,14 @@
 //! Undoing what a run has left: after a rollback that got stuck, a failure that was kept, or a process that died.
 
+use std::collections::BTreeMap;
+
 use rcm_engine::{
     model::{Address, Fault},
     run::{Aftermath, OnFailure, Options, recover, rollback},
     store::Undo,
 };
 
-use super::{Environment, run::end};
+use super::{Environment, record::word, run::end};
 use crate::Error;
 
 /// How undoing a run went.
@@ -36,7 +38,8 @@ impl Environment {
         if self.to_undo()?.is_empty() {
             return Ok(RolledBack { undone: Vec::new(), left: Vec::new(), interrupted: false });
         }
-        let ledger = self.begin().await?;
+        let (ledger, caller) = self.begin().await?;
+        let recording = self.record("rollback", Some(caller.arn), Some(&*ledger.state()))?;
         let options = Options {
             parallelism: self.settings.parallelism,
             on_failure: OnFailure::Keep,
@@ -59,6 +62,13 @@ impl Environment {
         }
         .await;
         drop(engine);
+        let outcome = match &result {
+            Ok(rolled_back) if rolled_back.interrupted => "interrupted",
+            Ok(rolled_back) if rolled_back.left.is_empty() => "done",
+            Ok(_) => "stuck",
+            Err(error) => word(error),
+        };
+        recording.end(outcome, BTreeMap::new());
         end(ledger)?;
         result
     }

@@ -6,18 +6,26 @@ use std::{
 };
 
 use futures::future::try_join_all;
+use rcm_aws::Caller;
 use rcm_engine::{
     model::{Address, Deployment, EventKind, Fault, Graph, Id, Identity, Lookup, OnDestroy, Remnant, Target},
-    plan::{Action, Live, Plan, Wanted, make, refresh},
-    run::{Engine, OnFailure, Options, Outcome, execute, recover},
-    store::{Facts, Ledger, State, StoreError},
+    plan::{Action, Depth, Live, Plan, Wanted, make, possessions_like, refresh},
+    run::{Aftermath, Engine, OnFailure, Options, Outcome, execute, recover},
+    store::{Entry, Facts, Ledger, State, StoreError},
 };
 use tokio::time::Instant;
 
-use super::{Environment, Outputs, account, compliance::check_accepted, fixed, hosted_zone, zones};
+use super::{
+    Environment, Outputs, account,
+    compliance::check_accepted,
+    deploy, fixed, hosted_zone,
+    record::{Recording, word},
+    zones,
+};
 use crate::{
     Error,
     blueprint::{self, Surroundings},
+    config::ImageRef,
 };
 
 /// What a run is to bring about.
@@ -33,6 +41,8 @@ pub struct Goal {
     pub saved: Option<Plan>,
     /// Controls that the run may break in production, each with the reason.
     pub accepted: BTreeMap<String, String>,
+    /// The image to deploy. The run changes nothing but what this changes.
+    pub image: Option<ImageRef>,
 }
 
 impl Goal {
@@ -41,9 +51,23 @@ impl Goal {
         Self::default()
     }
 
+    /// This image in the place of the one that runs, and all else as it is.
+    pub fn deploy(image: ImageRef) -> Self {
+        Self { image: Some(image), ..Self::default() }
+    }
+
     /// Everything gone, but for what is kept by design.
     pub fn destroy() -> Self {
         Self { destroy: true, ..Self::default() }
+    }
+
+    /// What the audit log calls it.
+    fn verb(&self) -> &'static str {
+        match (self.destroy, &self.image) {
+            (true, _) => "destroy",
+            (false, Some(_)) => "deploy",
+            (false, None) => "provision",
+        }
     }
 }
 
@@ -69,7 +93,7 @@ impl Environment {
     pub fn graph(&self) -> Result<Graph, Error> {
         let state = self.load()?;
         let zones = zones::known(state.as_ref(), &self.config).unwrap_or_else(|| zones::guessed(&self.config));
-        self.blueprint(zones, state.as_ref())
+        self.blueprint(zones, state.as_ref(), None)
     }
 
     /// What a run would do. Changes nothing, needs no lock, and sends only calls that read.
@@ -83,25 +107,31 @@ impl Environment {
     /// Plans, asks `approve`, and does it. An empty plan is not asked about.
     pub async fn run(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Report, Error> {
         check_accepted(goal)?;
-        let ledger = self.begin().await?;
-        let result = self.run_locked(goal, approve, &ledger).await;
+        self.check_deployable(goal)?;
+        let (ledger, caller) = self.begin().await?;
+        let recording = self.record(goal.verb(), Some(caller.arn.clone()), Some(&*ledger.state()))?;
+        let result = self.run_locked(goal, approve, &ledger, &recording, &caller).await;
+        let notes = ended(recording, &result);
         let saved = match end(ledger) {
             // Then it does not matter what else went wrong.
             Err(lost @ Error::Store(StoreError::Lost(_))) => return Err(lost),
             saved => saved,
         };
         let (plan, live, outcome) = result?;
-        Ok(self.report(plan, &live, outcome, &saved?))
+        let mut report = self.report(plan, &live, outcome, &saved?);
+        report.notes.extend(notes);
+        Ok(report)
     }
 
     /// Takes the lock and opens the state, if it and the credentials are of the partner file's account.
-    pub(super) async fn begin(&self) -> Result<Arc<Ledger>, Error> {
+    pub(super) async fn begin(&self) -> Result<(Arc<Ledger>, Caller), Error> {
         let lock = self.lock().await?;
         if let Some(state) = self.load()? {
             self.check_state(&state.deployment)?;
         }
-        self.check_account().await?;
-        Ok(Arc::new(Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?))
+        let caller = self.check_account().await?;
+        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        Ok((Arc::new(ledger), caller))
     }
 
     async fn run_locked(
@@ -109,6 +139,8 @@ impl Environment {
         goal: &Goal,
         approve: impl FnOnce(&Plan) -> bool,
         ledger: &Arc<Ledger>,
+        recording: &Recording,
+        caller: &Caller,
     ) -> Result<(Plan, Live, Outcome), Error> {
         let first = ledger.is_first();
         let engine = self.engine(self.options(goal, first), ledger);
@@ -127,14 +159,28 @@ impl Environment {
             // All is as it should be. What led there, in a run that was killed after its last step, is not to be undone any more.
             let nothing_to_undo = ledger.state().undo.is_empty();
             let outcome = if nothing_to_undo { Outcome::Done } else { execute(&engine, &plan).await? };
+            self.note_release(ledger, &outcome, goal).await?;
             return Ok((plan, live, outcome));
         }
         if !approve(&plan) {
             return Err(Error::Declined);
         }
-        self.accept_risks(goal, &breaches).await?;
+        self.accept_risks(goal, &breaches, recording, &caller.arn)?;
         let outcome = execute(&engine, &plan).await?;
+        self.note_release(ledger, &outcome, goal).await?;
         Ok((plan, live, outcome))
+    }
+
+    /// Notes which image has come to run, whoever has deployed it: what there is to go back to.
+    async fn note_release(&self, ledger: &Ledger, outcome: &Outcome, goal: &Goal) -> Result<(), Error> {
+        if goal.destroy || !matches!(outcome, Outcome::Done) {
+            return Ok(());
+        }
+        let release = deploy::release(&self.config, &ledger.state());
+        match release {
+            Some(release) => Ok(ledger.append(Entry::Released { release }).await?),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn engine(&self, options: Options, ledger: &Arc<Ledger>) -> Engine {
@@ -143,7 +189,8 @@ impl Environment {
     }
 
     fn options(&self, goal: &Goal, first: bool) -> Options {
-        let default = if first { OnFailure::Rollback } else { OnFailure::Keep };
+        // What was deployed ran before this: going back is what ECS does too when tasks do not start.
+        let default = if first || goal.image.is_some() { OnFailure::Rollback } else { OnFailure::Keep };
         Options {
             parallelism: self.settings.parallelism,
             on_failure: self.settings.on_failure.unwrap_or(default),
@@ -163,13 +210,24 @@ impl Environment {
         events.run(EventKind::RefreshStarted { resources: state.records().count() });
         let unreported = &self.settings.unreported;
         let read = async { refresh(&self.registry, state, self.settings.depth, unreported).await.map_err(Error::from) };
-        let (live, graph) = tokio::try_join!(read, self.wanted_graph(state, goal))?;
+        let looks_for_tags = self.settings.depth == Depth::Full && !goal.destroy;
+        let list = async {
+            if !looks_for_tags {
+                return Ok(None);
+            }
+            possessions_like(&self.registry, state).await.map(Some).map_err(Error::from)
+        };
+        let (live, owned, graph) = tokio::try_join!(read, list, self.wanted_graph(state, goal))?;
+        let untagged = owned.map(|owned| self.untagged(state, &live, &owned)).unwrap_or_default();
         self.check_hosted_zone(state, &graph).await?;
         let found = self.find_kept(state, &graph).await?;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         events.run(EventKind::RefreshDone { elapsed_ms });
-        let wanted = Wanted { graph, may_lose: goal.may_lose.clone(), destroy: goal.destroy, purge: goal.purge, found };
+        let (may_lose, destroy, purge) = (goal.may_lose.clone(), goal.destroy, goal.purge);
+        let wanted = Wanted { graph, may_lose, destroy, purge, found, untagged };
         let plan = make(&self.registry, state, &live, &wanted)?;
+        let plan =
+            if goal.image.is_some() { self.only_what_the_image_changes(plan, state, &wanted.graph)? } else { plan };
         Ok((plan, live))
     }
 
@@ -181,12 +239,22 @@ impl Environment {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
         };
-        self.blueprint(zones, Some(state))
+        self.blueprint(zones, Some(state), goal.image.as_ref())
     }
 
-    pub(super) fn blueprint(&self, zones: Vec<String>, state: Option<&State>) -> Result<Graph, Error> {
+    /// The graph of the partner file's settings as they can be, with `image` in the place of the one that is deployed.
+    pub(super) fn blueprint(
+        &self,
+        zones: Vec<String>,
+        state: Option<&State>,
+        image: Option<&ImageRef>,
+    ) -> Result<Graph, Error> {
         let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state, &self.config) };
-        blueprint::graph(&fixed::as_it_can_be(&self.config, state), &surroundings).map_err(Error::Graph)
+        let mut config = fixed::as_it_can_be(&self.config, state);
+        if let Some(image) = image {
+            config.api_image = Some(image.clone());
+        }
+        blueprint::graph(&config, &surroundings).map_err(Error::Graph)
     }
 
     /// Looks for what an earlier `destroy` may have left although this state does not know it, for anything else with data (a
@@ -226,7 +294,7 @@ impl Environment {
             .map(|step| format!("{} was kept by an earlier destroy and is in use again", step.address))
             .collect();
         if !plan.destroy && !state.resources.is_empty() {
-            notes.extend(blueprint::notes(&self.config));
+            notes.extend(blueprint::notes(&fixed::as_it_can_be(&self.config, Some(state))));
             let asked = plan.forward.iter().any(|step| step.address.as_str() == blueprint::SUBSCRIPTION);
             notes.extend(asked.then(|| blueprint::unconfirmed(&self.config)));
             notes.extend(fixed::note(&self.config, state));
@@ -235,6 +303,24 @@ impl Environment {
         let remnants = state.remnants.clone();
         Report { plan, outcome, outputs: Outputs::of(state), retained, remnants, notes }
     }
+}
+
+/// Ends the record of a run as it ended, and returns what people should know of it.
+fn ended(recording: Recording, result: &Result<(Plan, Live, Outcome), Error>) -> Vec<String> {
+    let (plan, outcome) = match result {
+        Ok((plan, _, outcome)) => (plan, outcome),
+        Err(error) => return recording.end(word(error), BTreeMap::new()),
+    };
+    let outcome = match outcome {
+        Outcome::Done => "done",
+        Outcome::Parked(_) => "parked",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Failed { aftermath: Aftermath::Kept, .. } => "kept",
+        Outcome::Failed { aftermath: Aftermath::Interrupted, .. } => "interrupted",
+        Outcome::Failed { aftermath: Aftermath::RolledBack, .. } => "rolled-back",
+        Outcome::Failed { aftermath: Aftermath::Stuck(_), .. } => "stuck",
+    };
+    recording.end(outcome, plan.counts().into_iter().map(|(word, count)| (word.to_owned(), count)).collect())
 }
 
 /// Writes the snapshot. All steps are over, so this is the last handle; were it not, the journal would still have everything.

@@ -1,6 +1,6 @@
 //! Looking at the state, and the few things that may be done to it without a run.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use rcm_engine::{
     model::{Address, Events},
@@ -36,8 +36,10 @@ impl Environment {
         self.check_state(&state.deployment)?;
         let record = state.resources.get(address).ok_or_else(|| Error::NotInState(address.clone()))?;
         let generation = record.generation;
+        let recording = self.record("state rm", None, Some(&state))?;
         let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
         ledger.append(Entry::Gone { address: address.clone(), generation }).await?;
+        recording.end("done", BTreeMap::new());
         ledger.checkpoint()?;
         Ok(())
     }

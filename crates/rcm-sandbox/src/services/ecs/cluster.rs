@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Ecs, cluster_name, fill_members, includes, kept, last_part, tag_list};
 use crate::json::{Answer, Input};
+use crate::neighbours;
 use crate::service::{Context, Tags};
 use crate::wire::Fault;
 
@@ -23,6 +24,15 @@ impl Cluster {
         let names = self.given.get("capacityProviders").and_then(Value::as_array);
         names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
     }
+}
+
+/// ECS works under a role of its own in the account.
+pub(super) async fn check_role(cx: &Context) -> Result<(), Fault> {
+    if neighbours::role_exists(cx, "AWSServiceRoleForECS").await {
+        return Ok(());
+    }
+    let message = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+    Err(Fault::new("InvalidParameterException", message))
 }
 
 impl Ecs {

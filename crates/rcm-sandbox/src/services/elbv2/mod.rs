@@ -6,7 +6,7 @@
 //! | `SetSecurityGroups`, `SetSubnets`, `SetIpAddressType` | yes |
 //! | `Modify-`, `DescribeLoadBalancerAttributes` | AWS's attributes and defaults; access logs need a bucket without SSE-KMS whose policy lets the service write |
 //! | `Create-`, `Describe-`, `Modify-`, `DeleteTargetGroup(s)`, their attributes | AWS's defaults and bounds; no delete while a listener forwards to it |
-//! | `Register-`, `DeregisterTargets`, `DescribeTargetHealth` | `unused`, `initial`, then `healthy`: nothing is really probed |
+//! | `Register-`, `DeregisterTargets`, `DescribeTargetHealth` | `unused`, `initial`, then `healthy`: nothing is really probed; the running tasks of ECS's services are there, `healthy` |
 //! | `Create-`, `Describe-`, `Modify-`, `DeleteListener(s)` | forward, redirect, fixed response; a certificate must be issued |
 //! | `Add-`, `Remove-`, `DescribeTags` | on all three |
 //!
@@ -27,6 +27,7 @@ use self::listeners::Listener;
 use self::load_balancers::{Lingering, LoadBalancer, Network};
 use self::target_groups::TargetGroup;
 use crate::emulator::{Emulated, Emulator};
+use crate::neighbours;
 use crate::service::{ApiRequest, ApiResponse, Context, Hold, Tags};
 use crate::wire::{self, Fault, Params, Xml};
 
@@ -89,6 +90,10 @@ async fn operation(emulator: &Emulator<Elbv2>, cx: &Context, params: &Params) ->
             listeners::check_certificates(cx, params).await?;
             emulator.lock().immediate(cx, params)
         }
+        "DescribeTargetHealth" => {
+            let tasks = neighbours::tasks_behind(cx, params.require("TargetGroupArn")?).await;
+            emulator.lock().describe_target_health(params, tasks)
+        }
         _ => emulator.lock().immediate(cx, params),
     }
 }
@@ -109,7 +114,6 @@ impl Elbv2 {
             "ModifyTargetGroupAttributes" => self.modify_target_group_attributes(params),
             "RegisterTargets" => self.register_targets(cx, params),
             "DeregisterTargets" => self.deregister_targets(cx, params),
-            "DescribeTargetHealth" => self.describe_target_health(params),
             "CreateListener" => self.create_listener(params),
             "DescribeListeners" => self.describe_listeners(params),
             "ModifyListener" => self.modify_listener(params),

@@ -332,7 +332,8 @@ impl Elbv2 {
         Ok(Xml::default())
     }
 
-    pub(super) fn describe_target_health(&mut self, params: &Params) -> Result<Xml, Fault> {
+    /// What was registered, and as many tasks as ECS has registered.
+    pub(super) fn describe_target_health(&mut self, params: &Params, tasks: usize) -> Result<Xml, Fault> {
         let used = !self.balancers_of(params.require("TargetGroupArn")?).is_empty();
         let asked = params.structs("Targets.member");
         let asked: Vec<&str> = asked.iter().filter_map(|target| target.get("Id")).collect();
@@ -350,6 +351,16 @@ impl Elbv2 {
             shown.push(target.shown(&port, used, arrived));
             true
         });
+        let traffic = group.settings.port;
+        let tasks = (0..tasks).map(|number| Target {
+            id: format!("10.0.{}.{}", number / 200, number % 200 + 10),
+            port: traffic,
+            zone: None,
+            countdown: Countdown::new(0),
+            draining: false,
+        });
+        let tasks = tasks.filter(|task| asked.is_empty() || asked.contains(&task.id.as_str()));
+        shown.extend(tasks.map(|task| task.shown(&port, used, true)));
         let mut xml = Xml::default();
         xml.list("TargetHealthDescriptions", "member", shown, |xml, target| {
             xml.append(&target);

@@ -10,6 +10,8 @@
 //! | `Create-`, `Describe-`, `DeleteDBSnapshot(s)` | yes |
 //! | `Create-`, `Describe-`, `Modify-`, `DeleteDBSubnetGroup(s)` | subnets of one VPC in two zones at least; no delete while used |
 //! | `Create-`, `Describe-`, `Modify-`, `DeleteDBParameterGroup(s)`, `DescribeDBParameters` | any parameter can be set; a few are known with defaults and apply types |
+//! | `Create-`, `Describe-`, `Modify-`, `DeleteEventSubscription(s)` | `creating`, then `active`; the topic has to be there and to let RDS publish, and sources and categories have to be known; no event is ever told |
+//! | `Add-`, `RemoveSourceIdentifierTo-`, `-FromSubscription` | yes |
 //! | `Add-`, `RemoveTagsToResource`, `ListTagsForResource` | yes |
 //! | `DescribeDBEngineVersions`, `DescribeOrderableDBInstanceOptions` | PostgreSQL, common instance classes |
 //!
@@ -22,6 +24,7 @@
 
 mod catalogue;
 mod delete;
+mod events;
 mod instances;
 mod modify;
 mod parameter_groups;
@@ -35,6 +38,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::events::Subscription;
 use self::instances::{Instance, Surroundings};
 use self::parameter_groups::ParameterGroup;
 use self::snapshots::Snapshot;
@@ -53,6 +57,8 @@ pub(crate) struct Rds {
     snapshots: BTreeMap<String, Snapshot>,
     subnet_groups: BTreeMap<String, SubnetGroup>,
     parameter_groups: BTreeMap<String, ParameterGroup>,
+    #[serde(default)]
+    subscriptions: BTreeMap<String, Subscription>,
 }
 
 impl Emulated for Rds {
@@ -72,6 +78,7 @@ impl Emulated for Rds {
     fn arrive(&mut self) {
         self.instances.values_mut().for_each(Instance::arrive);
         self.snapshots.values_mut().for_each(Snapshot::arrive);
+        self.subscriptions.values_mut().for_each(Subscription::arrive);
         self.settle();
     }
 }
@@ -99,6 +106,12 @@ async fn operation(emulator: &Emulator<Rds>, cx: &Context, params: &Params) -> R
             let surroundings = Surroundings::of(cx, params, vpc).await?;
             emulator.lock().modify_instance(cx, params, surroundings)
         }
+        "CreateEventSubscription" | "ModifyEventSubscription" => {
+            if let Some(topic) = params.get("SnsTopicArn") {
+                events::check_topic(neighbours::topic_policy(cx, topic).await)?;
+            }
+            emulator.lock().immediate(cx, params)
+        }
         _ => emulator.lock().immediate(cx, params),
     }
 }
@@ -121,6 +134,12 @@ impl Rds {
             "ModifyDBParameterGroup" => self.modify_parameter_group(params),
             "DeleteDBParameterGroup" => self.delete_parameter_group(params),
             "DescribeDBParameters" => self.describe_parameters(params),
+            "CreateEventSubscription" => self.create_subscription(cx, params),
+            "DescribeEventSubscriptions" => self.describe_subscriptions(params),
+            "ModifyEventSubscription" => self.modify_subscription(cx, params),
+            "AddSourceIdentifierToSubscription" => self.add_source(params),
+            "RemoveSourceIdentifierFromSubscription" => self.remove_source(params),
+            "DeleteEventSubscription" => self.delete_subscription(params),
             "AddTagsToResource" => self.add_tags(params),
             "RemoveTagsFromResource" => self.remove_tags(params),
             "ListTagsForResource" => self.list_tags(params),
@@ -162,6 +181,11 @@ impl Rds {
                 .get_mut(name)
                 .map(|snapshot| &mut snapshot.tags)
                 .ok_or_else(|| missing("DBSnapshotNotFound", "DBSnapshot")),
+            "es" => self
+                .subscriptions
+                .get_mut(name)
+                .map(|subscription| &mut subscription.tags)
+                .ok_or_else(|| missing("SubscriptionNotFound", "Subscription")),
             "subgrp" => self
                 .subnet_groups
                 .get_mut(name)

@@ -50,7 +50,8 @@ pub(super) fn watches(plan: &Blueprint<'_>, below: &Below<'_>) -> Vec<Watch> {
     watches
 }
 
-pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>, watches: Vec<Watch>) {
+/// Gives the topic that they are told to.
+pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>, watches: Vec<Watch>) -> Ref<Topic> {
     let topic = topic(graph, plan, below);
     for watch in watches {
         let (period_seconds, periods, periods_to_alarm) = watch.periods;
@@ -71,6 +72,7 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>, wa
         };
         graph.add::<Alarm>(&format!("watching/alarm/{}", watch.what), spec);
     }
+    topic
 }
 
 fn topic(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>) -> Ref<Topic> {
@@ -83,7 +85,7 @@ fn topic(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below<'_>) -> Ref<Topi
     topic
 }
 
-/// The alarms of this account may publish, and nobody without TLS.
+/// The alarms and the databases of this account may publish, and nobody without TLS.
 pub(in super::super) fn may_publish(plan: &Blueprint<'_>, topic: &str) -> Value {
     let topic = plan.arn("sns", topic);
     json!({
@@ -98,6 +100,17 @@ pub(in super::super) fn may_publish(plan: &Blueprint<'_>, topic: &str) -> Value 
                 "Condition": {
                     "StringEquals": {"aws:SourceAccount": plan.account()},
                     "ArnLike": {"aws:SourceArn": plan.arn("cloudwatch", "alarm:*")}
+                }
+            },
+            {
+                "Sid": "DatabaseEventsOfThisAccount",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.rds.amazonaws.com"},
+                "Action": "sns:Publish",
+                "Resource": topic,
+                "Condition": {
+                    "StringEquals": {"aws:SourceAccount": plan.account()},
+                    "ArnLike": {"aws:SourceArn": plan.arn("rds", "*")}
                 }
             },
             {

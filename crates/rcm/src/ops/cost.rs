@@ -1,0 +1,58 @@
+//! What the environment costs in a month, and what a plan changes of that. Asks nobody.
+
+use rcm_engine::{plan::Plan, store::State};
+
+use super::{Environment, fixed, hosted_zone, zones};
+use crate::{
+    Error, PartnerConfig,
+    blueprint::{self, Surroundings},
+    config::Tier,
+    cost::{Assumptions, Change, Cost, Stack, Tiered},
+};
+
+/// Stands for an image where none was deployed yet: what would run is priced all the same.
+const AN_IMAGE: &str = "example/api@sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+impl Environment {
+    /// What the environment that the partner file describes costs in a month, with an image deployed. Sends nothing, and needs neither
+    /// credentials nor a state.
+    ///
+    /// # Errors
+    /// [`Error::NoPrices`] where there are no prices of the Region.
+    pub fn cost(&self, assumptions: &Assumptions) -> Result<Cost, Error> {
+        self.cost_of(&self.config, assumptions)
+    }
+
+    /// The same in each tier: the file's own settings over the tier's presets.
+    ///
+    /// # Errors
+    /// As [`cost`](Self::cost), and where the file's settings do not fit a tier.
+    pub fn cost_by_tier(&self, assumptions: &Assumptions) -> Result<Vec<Tiered>, Error> {
+        let priced = |tier: Tier| {
+            let config = self.config.in_tier(tier)?;
+            Ok(Tiered::of(tier, self.cost_of(&config, assumptions)?))
+        };
+        Tier::ALL.into_iter().map(priced).collect()
+    }
+
+    /// What `plan` changes of what is paid in a month, by the state and the plan alone.
+    ///
+    /// # Errors
+    /// As [`cost`](Self::cost).
+    pub fn cost_change(&self, plan: &Plan) -> Result<Change, Error> {
+        let state = self.load()?.unwrap_or_else(|| State::new(self.deployment.clone()));
+        let before = Stack::of_state(&state);
+        let after = before.clone().after(plan);
+        Change::between(&before, &after, self.config.aws_region.as_str())
+    }
+
+    fn cost_of(&self, config: &PartnerConfig, assumptions: &Assumptions) -> Result<Cost, Error> {
+        let state = self.load()?;
+        let mut config = fixed::as_it_can_be(config, state.as_ref());
+        config.api_image = config.api_image.or_else(|| AN_IMAGE.parse().ok());
+        let zones = zones::known(state.as_ref(), &config).unwrap_or_else(|| zones::guessed(&config));
+        let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state.as_ref(), &config) };
+        let graph = blueprint::graph(&config, &surroundings).map_err(Error::Graph)?;
+        Cost::of(&Stack::of_graph(&graph), config.aws_region.as_str(), assumptions)
+    }
+}

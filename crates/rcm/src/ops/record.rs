@@ -1,0 +1,210 @@
+//! The audit log of an environment: runs write their lines, people read and check them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+use rcm_aws::record::{Recorder, Sent};
+use rcm_engine::{
+    model::{Address, Fault},
+    store::{Phase, State},
+};
+use serde::Serialize;
+
+use super::Environment;
+use crate::{
+    Error,
+    audit::{Acceptance, AuditLog, Began, Called, Ended, Entry, Line, Mended, Verified, Writer},
+};
+
+/// A run, as the audit log tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// How it began.
+    pub began: Began,
+    /// How it ended; `None` while it is under way, or where its process died.
+    pub ended: Option<Ended>,
+    /// What the run that came after has found, where the process died.
+    pub cut_off: Option<Mended>,
+    /// How many requests that change something it has sent.
+    pub calls: usize,
+}
+
+impl Environment {
+    /// The runs that the audit log tells of, the oldest first. Checks nothing: that does [`verify_audit`](Self::verify_audit).
+    pub fn history(&self) -> Result<Vec<Run>, Error> {
+        let mut runs: Vec<Run> = Vec::new();
+        for Line { entry, .. } in self.audit().readable()? {
+            let named = |name: &str, runs: &[Run]| runs.iter().rposition(|run| run.began.run == name);
+            match entry {
+                Entry::RunBegan(began) => runs.push(Run { began, ended: None, cut_off: None, calls: 0 }),
+                Entry::RunEnded(ended) => {
+                    if let Some(at) = named(&ended.run, &runs) {
+                        runs[at].ended = Some(ended);
+                    }
+                }
+                Entry::Call(Called { run, .. }) => {
+                    if let Some(at) = named(&run, &runs) {
+                        runs[at].calls += 1;
+                    }
+                }
+                Entry::Mended(mended) => {
+                    if let Some(at) = mended.run.as_deref().and_then(|run| named(run, &runs)) {
+                        runs[at].cut_off = Some(mended);
+                    }
+                }
+                Entry::AcceptedRisk(_) | Entry::Gap(_) | Entry::Unknown => {}
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The lines of the run whose name begins with `name`, in their order.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRun`] if there is none, or more than one.
+    pub fn history_of(&self, name: &str) -> Result<Vec<Line>, Error> {
+        let runs: Vec<String> = self.history()?.into_iter().map(|run| run.began.run).collect();
+        let mut meant = runs.iter().filter(|run| run.starts_with(name));
+        let (Some(run), None) = (meant.next(), meant.next()) else { return Err(Error::NoSuchRun(name.to_owned())) };
+        let mut lines = self.audit().readable()?;
+        lines.retain(|line| line.entry.run() == Some(run));
+        Ok(lines)
+    }
+
+    /// Checks the audit log: each line by its hash, their order, the head, and that each state was made by a run that is told.
+    pub fn verify_audit(&self) -> Result<Verified, Error> {
+        let state = self.load()?;
+        Ok(self.audit().verify(state.as_ref())?)
+    }
+
+    pub(super) fn audit(&self) -> AuditLog {
+        AuditLog::at(self.store.audit_path())
+    }
+
+    /// Begins the record of a run, under the lock. Nothing may be sent where it cannot begin.
+    pub(super) fn record(
+        &self,
+        verb: &str,
+        identity: Option<String>,
+        state: Option<&State>,
+    ) -> Result<Recording, Error> {
+        let holder = self.holder();
+        let run = new_name()?;
+        let began = Began {
+            run: run.clone(),
+            at: Timestamp::now(),
+            verb: verb.to_owned(),
+            command: self.settings.command.clone(),
+            user: holder.user,
+            host: holder.host,
+            identity,
+            account: self.deployment.account.clone(),
+            region: self.deployment.region.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            lineage: state.map(|state| state.lineage),
+            serial: state.map(|state| state.serial),
+        };
+        let under_way = state.map(under_way).unwrap_or_default();
+        let (writer, notes) = Writer::begin(self.audit(), self.fence.clone(), began, under_way)?;
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (counted, told, name) = (Arc::clone(&calls), writer.clone(), run.clone());
+        self.recorder.tell(move |sent| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            told.add(Entry::Call(called(&name, sent)));
+        });
+        Ok(Recording { writer, recorder: self.recorder.clone(), run, calls, notes, over: false })
+    }
+}
+
+/// What a run that has no end was working on.
+fn under_way(state: &State) -> Vec<Address> {
+    let busy = state.records().filter(|record| record.id.is_none() || record.phase != Phase::Ready);
+    busy.map(|record| record.address.clone()).collect()
+}
+
+/// Twelve hexadecimal digits.
+fn new_name() -> Result<String, Error> {
+    let mut bytes = [0u8; 6];
+    getrandom::fill(&mut bytes).map_err(|error| Fault::invalid("random", format!("no random numbers: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn called(run: &str, sent: Sent) -> Called {
+    Called {
+        run: run.to_owned(),
+        at: sent.at,
+        took_ms: u64::try_from(sent.took.as_millis()).unwrap_or(u64::MAX),
+        address: sent.address,
+        service: sent.service,
+        operation: sent.operation,
+        status: sent.status,
+        code: sent.code,
+        request_id: sent.request_id,
+    }
+}
+
+/// The record of a run that is under way. Ends as failed if nobody says how it ended.
+pub(super) struct Recording {
+    writer: Writer,
+    recorder: Recorder,
+    run: String,
+    calls: Arc<AtomicUsize>,
+    notes: Vec<String>,
+    over: bool,
+}
+
+impl Recording {
+    /// Writes down who has accepted what, and returns when it is on the disk.
+    pub(super) fn accept(&self, acceptances: Vec<Acceptance>) -> Result<(), Error> {
+        acceptances.into_iter().for_each(|acceptance| self.writer.add(Entry::AcceptedRisk(acceptance)));
+        Ok(self.writer.finish()?)
+    }
+
+    /// Ends it, and returns what people should know of the log.
+    pub(super) fn end(mut self, outcome: &str, counts: BTreeMap<String, usize>) -> Vec<String> {
+        self.close(outcome, counts);
+        std::mem::take(&mut self.notes)
+    }
+
+    fn close(&mut self, outcome: &str, counts: BTreeMap<String, usize>) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        self.recorder.stop();
+        self.writer.add(Entry::RunEnded(Ended {
+            run: self.run.clone(),
+            at: Timestamp::now(),
+            outcome: outcome.to_owned(),
+            counts,
+            calls: self.calls.load(Ordering::Relaxed),
+        }));
+        if let Err(error) = self.writer.finish() {
+            let lost = self.writer.waiting();
+            self.notes.push(format!("{error}: {lost} lines of this run are not in it"));
+        }
+        for note in &self.notes {
+            tracing::warn!("{note}");
+        }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.close("failed", BTreeMap::new());
+    }
+}
+
+/// How a run that did not begin its steps ended.
+pub(super) fn word(error: &Error) -> &'static str {
+    match error {
+        Error::Declined => "declined",
+        Error::Blocked(_) | Error::Breaches { .. } | Error::Stale(_) | Error::Fixed { .. } => "refused",
+        _ => "failed",
+    }
+}
