@@ -43,6 +43,9 @@ pub(crate) enum Verb {
     Compliance(ComplianceArgs),
     /// Show what the environment costs in a month, by service, without AWS
     Cost(CostArgs),
+    /// Print the least that whoever runs rcm has to be allowed, as IAM policies
+    #[command(after_help = PERMISSIONS_EXAMPLES)]
+    Permissions(PermissionsArgs),
     /// Show the DNS records that the domain needs, and whether the world sees them
     Dns(DnsArgs),
     /// Show how each part of the environment is now
@@ -498,6 +501,52 @@ pub(crate) enum StateVerb {
 pub(crate) struct SandboxArgs {
     #[command(subcommand)]
     pub(crate) verb: SandboxVerb,
+}
+
+const PERMISSIONS_EXAMPLES: &str = "\
+Examples:
+  rcm permissions --partner acme --verb plan
+  rcm permissions --partner acme --out policies";
+
+/// Options of `permissions`.
+#[derive(Debug, Args)]
+pub(crate) struct PermissionsArgs {
+    /// For whom: what this verb needs, and nothing else; can be given several times. All verbs without it
+    #[arg(long, value_name = "VERB")]
+    pub(crate) verb: Vec<Allowed>,
+    /// Write each policy to a file in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What somebody is to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Allowed {
+    /// Also drift, compliance and dns
+    Plan,
+    /// Also rollback, secrets, import and state rebuild
+    Provision,
+    /// To push an image and roll it out
+    Deploy,
+    /// With --purge too
+    Destroy,
+    /// To see how the parts are
+    Status,
+    /// To read what the application writes
+    Logs,
+}
+
+impl From<Allowed> for rcm::permissions::Verb {
+    fn from(allowed: Allowed) -> Self {
+        match allowed {
+            Allowed::Plan => Self::Plan,
+            Allowed::Provision => Self::Provision,
+            Allowed::Deploy => Self::Deploy,
+            Allowed::Destroy => Self::Destroy,
+            Allowed::Status => Self::Status,
+            Allowed::Logs => Self::Logs,
+        }
+    }
 }
 
 /// What to do with the sandbox.

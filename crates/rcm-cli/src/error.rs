@@ -156,6 +156,8 @@ impl CommandError {
             Error::NoSuchSecret { .. } => {
                 Self::from_error(Exit::Refused, error).hint(format!("all of them: {}", next.command("secrets list")))
             }
+            Error::UnknownAction(_) => Self::from_error(Exit::Failed, error)
+                .hint("this is a mistake in rcm: crates/rcm/src/permissions/reference.toml lacks it"),
             Error::NoSecret { .. } => Self::from_error(Exit::Refused, error).hint("nothing was changed"),
             Error::Unfinished(_) => Self::from_error(Exit::Refused, error).hint(format!(
                 "nothing was changed; bring it to its end first: {}, or undo it: {}",

@@ -118,6 +118,9 @@ pub enum Error {
         /// Those that there are prices of.
         known: Vec<String>,
     },
+    /// A kind of resource needs an action that [`permissions`](crate::permissions) cannot confine.
+    #[error("nothing is known of the permission {0}")]
+    UnknownAction(String),
     /// There is no secret of that name that can be given another value.
     #[error("{}", no_such_secret(name, *derived, allowed))]
     NoSuchSecret {

@@ -23,6 +23,7 @@ pub mod cost;
 mod error;
 pub mod image;
 mod ops;
+pub mod permissions;
 pub mod resolver;
 
 pub use config::PartnerConfig;

@@ -126,7 +126,8 @@ fn acme_is_provisioned_left_alone_changed_and_destroyed() {
         .rcm
         .run("provision --partner acme --yes --accept-risk rds-in-backup-plan --reason moto".split(' '))
         .expect_code(0);
-    assert!((1..100 * 1024).contains(&ran.peak_kib), "{} KiB", ran.peak_kib);
+    // Six sevenths of it are the command's own code, which is mapped as it is called: a bare stack calls less (moto::dns).
+    assert!((1..112 * 1024).contains(&ran.peak_kib), "{} KiB", ran.peak_kib);
     assert_eq!(stage.unannounced(), Vec::<String>::new());
     let made = stage.inventory();
     stack::is_as_designed(&made);

@@ -27,7 +27,9 @@ fn the_records_are_in_the_zone_and_the_zone_is_empty_afterwards() {
     );
     let zone = zone.as_str().unwrap().trim_start_matches("/hostedzone/").to_owned();
     bench.partner("acme", &format!("{ACME}\nhosted_zone_id = \"{zone}\"\n"));
-    let _ = bench.run("provision --yes").expect_code(0);
+    let ran = bench.run("provision --yes").expect_code(0);
+    // The stack without what was added to it since.
+    assert!((1..100 * 1024).contains(&ran.peak_kib), "{} KiB", ran.peak_kib);
 
     let records = boto3(&moto.endpoint(), RECORDS);
     let detail = boto3(

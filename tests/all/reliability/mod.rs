@@ -18,6 +18,7 @@ mod fates;
 mod full;
 mod habits;
 mod leaving;
+mod permissions;
 mod rebuild;
 mod replicas;
 mod secrets;

@@ -13,6 +13,7 @@ mod init;
 mod logs;
 mod open;
 mod output;
+mod permissions;
 mod plan;
 mod provision;
 mod rollback;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Compliance(args) => wait_for(compliance::run(globals, args)),
         Verb::Cost(args) => wait_for(cost::run(globals, args)),
+        Verb::Permissions(args) => wait_for(permissions::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Status(args) => wait_for(status::run(globals, args)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),

@@ -14,9 +14,9 @@ use super::{
     save,
 };
 use crate::{
-    args::{Format, Globals, PlanArgs},
+    args::{Format, Globals, PlanArgs, Refresh},
     error::{CommandError, Exit},
-    render::{compliance, cost::of_plan_json},
+    render::{compliance, cost::of_plan_json, report},
     session::{Needs, Session},
     signals::{self, Stake},
     terminal,
@@ -43,7 +43,8 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<Exit, Comm
         Format::Human => {
             let breaches = session.environment.breaches(&plan).map_err(|error| session.error(&error))?;
             let text = plan_text(&session, &plan) + &compliance::breaches(&breaches);
-            let advice = if breaches.is_empty() { advice(&session, args, &plan) } else { refused(&session, &breaches) };
+            let advice =
+                if breaches.is_empty() { advice(&session, globals, args, &plan) } else { refused(&session, &breaches) };
             terminal::out(&(text + &advice))?;
         }
     }
@@ -68,10 +69,13 @@ fn refused(session: &Session, breaches: &[Breach]) -> String {
     format!("To do it all the same, and have it recorded: {}\n", compliance::accepting(breaches, &session.next))
 }
 
-fn advice(session: &Session, args: &PlanArgs, plan: &Plan) -> String {
+fn advice(session: &Session, globals: &Globals, args: &PlanArgs, plan: &Plan) -> String {
     let verb = if args.destroy { "destroy" } else { "provision" };
     let purge = if args.purge { " --purge" } else { "" };
-    if plan.is_empty() || !plan.blocked.is_empty() {
+    if plan.is_empty() {
+        return report::unread(args.destroy || globals.refresh == Refresh::Full, &session.next);
+    }
+    if !plan.blocked.is_empty() {
         return String::new();
     }
     match &args.out {

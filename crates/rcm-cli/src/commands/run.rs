@@ -26,7 +26,7 @@ use super::{
     show::{Show, keep_telling},
 };
 use crate::{
-    args::{Format, Globals},
+    args::{Format, Globals, Refresh},
     error::{CommandError, Exit},
     render::{compliance, cost, json, plan, report},
     session::{Needs, Session},
@@ -115,7 +115,9 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
         Ok(certificate) => (certificate, None),
         Err(error) => (None, Some(error)),
     };
-    let run = report::Run { verb: job.verb, name: &name, took, next: &session.next, awaited: &awaited, certificate };
+    let full = globals.refresh == Refresh::Full;
+    let next = &session.next;
+    let run = report::Run { verb: job.verb, name: &name, full, took, next, awaited: &awaited, certificate };
     tell(globals, &report, &run, exit)?;
     uncertified.map_or(Ok(exit), Err)
 }

@@ -44,7 +44,7 @@ pub(crate) fn result(report: &Report, exit: Exit, run: &Run<'_>) -> String {
 /// The last line of a deploy.
 pub(crate) fn deployed(deployed: &Deployed, exit: Exit, told: &Told<'_>, pushed: Option<&Pushed>) -> String {
     let Told { name, took, next, .. } = *told;
-    let run = Run { verb: "deploy", name, took, next, awaited: &BTreeMap::new(), certificate: None };
+    let run = Run { verb: "deploy", name, full: false, took, next, awaited: &BTreeMap::new(), certificate: None };
     let mut result = ended(&deployed.report, exit, &run);
     result["image"] = json!(told.image.as_str());
     result["pushed"] = push(pushed);

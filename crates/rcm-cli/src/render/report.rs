@@ -29,6 +29,8 @@ pub(crate) struct Run<'a> {
     pub(crate) verb: &'static str,
     /// `acme/prod`.
     pub(crate) name: &'a str,
+    /// Whether the cloud was looked at as closely as can be.
+    pub(crate) full: bool,
     /// How long it took.
     pub(crate) took: Duration,
     /// What to type next.
@@ -81,8 +83,11 @@ pub(crate) fn report(report: &Report, run: &Run<'_>) -> String {
 fn succeeded(report: &Report, run: &Run<'_>) -> String {
     let Run { name, took, .. } = run;
     if report.plan.is_empty() {
-        let what = if run.verb == "destroy" { "has nothing left to destroy" } else { "is as its partner file says" };
-        return format!("{} Nothing was changed.\n", paint(GREEN.bold(), &format!("{name} {what}.")));
+        let (what, unread) = match run.verb {
+            "destroy" => ("has nothing left to destroy", String::new()),
+            _ => ("is as its partner file says", unread(run.full, run.next)),
+        };
+        return format!("{} Nothing was changed.\n{unread}", paint(GREEN.bold(), &format!("{name} {what}.")));
     }
     let words = ["create", "adopt", "complete", "update", "replace", "delete", "leave", "retain"];
     let counts = report.plan.counts();
@@ -99,6 +104,17 @@ fn succeeded(report: &Report, run: &Run<'_>) -> String {
         unchanged => format!("; {unchanged} unchanged"),
     };
     format!("{title}: {parts}{unchanged}.\n")
+}
+
+/// What "nothing to do" leaves open after a quick look, and what tells it.
+pub(crate) fn unread(full: bool, next: &Next) -> String {
+    match full {
+        true => String::new(),
+        false => format!(
+            "Tags, and settings that cost a call each, were not read. To read them too: {}\n",
+            next.command("drift")
+        ),
+    }
 }
 
 fn parked(steps: &[(Address, String)], run: &Run<'_>) -> String {

@@ -201,6 +201,8 @@ const REST_JSON: &[(&str, &str, &str, &str)] = &[
     ("securityhub", "POST", "/standards/register", "BatchEnableStandards"),
     ("securityhub", "POST", "/standards/get", "GetEnabledStandards"),
     ("securityhub", "POST", "/standards/deregister", "BatchDisableStandards"),
+    ("securityhub", "GET", "/tags/*", "ListTagsForResource"),
+    ("securityhub", "POST", "/tags/*", "TagResource"),
 ];
 
 fn rest_json(service: &str, method: &Method, path: &str) -> Option<&'static str> {

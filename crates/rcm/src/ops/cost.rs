@@ -2,16 +2,13 @@
 
 use rcm_engine::{plan::Plan, store::State};
 
-use super::{Environment, fixed, hosted_zone, zones};
+use super::{Environment, deploy::any_image, fixed, hosted_zone, zones};
 use crate::{
     Error, PartnerConfig,
     blueprint::{self, Surroundings},
     config::Tier,
     cost::{Assumptions, Change, Cost, Stack, Tiered},
 };
-
-/// Stands for an image where none was deployed yet: what would run is priced all the same.
-const AN_IMAGE: &str = "example/api@sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Environment {
     /// What the environment that the partner file describes costs in a month, with an image deployed. Sends nothing, and needs neither
@@ -49,7 +46,8 @@ impl Environment {
     fn cost_of(&self, config: &PartnerConfig, assumptions: &Assumptions) -> Result<Cost, Error> {
         let state = self.load()?;
         let mut config = fixed::as_it_can_be(config, state.as_ref());
-        config.api_image = config.api_image.or_else(|| AN_IMAGE.parse().ok());
+        // What would run is priced before an image was deployed, too.
+        config.api_image = config.api_image.or_else(any_image);
         let zones = zones::known(state.as_ref(), &config).unwrap_or_else(|| zones::guessed(&config));
         let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state.as_ref(), &config) };
         let graph = blueprint::graph(&config, &surroundings).map_err(Error::Graph)?;

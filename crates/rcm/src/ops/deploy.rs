@@ -53,6 +53,11 @@ const ARCHITECTURE: &str = "amd64";
 /// Where the tasks' output goes.
 const LOGS: &str = "storage/log-group/application";
 
+/// Stands for an image where none was deployed yet.
+pub(super) fn any_image() -> Option<ImageRef> {
+    format!("any@sha256:{}", "0".repeat(64)).parse().ok()
+}
+
 /// Where an image comes from.
 #[derive(Debug, Clone)]
 pub enum Origin {
@@ -224,7 +229,7 @@ impl Environment {
         let state = self.state()?;
         repository_uri(&state, Component::Api)?;
         if self.store.is_unfinished()? {
-            let theirs = self.of_the_image(&state)?;
+            let theirs = self.of_the_image(Some(&state))?;
             let more = |undo: &&Undo| !theirs.contains(undo.key().0);
             if let Some(undo) = state.undo.iter().find(more) {
                 return Err(Error::Unfinished(undo.key().0.clone()));
@@ -234,17 +239,16 @@ impl Environment {
     }
 
     /// The resources that are as they are because of the image.
-    fn of_the_image(&self, state: &State) -> Result<BTreeSet<Address>, Error> {
-        let zones = zones::known(Some(state), &self.config).unwrap_or_else(|| zones::guessed(&self.config));
-        let mut config = fixed::as_it_can_be(&self.config, Some(state));
+    pub(super) fn of_the_image(&self, state: Option<&State>) -> Result<BTreeSet<Address>, Error> {
+        let zones = zones::known(state, &self.config).unwrap_or_else(|| zones::guessed(&self.config));
+        let mut config = fixed::as_it_can_be(&self.config, state);
         let mut graph = |image: Option<ImageRef>| {
             config.api_image = image;
             let surroundings = crate::blueprint::Surroundings { zones: zones.clone(), proven_in: None };
             crate::blueprint::graph(&config, &surroundings).map_err(Error::Graph)
         };
         // Any image will do: what differs from none is what an image has to do with.
-        let some = format!("any@sha256:{}", "0".repeat(64)).parse().ok();
-        let (with, without) = (graph(some)?, graph(None)?);
+        let (with, without) = (graph(any_image())?, graph(None)?);
         Ok(with
             .nodes()
             .filter(|node| without.get(&node.address) != Some(node))
@@ -259,7 +263,7 @@ impl Environment {
         state: &State,
         wanted: &Graph,
     ) -> Result<Plan, Error> {
-        let ours = self.of_the_image(state)?;
+        let ours = self.of_the_image(Some(state))?;
         let is_ours = |address: &Address| ours.contains(address);
         let others: BTreeSet<Address> =
             plan.forward.iter().map(|step| step.address.clone()).filter(|address| !is_ours(address)).collect();

@@ -13,6 +13,7 @@ mod import;
 mod links;
 mod logs;
 mod outputs;
+mod permissions;
 mod rebuild;
 mod record;
 mod rollback;

@@ -49,6 +49,7 @@ fn shown(verb: &'static str, report: &Report) -> String {
     let run = Run {
         verb,
         name: "acme/prod",
+        full: false,
         took: Duration::from_secs(754),
         next: &next,
         awaited: &awaited,
@@ -137,6 +138,16 @@ fn a_run_that_waits_says_for_whom_and_how_to_go_on() {
 fn a_stopped_run_says_how_to_go_on() {
     let text = shown("destroy", &a_report(Outcome::Cancelled));
     assert_eq!(text, "Stopped acme/prod. Nothing was lost; to go on: rcm destroy --partner acme --sandbox\n");
+}
+
+#[test]
+fn nothing_to_do_says_what_was_not_read() {
+    let report = a_report(Outcome::Done);
+    insta::assert_snapshot!(shown("provision", &report), @"
+    acme/prod is as its partner file says. Nothing was changed.
+    Tags, and settings that cost a call each, were not read. To read them too: rcm drift --partner acme --sandbox
+    ");
+    assert_eq!(unread(true, &Next::of(&Cli::parse_from(["rcm", "drift"]).globals)), "", "everything was read");
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! What whoever runs rcm has to be allowed here. Asks nobody.
+
+use std::collections::BTreeSet;
+
+use rcm_aws::resources::baseline;
+use rcm_engine::{model::Address, store::State};
+
+use super::{Environment, deploy::any_image, fixed, hosted_zone, zones};
+use crate::{
+    Error,
+    blueprint::{self, Surroundings},
+    permissions::{self, Extent, Kind, Policy, Verb},
+};
+
+impl Environment {
+    /// The least that `verbs` need, as managed policies: for what the partner file describes, and what there is already. Sends
+    /// nothing, and needs neither credentials nor a state. All verbs if there are none.
+    ///
+    /// Who may assume `aws_role_arn` is that role's own business.
+    ///
+    /// # Errors
+    /// A state that cannot be read; an action that rcm cannot confine, which a test keeps from happening.
+    pub fn permissions(&self, verbs: &[Verb]) -> Result<Vec<Policy>, Error> {
+        let state = self.load()?;
+        let kinds = self.kinds(state.as_ref())?;
+        let verbs = if verbs.is_empty() { &Verb::ALL } else { verbs };
+        let extent = Extent {
+            baseline: self.config.account_baseline.then_some(baseline::NAME),
+            zone: self.config.hosted_zone_id.as_ref().map(|zone| zone.as_str()),
+        };
+        permissions::policies(verbs, &kinds, &self.deployment, extent)
+    }
+
+    /// What each kind needs that the partner file describes, with an image deployed, or the state has, or that would be looked for.
+    fn kinds(&self, state: Option<&State>) -> Result<Vec<Kind>, Error> {
+        let mut config = fixed::as_it_can_be(&self.config, state);
+        config.api_image = config.api_image.or_else(any_image);
+        let zones = zones::known(state, &config).unwrap_or_else(|| zones::guessed(&config));
+        let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state, &config) };
+        let graph = blueprint::graph(&config, &surroundings).map_err(Error::Graph)?;
+        let deployed: BTreeSet<Address> = self.of_the_image(state)?;
+        let described = graph.nodes().map(|node| node.kind);
+        let made = state.iter().flat_map(|state| state.records()).map(|record| record.kind.as_str());
+        let here: BTreeSet<&str> = described.chain(made).collect();
+        let deployed: BTreeSet<&str> =
+            graph.nodes().filter(|node| deployed.contains(&node.address)).map(|node| node.kind).collect();
+        let known = self.registry.iter().map(|resource| (resource.kind(), &**resource));
+        let kinds =
+            known.filter(|(kind, resource)| resource.tagged() || here.contains(kind)).map(|(kind, resource)| Kind {
+                actions: resource.actions(),
+                here: here.contains(kind),
+                deployed: deployed.contains(kind),
+            });
+        Ok(kinds.collect())
+    }
+}

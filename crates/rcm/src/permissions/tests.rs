@@ -1,0 +1,165 @@
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{policy::documents, *};
+
+fn scope() -> Scope<'static> {
+    Scope {
+        partition: "aws",
+        region: "us-east-1",
+        account: "123456789012",
+        partner: "acme",
+        environment: "prod",
+        project: "acme-rcm",
+        prefix: "acme-rcm-prod",
+        baseline: None,
+        zone: None,
+    }
+}
+
+/// A question to IAM.
+struct Asked<'a> {
+    action: &'a str,
+    resource: &'a str,
+    context: BTreeMap<&'static str, &'a str>,
+}
+
+const OURS: [(&str, &str); 2] = [("aws:ResourceTag/rcm:partner", "acme"), ("aws:ResourceTag/rcm:environment", "prod")];
+const THEIRS: [(&str, &str); 2] =
+    [("aws:ResourceTag/rcm:partner", "globex"), ("aws:ResourceTag/rcm:environment", "prod")];
+const GIVEN: [(&str, &str); 2] = [("aws:RequestTag/rcm:partner", "acme"), ("aws:RequestTag/rcm:environment", "prod")];
+
+/// What IAM answers: whether one statement allows it
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>).
+fn allows(documents: &[Value], asked: &Asked<'_>) -> bool {
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    documents.iter().flat_map(|document| document["Statement"].as_array().unwrap()).any(|statement| {
+        let holds = |operator: &str, wanted: &Value| {
+            wanted.as_object().unwrap().iter().all(|(key, wanted)| match (asked.context.get(key.as_str()), operator) {
+                (Some(value), _) => wanted == value,
+                (None, "StringEqualsIfExists") => true,
+                (None, "StringEquals") => false,
+                (None, other) => panic!("{other} is not played here"),
+            })
+        };
+        let conditions = statement.get("Condition").and_then(Value::as_object).cloned().unwrap_or_default();
+        texts(&statement["Action"]).iter().any(|action| action == asked.action)
+            && texts(&statement["Resource"]).iter().any(|pattern| matches(pattern, asked.resource))
+            && conditions.iter().all(|(operator, wanted)| holds(operator, wanted))
+    })
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            rest.is_empty() || (0..=text.len()).any(|at| text.is_char_boundary(at) && matches(rest, &text[at..]))
+        }),
+    }
+}
+
+fn allowed(action: &str, resource: &str, tags: &[[(&'static str, &'static str); 2]]) -> bool {
+    let all: Vec<&str> = reference::REFERENCE.names().collect();
+    let documents = documents(all, &scope()).unwrap();
+    let region = ("aws:RequestedRegion", "us-east-1");
+    let context = tags.iter().flatten().copied().chain([region]).collect();
+    allows(&documents, &Asked { action, resource, context })
+}
+
+#[test]
+fn what_the_name_tells_is_confined_by_the_name() {
+    let repository = |name: &str| format!("arn:aws:ecr:us-east-1:123456789012:repository/{name}");
+    assert!(allowed("ecr:DeleteRepository", &repository("acme-rcm-prod-api"), &[]));
+    assert!(!allowed("ecr:DeleteRepository", &repository("globex-prod-api"), &[OURS]), "a tag is no name");
+    assert!(!allowed("ecr:DeleteRepository", &repository("acme-rcm-production"), &[]));
+    let secret = |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf");
+    assert!(allowed("secretsmanager:GetSecretValue", &secret("acme-rcm/database-url"), &[]));
+    assert!(!allowed("secretsmanager:GetSecretValue", &secret("globex/database-url"), &[]));
+    assert!(allowed("iam:PassRole", "arn:aws:iam::123456789012:role/acme-rcm-prod-ecs-task", &[]));
+    assert!(!allowed("iam:PassRole", "arn:aws:iam::123456789012:role/Admin", &[]));
+    assert!(!allowed("iam:DeleteRole", "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/A", &[]));
+}
+
+#[test]
+fn what_only_tags_tell_is_confined_by_them() {
+    let vpc = "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1";
+    assert!(allowed("ec2:DeleteVpc", vpc, &[OURS]));
+    assert!(!allowed("ec2:DeleteVpc", vpc, &[THEIRS]));
+    assert!(!allowed("ec2:DeleteVpc", vpc, &[]), "nobody's is not ours");
+    let key = "arn:aws:kms:us-east-1:123456789012:key/1";
+    assert!(allowed("kms:ScheduleKeyDeletion", key, &[OURS]) && !allowed("kms:ScheduleKeyDeletion", key, &[THEIRS]));
+    assert!(allowed("kms:CreateKey", "*", &[GIVEN]) && !allowed("kms:CreateKey", "*", &[]));
+}
+
+#[test]
+fn what_is_made_gets_the_tags_and_what_it_is_made_in_has_them() {
+    let vpc = "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1";
+    let subnet = "arn:aws:ec2:us-east-1:123456789012:subnet/*";
+    assert!(allowed("ec2:CreateSubnet", subnet, &[GIVEN]) && !allowed("ec2:CreateSubnet", subnet, &[]));
+    assert!(allowed("ec2:CreateSubnet", vpc, &[OURS, GIVEN]));
+    for others in [&[THEIRS, GIVEN][..], &[GIVEN], &[]] {
+        assert!(!allowed("ec2:CreateSubnet", vpc, others), "a subnet of ours in a VPC that is not: {others:?}");
+    }
+    let group = "arn:aws:ec2:us-east-1:123456789012:security-group/sg-1";
+    assert!(allowed("ec2:AuthorizeSecurityGroupIngress", group, &[OURS, GIVEN]));
+    assert!(!allowed("ec2:AuthorizeSecurityGroupIngress", group, &[THEIRS, GIVEN]));
+}
+
+#[test]
+fn nothing_of_others_is_taken_over_by_tagging_it() {
+    let vpc = "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1";
+    assert!(allowed("ec2:CreateTags", vpc, &[GIVEN]), "an import tags what has no owner");
+    assert!(allowed("ec2:CreateTags", vpc, &[GIVEN, OURS]));
+    assert!(!allowed("ec2:CreateTags", vpc, &[GIVEN, THEIRS]));
+    assert!(!allowed("ec2:CreateTags", vpc, &[OURS]), "another owner's tags are not given");
+}
+
+#[test]
+fn a_default_of_the_vpc_has_no_tags_and_is_emptied_all_the_same() {
+    let group = "arn:aws:ec2:us-east-1:123456789012:security-group/sg-1";
+    assert!(allowed("ec2:RevokeSecurityGroupIngress", group, &[]));
+    assert!(!allowed("ec2:RevokeSecurityGroupIngress", group, &[THEIRS]));
+}
+
+#[test]
+fn another_region_is_out_of_reach() {
+    let documents = documents(["ec2:DescribeVpcs", "iam:ListRoles"], &scope()).unwrap();
+    let asked = |action, region| Asked { action, resource: "*", context: [("aws:RequestedRegion", region)].into() };
+    assert!(allows(&documents, &asked("ec2:DescribeVpcs", "us-east-1")));
+    assert!(!allows(&documents, &asked("ec2:DescribeVpcs", "eu-west-1")));
+    assert!(allows(&documents, &asked("iam:ListRoles", "us-east-1")), "IAM is in one Region for all");
+}
+
+#[test]
+fn without_a_baseline_or_a_zone_nothing_of_them_is_allowed() {
+    let with = Scope { baseline: Some("rcm-account-baseline"), zone: Some("Z1"), ..scope() };
+    let text = |scope: &Scope<'_>| {
+        json!(documents(["cloudtrail:CreateTrail", "route53:ChangeResourceRecordSets"], scope).unwrap()).to_string()
+    };
+    assert_eq!(text(&scope()), "[]");
+    assert!(text(&with).contains(":trail/rcm-account-baseline") && text(&with).contains("hostedzone/Z1"));
+}
+
+#[test]
+fn an_action_that_is_not_in_the_reference_is_an_error_by_name() {
+    assert_eq!(documents(["ec2:RunInstances"], &scope()), Err("ec2:RunInstances".to_owned()));
+}
+
+#[test]
+fn no_document_is_longer_than_iam_takes_and_sids_are_told_apart() {
+    let all: Vec<&str> = reference::REFERENCE.names().collect();
+    let documents = documents(all.clone(), &scope()).unwrap();
+    let mut said = BTreeSet::new();
+    for document in &documents {
+        assert!(policy::length(document) <= LONGEST, "{}", policy::length(document));
+        for statement in document["Statement"].as_array().unwrap() {
+            let sid = statement["Sid"].as_str().unwrap();
+            assert!(sid.chars().all(|char| char.is_ascii_alphanumeric()) && said.insert(sid.to_owned()), "{sid}");
+        }
+    }
+    // A role takes ten managed policies.
+    assert!((2..10).contains(&documents.len()), "{}", documents.len());
+}
