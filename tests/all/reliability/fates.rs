@@ -52,7 +52,7 @@ fn stillborn() -> Vec<(&'static str, Shared<Stillborn>)> {
     let fates = [
         ("in status `failed`", Stillborn::database("failed")),
         ("in status `incompatible-network`", Stillborn::database("incompatible-network")),
-        ("no room in the subnets", Stillborn::load_balancer("no room in the subnets")),
+        ("no room in the subnets", Stillborn::load_balancer("failed", "no room in the subnets")),
         ("FAILED: CAA_ERROR", Stillborn::certificate("FAILED", Some("CAA_ERROR"))),
         ("VALIDATION_TIMED_OUT", Stillborn::certificate("VALIDATION_TIMED_OUT", None)),
     ];
@@ -81,6 +81,33 @@ fn what_never_comes_up_makes_way_for_another_in_the_next_run() {
         same(says, &end, &first_generation(inventory(&Disk::read(dir.path()))));
         let again = fated(dir.path(), &provision(ACME), OnFailure::Keep, fate).unwrap();
         assert!(again.plan.is_empty(), "{says}: {:#?}", again.plan);
+    }
+}
+
+/// What stays on its way for longer than AWS ever takes ends the run, and not the patience of whoever waits for that.
+#[test]
+fn what_stays_pending_is_given_up_after_its_time_and_undone_or_gone_on_with() {
+    let pending = || {
+        [
+            ("database/instance: rcm:wait: TimedOut", Stillborn::database("creating")),
+            ("edge/load-balancer: rcm:wait: TimedOut", Stillborn::load_balancer("provisioning", "")),
+            ("network/nat/a: rcm:wait: TimedOut", Stillborn::nat_gateway()),
+        ]
+    };
+    for (says, fate) in pending() {
+        let dir = scratch();
+        let (said, aftermath) = failed(fated(dir.path(), &provision(ACME), OnFailure::Rollback, fate));
+        assert!(said.contains(says) && matches!(aftermath, Aftermath::RolledBack), "{said} {aftermath:?}");
+        same(says, &standing(&Disk::default()), &standing(&Disk::read(dir.path())));
+    }
+    let end = inventory(&made(ACME));
+    for (says, fate) in pending() {
+        let dir = scratch();
+        let (said, aftermath) = failed(fated(dir.path(), &provision(ACME), OnFailure::Keep, fate));
+        assert!(said.contains(says) && matches!(aftermath, Aftermath::Kept), "{said} {aftermath:?}");
+        // It has come up since.
+        done(run(dir.path(), &provision(ACME), |_, _| {}).result);
+        same(says, &end, &inventory(&Disk::read(dir.path())));
     }
 }
 

@@ -31,7 +31,7 @@ struct Disguise {
 }
 
 impl Stillborn {
-    /// One RDS instance ends in `status`: `failed`, `incompatible-network`.
+    /// One RDS instance ends in `status`: `failed`, `incompatible-network`; or stays `creating`.
     ///
     /// Source: [statuses](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html).
     #[must_use]
@@ -49,11 +49,11 @@ impl Stillborn {
         )
     }
 
-    /// One load balancer ends `failed` for `reason`.
+    /// One load balancer ends in the state `code`: `failed`, with a reason; or stays `provisioning`.
     ///
     /// Source: [LoadBalancerState](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html).
     #[must_use]
-    pub fn load_balancer(reason: &str) -> Self {
+    pub fn load_balancer(code: &str, reason: &str) -> Self {
         Self::new(
             "CreateLoadBalancer",
             "DeleteLoadBalancer",
@@ -62,7 +62,25 @@ impl Stillborn {
                 id: "<LoadBalancerArn>",
                 before: "<State>",
                 after: "</State>",
-                instead: format!("<Code>failed</Code><Reason>{reason}</Reason>"),
+                instead: format!("<Code>{code}</Code><Reason>{reason}</Reason>"),
+            },
+        )
+    }
+
+    /// One NAT gateway stays `pending`.
+    ///
+    /// Source: [NatGateway](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_NatGateway.html).
+    #[must_use]
+    pub fn nat_gateway() -> Self {
+        Self::new(
+            "CreateNatGateway",
+            "DeleteNatGateway",
+            &["DescribeNatGateways"],
+            Disguise {
+                id: "<natGatewayId>",
+                before: "<state>",
+                after: "</state>",
+                instead: "pending".to_owned(),
             },
         )
     }
