@@ -18,6 +18,7 @@ mod plans;
 mod registry;
 mod reliability;
 mod sandbox;
+mod shell;
 mod tiers;
 mod upkeep;
 mod verbs;

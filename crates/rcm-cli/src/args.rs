@@ -75,6 +75,12 @@ pub(crate) enum Verb {
     State(State),
     /// Check the partner file, without AWS
     Validate,
+    /// Print what a shell needs to complete rcm's command lines
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Print the manual page, or write one for each verb
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(Man),
     /// The AWS inside rcm that `--sandbox` uses
     Sandbox(SandboxArgs),
 }
@@ -494,6 +500,32 @@ pub(crate) enum StateVerb {
     },
     /// Say who holds the lock; a lock ends with its process, so there is never one to break
     Unlock,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  rcm completions bash > ~/.local/share/bash-completion/completions/rcm
+  rcm completions zsh > \"${fpath[1]}/_rcm\"
+  rcm completions fish > ~/.config/fish/completions/rcm.fish";
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  rcm man | man -l -
+  rcm man --out ~/.local/share/man/man1";
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write rcm.1 and one page for each verb to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Options of `sandbox`.

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod completions;
 mod compliance;
 mod cost;
 mod deploy;
@@ -11,6 +12,7 @@ mod history;
 mod import;
 mod init;
 mod logs;
+mod man;
 mod open;
 mod output;
 mod permissions;
@@ -63,6 +65,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Graph(args) => wait_for(graph::run(globals, args)),
         Verb::State(args) => wait_for(state::run(globals, args)),
         Verb::Validate => wait_for(validate::run(globals)),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
         Verb::Sandbox(args) => wait_for(sandbox::run(globals, args)),
     }
 }
