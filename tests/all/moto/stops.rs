@@ -146,15 +146,18 @@ fn a_run_that_stood_still_for_too_long_does_nothing_more_once_another_has_its_lo
     }
     let left = || {
         let store = held.bench.store();
-        (held.recorder.calls().len(), std::fs::read(store.state_path()).unwrap(), store.journal_path().exists())
+        let changes = held.recorder.calls().iter().filter(|call| call.operation.mutating).count();
+        (changes, std::fs::read(store.state_path()).unwrap(), store.journal_path().exists())
     };
-    let before = left();
+    let (before, calls) = (left(), held.recorder.calls().len());
 
     paused.signal("CONT");
     let ran = paused.finish(PATIENCE).expect_code(4);
     assert!(ran.stderr.contains("the lock was taken over by"), "{}", ran.transcript());
     assert!(ran.stderr.contains("what is there by now: rcm plan --partner acme"), "{}", ran.transcript());
-    assert_eq!((left(), before.2), (before, false), "it has sent or written something: {}", ran.transcript());
+    assert_eq!((left(), before.2), (before, false), "it has changed something: {}", ran.transcript());
+    // A question may have been on its way to the socket when it was stopped: docs/reliability.md says so.
+    assert!(held.recorder.calls().len() <= calls + 1, "it has gone on: {}", ran.transcript());
     held.completed_by_the_next_run();
 }
 
