@@ -10,6 +10,7 @@ import threading
 import types
 import xml.etree.ElementTree
 
+import iam  # noqa: F401 it mends moto's IAM
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse

@@ -9,6 +9,7 @@ mod emulator;
 mod exits;
 mod harness;
 mod kill;
+mod permissions;
 mod replicas;
 mod rollback;
 mod served;
