@@ -167,6 +167,7 @@ pub(super) fn makes(name: &str) -> bool {
 /// What is looked up by no name of its own: the create, and the list that shows it among others.
 const LISTED: &[(&str, &str)] = &[
     ("CreateKey", "ListKeys"),
+    ("CreateAlias", "ListAliases"),
     ("RequestCertificate", "ListCertificates"),
     ("CreateListener", "DescribeListeners"),
     ("CreateServiceLinkedRole", "ListRoles"),
