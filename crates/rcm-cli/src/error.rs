@@ -323,10 +323,8 @@ pub(crate) fn advice(fault: &Fault, next: &Next) -> Option<String> {
             fault.operation
         ),
         (_, FaultKind::Denied) => {
-            format!(
-                "the credentials lack {}:{}; ask for it, then run the same command again",
-                fault.service, fault.operation
-            )
+            let lacking = rcm::permissions::asked_by(&fault.service, &fault.operation).join(" and ");
+            format!("the credentials lack {lacking}; all that is needed: {}", next.command("permissions"))
         }
         (_, FaultKind::Quota) => {
             "a limit of the account: ask AWS to raise it (Service Quotas), then run the same command again".to_owned()

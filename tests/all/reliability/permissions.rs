@@ -8,34 +8,13 @@ use rcm::config::ImageRef;
 use rcm::engine::model::FaultKind;
 use rcm::engine::plan::Depth;
 use rcm::engine::run::Outcome;
-use rcm::permissions::{Policy, Verb};
+use rcm::permissions::{Policy, Verb, asked_by};
 use rcm::{Environment, Error, Goal, LogQuery};
 use rcm_testkit::calls::Call;
 
 use super::stage::{Stage, everything, on_app_runner, play};
 use super::world::{ground, with_settings, zoned};
 use crate::bench::at_any_risk;
-
-/// Operations whose permission has another name
-/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>).
-const NAMED_OTHERWISE: &[(&str, &[&str])] = &[
-    ("s3:DeleteMultipartUpload", &["s3:AbortMultipartUpload"]),
-    ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
-    ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
-    ("s3:GetBucketLifecycleConfiguration", &["s3:GetLifecycleConfiguration"]),
-    ("s3:GetBucketNotificationConfiguration", &["s3:GetBucketNotification"]),
-    ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
-    ("s3:HeadBucket", &["s3:ListBucket"]),
-    ("s3:ListBuckets", &["s3:ListAllMyBuckets"]),
-    ("s3:ListMultipartUploads", &["s3:ListBucketMultipartUploads"]),
-    ("s3:ListObjectVersions", &["s3:ListBucketVersions"]),
-    ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
-    ("s3:PutBucketLifecycleConfiguration", &["s3:PutLifecycleConfiguration"]),
-    ("s3:PutBucketNotificationConfiguration", &["s3:PutBucketNotification"]),
-    ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
-    // Whoever has credentials may.
-    ("sts:GetCallerIdentity", &[]),
-];
 
 /// What a policy allows although no call here asks for it, and why.
 const UNSENT: &[(&str, &[&str])] = &[
@@ -168,10 +147,10 @@ fn needed(call: &Call) -> Vec<String> {
         "monitoring" => "cloudwatch",
         service => service,
     };
-    let name = format!("{service}:{}", call.operation.name);
-    match NAMED_OTHERWISE.iter().find(|(operation, _)| *operation == name) {
-        Some((_, actions)) => actions.iter().map(|&action| action.to_owned()).collect(),
-        None => vec![name],
+    match call.operation.name.as_str() {
+        // As the recorder calls it.
+        "DeleteMultipartUpload" => asked_by(service, "AbortMultipartUpload"),
+        operation => asked_by(service, operation),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Names and tags are told apart by their beginning and their partner: an environment whose prefix begins with the whole prefix of
 //! another one in the same account is within reach of that one's policies.
 
+mod operation;
 mod policy;
 mod reference;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Error;
+pub use operation::asked_by;
 pub use policy::LONGEST;
 use policy::Scope;
 
