@@ -116,7 +116,8 @@ impl Resource for Plan {
 
     async fn list(aws: &Aws, deployment: &Deployment) -> Result<Vec<Owned>, Fault> {
         let mut found = Vec::new();
-        for (id, arn) in plans(aws, &identity::stem(deployment)).await? {
+        // Whatever it is called: a plan's name can be changed.
+        for (id, arn) in plans(aws, "").await? {
             found.extend(identity::belongs(deployment, id, pairs(&tags_of(aws, &arn).await?)));
         }
         Ok(found)
