@@ -23,14 +23,16 @@ pub const LOG_GROUP: &str = "/aws/cloudtrail/rcm-account-baseline";
 /// The topic of its alarms.
 pub const TOPIC: &str = "rcm-account-baseline-alarms";
 /// What stands in the partner's place in the tags. No partner can be called so.
-const NOBODYS: &str = "@account";
+pub const NOBODYS: &str = "@account";
+/// What stands in the environment's place.
+pub const ENVIRONMENT: &str = "account-baseline";
 
 /// Who the baseline belongs to: the same for every deployment of the account.
 pub(super) fn shared(identity: &Identity) -> Identity {
     let own = Deployment {
         project: "rcm".to_owned(),
         partner: NOBODYS.to_owned(),
-        environment: "account-baseline".to_owned(),
+        environment: ENVIRONMENT.to_owned(),
         ..(*identity.deployment).clone()
     };
     Identity { deployment: Arc::new(own), generation: 1, ..identity.clone() }

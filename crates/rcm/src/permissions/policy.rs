@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rcm_aws::identity::{ENVIRONMENT, PARTNER};
+use rcm_aws::{
+    identity::{ENVIRONMENT, PARTNER},
+    resources::baseline,
+};
 use serde_json::{Map, Value, json};
 
 use super::reference::{About, Action, REFERENCE, Tags};
@@ -167,8 +170,16 @@ impl Scope<'_> {
         Some(fixed.into_iter().fold(arn, |arn, (name, value)| arn.replace(name, value)))
     }
 
+    /// This environment's tags, and with a baseline also those of what is the account's.
     fn tags(&self, of: &str) -> Value {
-        json!({ format!("aws:{of}Tag/{PARTNER}"): self.partner, format!("aws:{of}Tag/{ENVIRONMENT}"): self.environment })
+        let or_the_accounts = |own: &str, accounts: &str| match self.baseline {
+            Some(_) => json!([own, accounts]),
+            None => json!(own),
+        };
+        json!({
+            format!("aws:{of}Tag/{PARTNER}"): or_the_accounts(self.partner, baseline::NOBODYS),
+            format!("aws:{of}Tag/{ENVIRONMENT}"): or_the_accounts(self.environment, baseline::ENVIRONMENT),
+        })
     }
 
     fn condition(&self, asks: Asks) -> Option<Value> {

@@ -39,7 +39,7 @@ fn allows(documents: &[Value], asked: &Asked<'_>) -> bool {
     documents.iter().flat_map(|document| document["Statement"].as_array().unwrap()).any(|statement| {
         let holds = |operator: &str, wanted: &Value| {
             wanted.as_object().unwrap().iter().all(|(key, wanted)| match (asked.context.get(key.as_str()), operator) {
-                (Some(value), _) => wanted == value,
+                (Some(value), _) => wanted == value || wanted.as_array().is_some_and(|any| any.iter().any(|one| one == value)),
                 (None, "StringEqualsIfExists") => true,
                 (None, "StringEquals") => false,
                 (None, other) => panic!("{other} is not played here"),
@@ -141,6 +141,17 @@ fn without_a_baseline_or_a_zone_nothing_of_them_is_allowed() {
     };
     assert_eq!(text(&scope()), "[]");
     assert!(text(&with).contains(":trail/rcm-account-baseline") && text(&with).contains("hostedzone/Z1"));
+}
+
+#[test]
+fn the_accounts_key_is_made_and_kept_where_there_is_a_baseline() {
+    let accounts = [("aws:RequestTag/rcm:partner", "@account"), ("aws:RequestTag/rcm:environment", "account-baseline")];
+    let made = |scope: &Scope<'_>| {
+        let documents = documents(["kms:CreateKey"], scope).unwrap();
+        allows(&documents, &Asked { action: "kms:CreateKey", resource: "*", context: accounts.into() })
+    };
+    assert!(!made(&scope()));
+    assert!(made(&Scope { baseline: Some("rcm-account-baseline"), ..scope() }));
 }
 
 #[test]
