@@ -217,7 +217,7 @@ fn tagged(call: &Call) -> Option<String> {
 /// What a look at the thing may ask for: its address, its names, its client token; for what is a part of something else and has
 /// no tags, such as a route, the id of that.
 fn names(call: &Call) -> BTreeSet<String> {
-    const STEMS: [&str; 3] = ["acme-rcm-prod", "acme.com", "rcm-account-baseline"];
+    const STEMS: [&str; 4] = ["acme-rcm-prod", "acme-rcm/", "acme.com", "rcm-account-baseline"];
     let tag = tagged(call);
     let is_hex = |word: &str| word.chars().all(|letter| letter.is_ascii_hexdigit());
     let is_id = |word: &str| word.split_once('-').is_some_and(|(_, id)| id.len() == 17 && is_hex(id));
