@@ -10,11 +10,13 @@
 //! None of them is ever deleted (`OnDestroy::Leave`), by no destroy, no purge and no rollback: other deployments, and other people,
 //! work with them. A read never says how much stricter something is than the standard here, so that being stricter is no drift.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
-use rcm_engine::model::{Deployment, Identity};
+use rcm_engine::model::{Actions, Deployment, Fault, Id, Identity, Known, Observed, OnDestroy, Resource};
 
-use crate::identity;
+use crate::{Aws, identity};
+
+type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// What everything of the baseline is called.
 pub const NAME: &str = "rcm-account-baseline";
@@ -36,6 +38,66 @@ pub(super) fn shared(identity: &Identity) -> Identity {
         ..(*identity.deployment).clone()
     };
     Identity { deployment: Arc::new(own), generation: 1, ..identity.clone() }
+}
+
+/// A kind of which the account has some too.
+pub trait Accounts: Resource<Cloud = Aws> {
+    /// What the account's are called.
+    const ACCOUNT_KIND: &'static str;
+}
+
+/// The account's, of a kind that partners have too: as theirs but for whom it belongs to. The tags name the account, every deployment of
+/// the account finds it by its name and them, and nobody deletes it. Its name is the baseline's, so there is never another one.
+pub struct OfAccount<R>(PhantomData<fn() -> R>);
+
+impl<R: Accounts> Resource for OfAccount<R> {
+    type Cloud = Aws;
+    type Spec = R::Spec;
+    type Outputs = R::Outputs;
+    const KIND: &'static str = R::ACCOUNT_KIND;
+    const REPLACE_ON: &'static [&'static str] = &[];
+    const HOLDS_DATA: bool = R::HOLDS_DATA;
+    const ON_DESTROY: OnDestroy = OnDestroy::Leave;
+
+    async fn create(cx: &Cx<'_>, spec: &Self::Spec) -> Result<Id, Fault> {
+        R::create(&cx.on_behalf_of(&shared(cx.identity)), spec).await
+    }
+
+    async fn configure(cx: &Cx<'_>, id: &Id, spec: &Self::Spec) -> Result<(), Fault> {
+        R::configure(&cx.on_behalf_of(&shared(cx.identity)), id, spec).await
+    }
+
+    async fn read(cx: &Cx<'_>, id: &Id) -> Result<Option<Observed<Self::Outputs>>, Fault> {
+        R::read(&cx.on_behalf_of(&shared(cx.identity)), id).await
+    }
+
+    async fn read_many(known: &[Known<'_, Aws>]) -> Result<Vec<Option<Observed<Self::Outputs>>>, Fault> {
+        let owners: Vec<Identity> = known.iter().map(|known| shared(known.cx.identity)).collect();
+        let theirs = known.iter().zip(&owners);
+        let theirs = theirs.map(|(known, owner)| Known { id: known.id, cx: known.cx.on_behalf_of(owner) });
+        R::read_many(&theirs.collect::<Vec<_>>()).await
+    }
+
+    async fn find(cx: &Cx<'_>, spec: &Self::Spec) -> Result<Option<Id>, Fault> {
+        R::find(&cx.on_behalf_of(&shared(cx.identity)), spec).await
+    }
+
+    /// Leaves it: it is the account's.
+    async fn delete(_: &Cx<'_>, _: &Id) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn claim(cx: &Cx<'_>, id: &Id) -> Result<(), Fault> {
+        R::claim(&cx.on_behalf_of(&shared(cx.identity)), id).await
+    }
+
+    fn fits(cx: &Cx<'_>, id: &Id, spec: &Self::Spec) -> bool {
+        R::fits(&cx.on_behalf_of(&shared(cx.identity)), id, spec)
+    }
+
+    fn actions() -> Actions {
+        Actions { delete: &[], ..R::actions() }
+    }
 }
 
 /// The tags of what is the account's.
