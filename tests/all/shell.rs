@@ -63,7 +63,8 @@ fn policies_are_what_iam_takes_one_by_one() {
     assert_eq!(document["Statement"][0]["Action"][0], "logs:FilterLogEvents");
 
     let directory = bench.file("policies");
-    let said = bench.run(&format!("permissions --verb provision --verb deploy --out {directory}")).expect_code(0).stdout;
+    let said =
+        bench.run(&format!("permissions --verb provision --verb deploy --out {directory}")).expect_code(0).stdout;
     let told = bench.run("permissions --verb provision --verb deploy --output json").expect_code(0).stdout;
     let told: Vec<Value> = serde_json::from_str(&told).unwrap();
     assert_eq!(fs::read_dir(&directory).unwrap().count(), told.len());

@@ -1,7 +1,7 @@
 //! Each verb as somebody who has the policies of `rcm permissions --verb` and no others, before moto's IAM.
 
 use rcm_testkit::{Moto, boto3, inventory};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bench::Bench;
 

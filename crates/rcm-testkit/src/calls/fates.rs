@@ -76,12 +76,7 @@ impl Stillborn {
             "CreateNatGateway",
             "DeleteNatGateway",
             &["DescribeNatGateways"],
-            Disguise {
-                id: "<natGatewayId>",
-                before: "<state>",
-                after: "</state>",
-                instead: "pending".to_owned(),
-            },
+            Disguise { id: "<natGatewayId>", before: "<state>", after: "</state>", instead: "pending".to_owned() },
         )
     }
 

@@ -39,7 +39,9 @@ fn allows(documents: &[Value], asked: &Asked<'_>) -> bool {
     documents.iter().flat_map(|document| document["Statement"].as_array().unwrap()).any(|statement| {
         let holds = |operator: &str, wanted: &Value| {
             wanted.as_object().unwrap().iter().all(|(key, wanted)| match (asked.context.get(key.as_str()), operator) {
-                (Some(value), _) => wanted == value || wanted.as_array().is_some_and(|any| any.iter().any(|one| one == value)),
+                (Some(value), _) => {
+                    wanted == value || wanted.as_array().is_some_and(|any| any.iter().any(|one| one == value))
+                }
                 (None, "StringEqualsIfExists") => true,
                 (None, "StringEquals") => false,
                 (None, other) => panic!("{other} is not played here"),
