@@ -46,6 +46,10 @@ impl Emulated for SecurityHub {
     async fn answer(emulator: &Emulator<Self>, cx: &Context, request: &ApiRequest) -> ApiResponse {
         json::reply(Rest::of(request).and_then(|rest| emulator.lock().operate(cx, request, &rest)))
     }
+
+    fn arrive(&mut self) {
+        self.standards.values_mut().for_each(|countdown| *countdown = Countdown::default());
+    }
 }
 
 impl SecurityHub {
