@@ -58,8 +58,8 @@ pub(super) fn present(lines: &[String]) -> Vec<String> {
 }
 
 /// The inventory without what AWS itself keeps of what was deleted, and without what is the account's and not the partner's:
-/// keys in their waiting period, deregistered revisions, backup plans, gateways that are only shown for an hour, the service-linked role, the
-/// account baseline.
+/// keys in their waiting period, deregistered revisions, backup plans, cancelled rotations, gateways that are only shown for an hour, the
+/// service-linked role, the account baseline.
 pub(super) fn standing(disk: &Disk) -> Vec<String> {
     let gone = [
         "departed: ",
@@ -87,7 +87,15 @@ pub(super) fn standing(disk: &Disk) -> Vec<String> {
     ];
     let mut lines = inventory(disk);
     lines.retain(|line| !gone.iter().any(|mark| line.contains(mark)));
+    lines.iter_mut().for_each(without_cancelled_rotation);
     lines
+}
+
+/// A rotation that was cancelled stays on display, and there is no call that takes it away.
+fn without_cancelled_rotation(line: &mut String) {
+    let Some(from) = line.find("rotation={enabled=false ") else { return };
+    let length = line[from..].find("}}").map_or(0, |at| at + "}}".len());
+    line.replace_range(from..from + length, "rotation=null");
 }
 
 fn members(value: &Value) -> Vec<(String, Value)> {
