@@ -157,6 +157,11 @@ fn may_be_used(policy: &Value) {
             json!({"Service": "cloudwatch.amazonaws.com"}),
             json!({"StringEquals": {"aws:SourceAccount": "123456789012"}}),
         ),
+        (
+            "DatabaseEventsOfThisAccount",
+            json!({"Service": "events.rds.amazonaws.com"}),
+            json!({"StringEqualsIfExists": {"aws:SourceAccount": "123456789012"}}),
+        ),
     ];
     let statements = policy["Statement"].as_array().unwrap();
     assert_eq!(statements.len(), expected.len(), "{policy:#}");
