@@ -135,7 +135,7 @@ impl Aws {
     /// ([DescribeLoadBalancers](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html)).
     pub async fn load_balancer_standing(&self, arn: &str) -> Result<Option<Standing>, Fault> {
         let request = self.elb.describe_load_balancers().load_balancer_arns(arn);
-        let answer = absent(request.send().await.map_err(fault("elbv2", "DescribeLoadBalancers")))?;
+        let answer = absent(request.send().await.map_err(fault("elasticloadbalancing", "DescribeLoadBalancers")))?;
         let found = answer.and_then(|answer| answer.load_balancers?.into_iter().next());
         Ok(found.map(|found| Standing {
             id: found.load_balancer_name().unwrap_or_default().to_owned(),

@@ -94,7 +94,7 @@ impl Aws {
     /// ([DescribeTargetHealth](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html)).
     pub async fn target_health(&self, group: &str) -> Result<BTreeMap<String, usize>, Fault> {
         let request = self.elb.describe_target_health().target_group_arn(group);
-        let answer = request.send().await.map_err(fault("elbv2", "DescribeTargetHealth"))?;
+        let answer = request.send().await.map_err(fault("elasticloadbalancing", "DescribeTargetHealth"))?;
         let mut counts = BTreeMap::new();
         for target in answer.target_health_descriptions() {
             let state = target.target_health().and_then(|health| health.state());

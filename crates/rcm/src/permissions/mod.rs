@@ -26,7 +26,7 @@ use policy::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// `plan`, and what else only looks at resources: `drift`, `compliance`, `dns`, `preflight`.
+    /// `plan`, and what else only looks at resources: `drift`, `compliance`, `dns`.
     Plan,
     /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes.
     Provision,
