@@ -22,6 +22,7 @@ from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.responses import EC2Response
 from moto.ec2.responses.network_acls import NetworkACLs
+from moto.ecr.responses import ECRResponse
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.rds.models import DBInstance
 from moto.s3.models import FakeBucket
@@ -223,6 +224,16 @@ def describe_conformance_pack_status(response):
     return json.dumps({"ConformancePackStatusDetails": [pack_status(response, name) for name in names]})
 
 
+def authorized(response):
+    """ECR names the registry that takes its images; moto has none, and names AWS's."""
+    answer = authorization_token(response)
+    for data in answer.result["authorizationData"]:
+        data["proxyEndpoint"] = os.environ.get("RCM_TEST_REGISTRY", data["proxyEndpoint"])
+    return answer
+
+
+authorization_token = ECRResponse.get_authorization_token
+ECRResponse.get_authorization_token = authorized
 ConfigResponse.put_conformance_pack = put_conformance_pack
 ConfigResponse.describe_conformance_pack_status = describe_conformance_pack_status
 for name, parameter, member in (

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{poll, project};
+use crate::{Registry, poll, project};
 
 const START: Duration = Duration::from_secs(60);
 const ANSWER: Duration = Duration::from_secs(30);
@@ -38,16 +38,31 @@ impl Moto {
         Self::start_issuing_after(1)
     }
 
+    /// The same, with `registry` for what its ECR keeps images in: moto itself takes none.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with_registry(registry: &Registry) -> Self {
+        let mut command = command(1);
+        command.env("RCM_TEST_REGISTRY", registry.url());
+        Self::spawn(command)
+    }
+
     /// The same, but a certificate waits for so many seconds before it is issued.
     ///
     /// # Panics
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_issuing_after(seconds: u32) -> Self {
+        Self::spawn(command(seconds))
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let scratch = TempDir::new().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let log = File::create(scratch.path().join("moto.log")).and_then(|log| Ok((log.try_clone()?, log)));
         let (stdout, stderr) = log.unwrap_or_else(|error| panic!("no log for moto: {error}"));
-        let child = command(seconds).stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn();
+        let child = command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn();
         let child = child.unwrap_or_else(|error| panic!("moto does not start: {error}"));
         let mut moto = Self { child, port: 0, scratch: Some(scratch) };
         moto.port = moto.wait_for_port();

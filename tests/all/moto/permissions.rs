@@ -1,9 +1,9 @@
 //! Each verb as somebody who has the policies of `rcm permissions --verb` and no others, before moto's IAM.
 
-use rcm_testkit::{Moto, boto3, inventory};
+use rcm_testkit::{Moto, Registry, boto3, inventory};
 use serde_json::json;
 
-use crate::bench::Bench;
+use crate::{bench::Bench, registry::Sample};
 
 /// Makes a user with exactly the policies of `verb`, and gives its access key.
 fn user(moto: &Moto, bench: &Bench, verb: &str) -> [String; 2] {
@@ -50,9 +50,11 @@ fn as_user(bench: Bench, [id, secret]: &[String; 2]) -> Bench {
 
 #[test]
 fn every_verb_does_its_work_under_its_own_policies_alone() {
-    let moto = Moto::start();
+    let registry = Registry::open();
+    let moto = Moto::start_with_registry(&registry);
     let bench = Bench::at(&moto.endpoint());
-    let [plan, provision, destroy] = ["plan", "provision", "destroy"].map(|verb| user(&moto, &bench, verb));
+    let [plan, provision, deploy, destroy] =
+        ["plan", "provision", "deploy", "destroy"].map(|verb| user(&moto, &bench, verb));
     enforce(&moto, true);
 
     let bench = as_user(bench, &plan);
@@ -61,6 +63,15 @@ fn every_verb_does_its_work_under_its_own_policies_alone() {
     let bench = as_user(bench, &provision);
     let _ = bench.run("provision --yes").expect_code(0);
     let _ = bench.run("provision --yes --refresh full").expect_code(0);
+    let image = Sample::new(1, &[1000]);
+    let deploying = format!("deploy --yes --image {}", image.path().display());
+    let bench = as_user(bench, &plan);
+    let refused = bench.run(&deploying).expect_code(1);
+    // moto's refusal of ECR is a 403 that does not say why.
+    assert!(refused.stderr.contains("ecr:GetAuthorizationToken"), "{}", refused.transcript());
+    assert!(refused.stderr.contains("403"), "{}", refused.transcript());
+    let bench = as_user(bench, &deploy);
+    let _ = bench.run(&deploying).expect_code(0);
     let bench = as_user(bench, &plan);
     let _ = bench.run("plan --detailed-exitcode --refresh full").expect_code(0);
     let _ = bench.run("destroy --yes").expect_code(1);
