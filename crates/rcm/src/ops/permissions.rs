@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use rcm_aws::resources::baseline;
-use rcm_engine::{model::Address, store::State};
+use rcm_engine::{
+    model::{Address, OnDestroy},
+    store::State,
+};
 
 use super::{Environment, deploy::any_image, fixed, hosted_zone, zones};
 use crate::{
@@ -50,6 +53,7 @@ impl Environment {
                 actions: resource.actions(),
                 here: here.contains(kind),
                 deployed: deployed.contains(kind),
+                accounts: resource.on_destroy() == OnDestroy::Leave,
             });
         Ok(kinds.collect())
     }

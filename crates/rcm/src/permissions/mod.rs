@@ -78,6 +78,8 @@ pub(crate) struct Kind {
     pub(crate) here: bool,
     /// Whether a deploy changes it.
     pub(crate) deployed: bool,
+    /// Whether it is the account's, and nobody deletes it.
+    pub(crate) accounts: bool,
 }
 
 /// Where the baseline's names begin, and the zone of the domain, if there are such.
@@ -108,6 +110,12 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
     verbs.iter().flat_map(of_verb).collect()
 }
 
+/// What is done with what is the account's.
+fn accounts(kinds: &[Kind]) -> BTreeSet<&'static str> {
+    let theirs = kinds.iter().filter(|kind| kind.accounts);
+    theirs.flat_map(|kind| [kind.actions.read, kind.actions.write].concat()).collect()
+}
+
 fn changes(kind: &Kind, wanted: bool) -> Vec<&'static str> {
     if wanted { [kind.actions.write, kind.actions.delete].concat() } else { Vec::new() }
 }
@@ -134,7 +142,7 @@ pub(crate) fn policies(
         baseline: extent.baseline,
         zone: extent.zone,
     };
-    let documents = policy::documents(actions(verbs, kinds), &scope).map_err(Error::UnknownAction)?;
+    let documents = policy::documents(actions(verbs, kinds), &accounts(kinds), &scope).map_err(Error::UnknownAction)?;
     let verbs = if verbs.len() == 1 { format!("-{}", verbs[0].name()) } else { String::new() };
     let named = |(at, document): (usize, Value)| {
         let (name, characters) = (format!("{prefix}-rcm{verbs}-{}", at + 1), policy::length(&document));

@@ -18,7 +18,7 @@ pub const LONGEST: usize = 6144;
 const GLOBAL: &[&str] = &["account", "iam", "route53", "s3"];
 
 /// Whose resources a policy is about.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) partition: &'a str,
     pub(super) region: &'a str,
@@ -50,6 +50,8 @@ enum Asks {
 struct Key {
     sid: String,
     asks: Asks,
+    /// Whether it is about what is the account's too.
+    accounts: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,19 +60,22 @@ struct Statement {
     resources: BTreeSet<String>,
 }
 
-/// The documents that allow `actions` and nothing else, each short enough for a managed policy.
+/// The documents that allow `actions` and nothing else, each short enough for a managed policy. Of what is the account's they allow
+/// those alone that are in `accounts`: nobody who may delete a partner's bucket may empty the one that the account's trail writes to.
 ///
 /// # Errors
 /// The first action that the reference does not know.
 pub(super) fn documents<'n>(
     actions: impl IntoIterator<Item = &'n str>,
+    accounts: &BTreeSet<&str>,
     scope: &Scope<'_>,
 ) -> Result<Vec<Value>, String> {
     let mut statements: BTreeMap<Key, Statement> = BTreeMap::new();
     let mut news = News::default();
     for name in actions.into_iter().collect::<BTreeSet<_>>() {
         let action = REFERENCE.action(name).ok_or_else(|| name.to_owned())?;
-        for (key, resources) in asked(name, &action, scope, &mut news) {
+        let accounts = accounts.contains(name) && scope.baseline.is_some();
+        for (key, resources) in asked(name, &action, accounts, scope, &mut news) {
             let statement = statements.entry(key).or_default();
             statement.actions.insert(name.to_owned());
             statement.resources.extend(resources);
@@ -81,9 +86,17 @@ pub(super) fn documents<'n>(
 }
 
 /// The statements that an action is in, with its resources there.
-fn asked(name: &str, action: &Action<'_>, scope: &Scope<'_>, news: &mut News) -> Vec<(Key, Vec<String>)> {
+fn asked(
+    name: &str,
+    action: &Action<'_>,
+    accounts: bool,
+    scope: &Scope<'_>,
+    news: &mut News,
+) -> Vec<(Key, Vec<String>)> {
     let service = name.split(':').next().unwrap_or_default();
-    let key = |sid: &str, asks| Key { sid: format!("{}{sid}", camel(service)), asks };
+    let scope = scope.of_the_account(accounts);
+    let too = if accounts { "AndAccounts" } else { "" };
+    let key = |sid: &str, asks| Key { sid: format!("{}{sid}{too}", camel(service)), asks, accounts };
     if action.about.is_empty() {
         let (sid, asks) = match (action.changes, GLOBAL.contains(&service)) {
             (false, false) => ("Read", Asks::Region),
@@ -91,7 +104,7 @@ fn asked(name: &str, action: &Action<'_>, scope: &Scope<'_>, news: &mut News) ->
             (true, false) => ("Change", Asks::Region),
             (true, true) => ("ChangeGlobal", Asks::Nothing),
         };
-        return vec![(Key { sid: sid.to_owned(), asks }, vec!["*".to_owned()])];
+        return vec![(Key { sid: sid.to_owned(), asks, accounts: false }, vec!["*".to_owned()])];
     }
     let group = news.group(service, action);
     let of = |about: &About<'_>| match about {
@@ -150,6 +163,11 @@ impl News {
 }
 
 impl Scope<'_> {
+    /// The same, with what is the account's or without.
+    fn of_the_account(&self, accounts: bool) -> Self {
+        Self { baseline: self.baseline.filter(|_| accounts), ..*self }
+    }
+
     fn arns(&self, patterns: &[String]) -> Vec<String> {
         patterns.iter().filter_map(|pattern| self.arn(pattern)).collect()
     }
@@ -198,6 +216,7 @@ impl Scope<'_> {
 
 /// The statement, or several if it is too long for a document of its own.
 fn short(key: &Key, statement: Statement, scope: &Scope<'_>) -> Vec<Value> {
+    let scope = scope.of_the_account(key.accounts);
     let mut parts = vec![(key.sid.clone(), statement)];
     let mut done = Vec::new();
     while let Some((sid, mut statement)) = parts.pop() {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{policy::documents, *};
+use super::*;
 
 fn scope() -> Scope<'static> {
     Scope {
@@ -16,6 +16,12 @@ fn scope() -> Scope<'static> {
         baseline: None,
         zone: None,
     }
+}
+
+/// The documents of a scope whose account has all that the actions are about.
+fn documents<'n>(actions: impl IntoIterator<Item = &'n str>, scope: &Scope<'_>) -> Result<Vec<Value>, String> {
+    let actions: BTreeSet<&str> = actions.into_iter().collect();
+    policy::documents(actions.iter().copied(), &actions, scope)
 }
 
 /// A question to IAM.
@@ -154,6 +160,41 @@ fn the_accounts_key_is_made_and_kept_where_there_is_a_baseline() {
     };
     assert!(!made(&scope()));
     assert!(made(&Scope { baseline: Some("rcm-account-baseline"), ..scope() }));
+}
+
+#[test]
+fn who_may_delete_what_is_the_partners_may_not_delete_what_is_the_accounts() {
+    let own = Actions { write: &[], read: &[], delete: &["kms:ScheduleKeyDeletion", "s3:DeleteObjectVersion"] };
+    let accounts = Actions { write: &["kms:TagResource", "s3:PutBucketPolicy"], read: &[], delete: &[] };
+    let kind = |actions, accounts| Kind { actions, here: true, deployed: false, accounts };
+    let kinds = [kind(own, false), kind(accounts, true)];
+    let deployment = Deployment {
+        project: "acme-rcm".into(),
+        partner: "acme".into(),
+        environment: "prod".into(),
+        account: "123456789012".into(),
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+    };
+    let extent = Extent { baseline: Some("rcm-account-baseline"), zone: None };
+    let policies = policies(&Verb::ALL, &kinds, &deployment, extent).unwrap();
+    let documents: Vec<Value> = policies.into_iter().map(|policy| policy.document).collect();
+    let may = |action, resource, [partner, environment]: [&'static str; 2]| {
+        let tags = [("aws:ResourceTag/rcm:partner", partner), ("aws:ResourceTag/rcm:environment", environment)];
+        let given = [("aws:RequestTag/rcm:partner", partner), ("aws:RequestTag/rcm:environment", environment)];
+        allows(&documents, &Asked { action, resource, context: tags.into_iter().chain(given).collect() })
+    };
+    let (partners, accounts) = (["acme", "prod"], ["@account", "account-baseline"]);
+    let key = "arn:aws:kms:us-east-1:123456789012:key/1";
+    assert!(may("kms:ScheduleKeyDeletion", key, partners) && !may("kms:ScheduleKeyDeletion", key, accounts));
+    assert!(may("kms:TagResource", key, accounts));
+    assert!(may("s3:DeleteObjectVersion", "arn:aws:s3:::acme-rcm-prod-logs-123456789012-us-east-1/1", partners));
+    assert!(!may(
+        "s3:DeleteObjectVersion",
+        "arn:aws:s3:::rcm-account-baseline-logs-123456789012-us-east-1/1",
+        accounts
+    ));
+    assert!(may("s3:PutBucketPolicy", "arn:aws:s3:::rcm-account-baseline-logs-123456789012-us-east-1", accounts));
 }
 
 #[test]
