@@ -84,7 +84,7 @@ fn changed(changed: &Changed) -> String {
 fn field(Deviation { field, applied, live }: &Deviation) -> String {
     let leaves = value::leaves(field, applied, live);
     let line = |(path, applied, live): &value::Leaf<'_>| match (applied, live) {
-        (Some(applied), Some(live)) => format!("{path}: {} → {}", value::short(applied), value::short(live)),
+        (Some(applied), Some(live)) => format!("{path}: {}", value::pair(applied, live)),
         (Some(applied), None) => format!("{path}: without {}", value::short(applied)),
         (None, Some(live)) => format!("{path}: with {}", value::short(live)),
         (None, None) => path.clone(),

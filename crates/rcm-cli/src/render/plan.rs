@@ -110,7 +110,7 @@ fn change(change: &FieldChange) -> String {
         .iter()
         .take(LEAVES)
         .map(|(path, before, after)| match (before, after) {
-            (Some(before), Some(after)) => format!("{path}: {} → {}", value::short(before), value::short(after)),
+            (Some(before), Some(after)) => format!("{path}: {}", value::pair(before, after)),
             (Some(before), None) => format!("{path}: without {}", value::short(before)),
             (None, Some(after)) => format!("{path}: with {}", value::short(after)),
             (None, None) => path.clone(),

@@ -6,17 +6,34 @@ use serde_json::Value;
 /// How many characters of a value are shown.
 const WIDTH: usize = 72;
 
+/// How much is shown of what two long values begin with alike: enough to know a digest by.
+const LEAD: usize = "sha256:".len();
+
+/// What was and what will be, in a line. Where both begin alike for longer than is shown, they are shown from where they differ.
+pub(crate) fn pair(before: &Value, after: &Value) -> String {
+    let (old, new) = (text(before), text(after));
+    let alike = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
+    if alike < WIDTH - 1 || !references(after).is_empty() {
+        return format!("{} → {}", short(before), short(after));
+    }
+    let from = |text: &str| format!("…{}", cut(&text.chars().skip(alike - LEAD).collect::<String>(), WIDTH));
+    format!("{} → {}", from(&old), from(&new))
+}
+
 /// The value in at most a line's width. What refers to something that does not exist yet is only known afterwards.
 pub(crate) fn short(value: &Value) -> String {
     if let Some(reference) = Reference::from_value(value) {
         return format!("known after apply ({})", reference.address);
     }
-    let text = match value {
+    let known_later = if references(value).is_empty() { "" } else { " (in part known after apply)" };
+    format!("{}{known_later}", cut(&text(value), WIDTH))
+}
+
+fn text(value: &Value) -> String {
+    match value {
         Value::Null => "nothing".to_owned(),
         other => other.to_string(),
-    };
-    let known_later = if references(value).is_empty() { "" } else { " (in part known after apply)" };
-    format!("{}{known_later}", cut(&text, WIDTH))
+    }
 }
 
 /// The text, or its beginning and how long it really is.
@@ -73,6 +90,18 @@ mod tests {
     fn long_values_are_cut() {
         let shown = short(&json!("x".repeat(500)));
         assert!(shown.ends_with("… (502 characters)") && shown.chars().count() < 100);
+    }
+
+    #[test]
+    fn what_begins_alike_is_shown_from_where_it_differs() {
+        let image = |digit: &str| {
+            json!(format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/acme-rcm-prod-api@sha256:{}", digit.repeat(64)))
+        };
+        let digest = |digit: &str| format!("…sha256:{}\"", digit.repeat(64));
+        assert_eq!(pair(&image("a"), &image("b")), format!("{} → {}", digest("a"), digest("b")));
+        assert_eq!(pair(&json!("a"), &json!("ab")), r#""a" → "ab""#);
+        let later = pair(&image("a"), &json!({"$ref": "network/vpc"}));
+        assert!(later.ends_with("→ known after apply (network/vpc)"), "{later}");
     }
 
     #[test]
