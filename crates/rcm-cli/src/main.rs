@@ -16,6 +16,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Help and mistakes are printed while the arguments are read.
+    if std::env::args_os().any(|argument| argument == "--no-color") {
+        terminal::without_color();
+    }
     let cli = args::Cli::parse();
     terminal::set_up(&cli.globals);
     let exit = commands::run(&cli).unwrap_or_else(|error| {
