@@ -19,6 +19,7 @@ mod registry;
 mod reliability;
 mod sandbox;
 mod shell;
+mod telemetry;
 mod tiers;
 mod upkeep;
 mod verbs;

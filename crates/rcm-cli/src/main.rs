@@ -1,7 +1,7 @@
 //! The `rcm` command: the only place where rcm reads the environment, asks and prints.
 //!
 //! `args` says what can be typed; `commands` has one file a verb; `render` turns plans, events and reports into text; `error`
-//! has the exit codes. `session` opens an environment the way the options say.
+//! has the exit codes. `session` opens an environment the way the options say; `telemetry` makes traces of what happens in it.
 
 mod args;
 mod commands;
@@ -9,6 +9,7 @@ mod error;
 mod render;
 mod session;
 mod signals;
+mod telemetry;
 mod terminal;
 
 use std::process::ExitCode;
