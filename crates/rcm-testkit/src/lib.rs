@@ -10,6 +10,7 @@ mod moto_server;
 mod poll;
 mod project;
 mod registry_server;
+mod schema;
 mod terminal;
 
 pub use command::{Ran, Rcm, Running};
@@ -18,4 +19,5 @@ pub use moto_server::Moto;
 pub use poll::poll;
 pub use project::root;
 pub use registry_server::{Front, Manners, Registry};
+pub use schema::disagreements;
 pub use terminal::Terminal;
