@@ -51,7 +51,7 @@ impl Collector {
 fn taken(mut stream: TcpStream) -> Posted {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty());
-    let line = head.next().expect("nothing was posted");
+    let line = head.next().unwrap_or_else(|| panic!("nothing was posted"));
     let headers =
         head.filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())));
     let headers: BTreeMap<String, String> = headers.collect();
