@@ -82,6 +82,8 @@ fn the_plan_and_its_run_look_equally_closely() {
 fn the_state_is_saved_whatever_becomes_of_the_run() {
     let text = text();
     let (_, after) = text.split_once("- name: Provision\n").unwrap();
-    assert!(after.contains("- name: Save the state\n        if: always() && steps.state.outcome == 'success'\n"));
+    assert!(after.contains(
+        "- name: Save the state\n        id: save\n        if: always() && steps.state.outcome == 'success'\n"
+    ));
     assert!(text.contains("permissions: {}\n") && text.contains("cancel-in-progress: false\n"));
 }
