@@ -2,7 +2,6 @@
 
 mod account;
 mod certificate;
-mod check;
 mod compliance;
 mod cost;
 mod deploy;
@@ -35,7 +34,6 @@ use rcm_engine::{
 };
 
 pub use certificate::{Certificate, Destroyed, Retained};
-pub use check::Check;
 pub use deploy::{Component, DEPLOY_ACTIONS, Deployed, Origin};
 pub use dns::{Dns, Purpose, Seen, Wanted};
 pub use links::Link;
