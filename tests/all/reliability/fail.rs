@@ -177,6 +177,8 @@ const LISTED: &[(&str, &str)] = &[
     ("CreateWebACL", "ListWebACLs"),
     ("CreateBackupPlan", "ListBackupPlans"),
     ("CreateBackupSelection", "ListBackupSelections"),
+    ("CreateService", "ListServices"),
+    ("CreateVpcConnector", "ListVpcConnectors"),
 ];
 
 /// Between a create whose outcome was unknown and the create of the same thing again, AWS was asked for that thing.
