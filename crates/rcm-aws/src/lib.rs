@@ -12,6 +12,7 @@ mod health;
 pub mod identity;
 mod logs;
 mod once;
+pub mod questions;
 pub mod record;
 pub mod resources;
 mod rollout;
