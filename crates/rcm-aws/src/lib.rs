@@ -13,6 +13,7 @@ mod here;
 pub mod identity;
 mod logs;
 mod once;
+pub mod questions;
 mod reach;
 pub mod record;
 pub mod resources;

@@ -35,6 +35,9 @@ pub(crate) enum Verb {
     Deploy(Deploy),
     /// Show what `provision` or `destroy` would do, and change nothing
     Plan(PlanArgs),
+    /// Ask AWS what would stop `provision`, and change nothing
+    #[command(after_help = PREFLIGHT_EXAMPLES)]
+    Preflight,
     /// Take the environment away; logs, final snapshots and their key are kept
     Destroy(Destroy),
     /// Show what was changed, deleted or added outside rcm, field by field
@@ -325,6 +328,11 @@ pub(crate) struct StatusArgs {
     #[arg(long, short)]
     pub(crate) watch: bool,
 }
+
+const PREFLIGHT_EXAMPLES: &str = "\
+Examples:
+  rcm preflight --partner acme
+  rcm preflight --partner acme --output json";
 
 const LOGS_EXAMPLES: &str = "\
 Examples:

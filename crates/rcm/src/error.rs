@@ -8,7 +8,7 @@ use rcm_engine::{
     store::StoreError,
 };
 
-use crate::{audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
+use crate::{Check, Verdict, audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
 
 fn are(addresses: &[Address]) -> String {
     let names: Vec<&str> = addresses.iter().map(Address::as_str).collect();
@@ -93,6 +93,14 @@ pub enum Error {
         plan: Box<Plan>,
         /// What it would break.
         breaches: Vec<Breach>,
+    },
+    /// What was asked of AWS before the run tells that it would fail.
+    #[error("{}", .checks.iter().filter(|check| check.verdict == Verdict::Bad).map(|check| format!("{}: {}", check.check, check.evidence)).collect::<Vec<_>>().join("; "))]
+    Preflight {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Everything that was found, well or not.
+        checks: Vec<Check>,
     },
     /// There is no control of that name.
     #[error("there is no control `{name}`{}", .nearest.map(|nearest| format!(", is it `{nearest}`?")).unwrap_or_default())]

@@ -17,6 +17,7 @@ mod open;
 mod output;
 mod permissions;
 mod plan;
+mod preflight;
 mod provision;
 mod rollback;
 mod run;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Provision(args) => wait_for(provision::run(globals, args)),
         Verb::Deploy(args) => wait_for(deploy::run(globals, args)),
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
+        Verb::Preflight => wait_for(preflight::run(globals)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Compliance(args) => wait_for(compliance::run(globals, args)),

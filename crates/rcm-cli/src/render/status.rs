@@ -26,7 +26,8 @@ pub(crate) fn screen(found: &Status, name: &str, next: &Next) -> String {
     format!("\u{1b}[H\u{1b}[2J{}{foot}\n", status(found, name, next))
 }
 
-fn word(verdict: Verdict) -> (&'static str, Style) {
+/// A verdict as it is shown.
+pub(crate) fn word(verdict: Verdict) -> (&'static str, Style) {
     match verdict {
         Verdict::Ok => ("ok", GREEN),
         Verdict::Warn => ("warn", YELLOW),
@@ -36,7 +37,7 @@ fn word(verdict: Verdict) -> (&'static str, Style) {
 }
 
 /// On one line, whatever AWS says.
-fn plain(evidence: &str) -> String {
+pub(crate) fn plain(evidence: &str) -> String {
     evidence.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -52,6 +52,11 @@ pub enum EventKind {
         /// How long it took.
         elapsed_ms: u64,
     },
+    /// Something that a person should know before it begins.
+    Noted {
+        /// In a sentence.
+        message: String,
+    },
     /// Execution begins.
     RunStarted {
         /// How many steps there are.

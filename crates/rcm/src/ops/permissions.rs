@@ -1,8 +1,8 @@
 //! What whoever runs rcm has to be allowed here. Asks nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rcm_aws::resources::baseline;
+use rcm_aws::{questions::Simulation, resources::baseline};
 use rcm_engine::{model::Address, store::State};
 
 use super::{Environment, deploy::any_image, fixed, hosted_zone, zones};
@@ -24,11 +24,23 @@ impl Environment {
         let state = self.load()?;
         let kinds = self.kinds(state.as_ref())?;
         let verbs = if verbs.is_empty() { &Verb::ALL } else { verbs };
-        let extent = Extent {
+        permissions::policies(verbs, &kinds, &self.deployment, self.extent())
+    }
+
+    /// `actions` as questions to IAM's simulator, confined as those policies confine them.
+    pub(super) fn simulations(
+        &self,
+        actions: &BTreeSet<&'static str>,
+        names: &BTreeMap<String, String>,
+    ) -> Result<Vec<Simulation>, Error> {
+        permissions::simulations(actions, &self.deployment, self.extent(), names)
+    }
+
+    fn extent(&self) -> Extent<'_> {
+        Extent {
             baseline: self.config.account_baseline.then_some(baseline::NAME),
             zone: self.config.hosted_zone_id.as_ref().map(|zone| zone.as_str()),
-        };
-        permissions::policies(verbs, &kinds, &self.deployment, extent)
+        }
     }
 
     /// What each kind needs that the partner file describes, with an image deployed, or the state has, or that would be looked for.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::{
     Environment, Outputs, account,
     compliance::check_accepted,
-    deploy, fixed, hosted_zone,
+    deploy, fixed, hosted_zone, preflight,
     record::{Recording, word},
     zones,
 };
@@ -162,6 +162,9 @@ impl Environment {
             self.note_release(ledger, &outcome, goal).await?;
             return Ok((plan, live, outcome));
         }
+        if !goal.destroy && goal.image.is_none() && preflight::makes(&plan) {
+            self.clear_for(&state, &plan, caller).await?;
+        }
         if !approve(&plan) {
             return Err(Error::Declined);
         }
@@ -200,7 +203,7 @@ impl Environment {
     }
 
     /// The plan, and what was seen for it.
-    async fn make_plan(&self, state: &State, goal: &Goal) -> Result<(Plan, Live), Error> {
+    pub(super) async fn make_plan(&self, state: &State, goal: &Goal) -> Result<(Plan, Live), Error> {
         if !goal.destroy {
             fixed::check(&self.config, state)?;
             fixed::check_neighbours(&self.config, &self.settings.state_dir, state)?;

@@ -7,12 +7,13 @@
 mod operation;
 mod policy;
 mod reference;
+mod simulations;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rcm_aws::identity;
+use rcm_aws::{identity, questions::Simulation};
 use rcm_engine::model::{Actions, Deployment};
 use serde::Serialize;
 use serde_json::Value;
@@ -26,7 +27,8 @@ use policy::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// `plan`, and what else only looks at resources: `drift`, `compliance`, `dns`, and `doctor` but for what is in the database's URL.
+    /// `plan`, and what else only looks at resources: `preflight`, `drift`, `compliance`, `dns`, and `doctor` but for what is in the
+    /// database's URL.
     Plan,
     /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes; and `doctor` with what is in the database's URL.
     Provision,
@@ -93,10 +95,11 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
     let of_verb = |verb: &Verb| {
         // Which zones there are is asked of AWS before anything is planned.
         let looks = || [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones"]].concat();
+        let checks = || [crate::PREFLIGHT_ACTIONS, crate::DOCTOR_ACTIONS].concat();
         match verb {
-            Verb::Plan => [looks(), crate::DOCTOR_ACTIONS.to_vec()].concat(),
+            Verb::Plan => [looks(), checks()].concat(),
             Verb::Provision => {
-                [looks(), of(|kind| changes(kind, kind.here)), crate::DOCTOR_ACTIONS.to_vec()].concat()
+                [looks(), of(|kind| changes(kind, kind.here)), checks()].concat()
             }
             Verb::Deploy => [looks(), of(|kind| changes(kind, kind.deployed)), crate::DEPLOY_ACTIONS.to_vec()].concat(),
             Verb::Destroy => {
@@ -125,17 +128,7 @@ pub(crate) fn policies(
     extent: Extent<'_>,
 ) -> Result<Vec<Policy>, Error> {
     let prefix = identity::stem(deployment);
-    let scope = Scope {
-        partition: &deployment.partition,
-        region: &deployment.region,
-        account: &deployment.account,
-        partner: &deployment.partner,
-        environment: &deployment.environment,
-        project: &deployment.project,
-        prefix: &prefix,
-        baseline: extent.baseline,
-        zone: extent.zone,
-    };
+    let scope = scope(deployment, &prefix, extent);
     let documents = policy::documents(actions(verbs, kinds), &scope).map_err(Error::UnknownAction)?;
     let verbs = if verbs.len() == 1 { format!("-{}", verbs[0].name()) } else { String::new() };
     let named = |(at, document): (usize, Value)| {
@@ -143,4 +136,33 @@ pub(crate) fn policies(
         Policy { name, characters, document }
     };
     Ok(documents.into_iter().enumerate().map(named).collect())
+}
+
+/// `actions` as questions to IAM's simulator, of what `deployment` has and in the circumstances that its policies confine them to.
+/// `names` has the name of one resource of each kind that is going to be made.
+///
+/// # Errors
+/// An action that the reference does not have.
+pub(crate) fn simulations(
+    actions: &BTreeSet<&'static str>,
+    deployment: &Deployment,
+    extent: Extent<'_>,
+    names: &BTreeMap<String, String>,
+) -> Result<Vec<Simulation>, Error> {
+    let prefix = identity::stem(deployment);
+    simulations::simulations(actions, &scope(deployment, &prefix, extent), names).map_err(Error::UnknownAction)
+}
+
+fn scope<'a>(deployment: &'a Deployment, prefix: &'a str, extent: Extent<'a>) -> Scope<'a> {
+    Scope {
+        partition: &deployment.partition,
+        region: &deployment.region,
+        account: &deployment.account,
+        partner: &deployment.partner,
+        environment: &deployment.environment,
+        project: &deployment.project,
+        prefix,
+        baseline: extent.baseline,
+        zone: extent.zone,
+    }
 }

@@ -15,7 +15,7 @@ use super::reference::{About, Action, REFERENCE, Tags};
 pub const LONGEST: usize = 6144;
 
 /// Services that answer in one Region for all, or that are asked before a Region matters.
-const GLOBAL: &[&str] = &["account", "iam", "route53", "s3"];
+pub(super) const GLOBAL: &[&str] = &["account", "iam", "route53", "s3"];
 
 /// Whose resources a policy is about.
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl Scope<'_> {
     }
 
     /// The ARN that a pattern means here, if there is such a thing.
-    fn arn(&self, pattern: &str) -> Option<String> {
+    pub(super) fn arn(&self, pattern: &str) -> Option<String> {
         let optional = [("{baseline}", self.baseline), ("{zone}", self.zone)];
         let mut arn = format!("arn:{}:{pattern}", self.partition);
         for (name, value) in optional.into_iter().filter(|(name, _)| pattern.contains(name)) {
