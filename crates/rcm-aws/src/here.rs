@@ -82,3 +82,27 @@ fn none_given(error: &CredentialsError) -> Fault {
     }
     Fault::ours(FaultKind::Denied, "credentials", "NoCredentials", why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{aws::Connect, counter::Counter};
+
+    #[tokio::test]
+    async fn an_answer_says_how_far_the_clock_is_off_also_when_it_is_a_refusal() {
+        let (day, hour) = (SignedDuration::from_hours(24), SignedDuration::from_hours(1));
+        for (date, least, most) in [
+            (Some("Sat, 01 Jan 2000 00:00:00 GMT"), Some(day), Some(SignedDuration::MAX)),
+            (Some("Sat, 01 Jan 2400 00:00:00 GMT"), Some(SignedDuration::MIN), Some(-hour)),
+            (None, None, None),
+        ] {
+            let body = r#"<ErrorResponse><Error><Code>RequestTimeTooSkewed</Code></Error></ErrorResponse>"#;
+            let counter = Counter::answering(403, body).at(date);
+            let connect =
+                Connect { region: "us-east-1".into(), in_process: Some(counter.client()), ..Connect::default() };
+            let (caller, ahead) = Aws::connect(&connect).await.caller_and_clock().await;
+            assert_eq!(caller.unwrap_err().code, "RequestTimeTooSkewed");
+            assert!(ahead >= least && ahead <= most, "{ahead:?} for {date:?}");
+        }
+    }
+}

@@ -3,6 +3,8 @@
 //! A family of checks has a file of its own, which asks AWS and judges. Nothing is changed; what cannot be asked is a check that was
 //! not seen.
 
+mod access;
+mod account;
 mod acls;
 mod database;
 mod domain;
@@ -27,19 +29,28 @@ use crate::{Error, PartnerConfig, resolver::Resolver};
 pub const DOCTOR_ACTIONS: &[&str] = &[
     "acm:DescribeCertificate",
     "apprunner:DescribeService",
+    "ec2:DescribeAddresses",
+    "ec2:DescribeInternetGateways",
     "ec2:DescribeNatGateways",
     "ec2:DescribeNetworkAcls",
     "ec2:DescribeRouteTables",
     "ec2:DescribeSecurityGroupRules",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeVpcs",
     "ecr:BatchGetImage",
     "ecs:DescribeServices",
     "ecs:DescribeTaskDefinition",
     "ecs:DescribeTasks",
     "ecs:ListTasks",
     "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTargetGroups",
     "elasticloadbalancing:DescribeTargetHealth",
+    "iam:ListRoles",
+    "iam:SimulatePrincipalPolicy",
     "kms:DescribeKey",
     "rds:DescribeDBInstances",
+    "servicequotas:ListAWSDefaultServiceQuotas",
+    "servicequotas:ListServiceQuotas",
 ];
 
 /// What puts back whatever others have changed.
@@ -86,14 +97,16 @@ impl Environment {
         let Ok(caller) = caller else { return Ok(checks) };
         self.check_caller(caller)?;
         let case = Case { aws: &self.aws, config: &self.config, state: &state };
-        let (tasks, image, database, network, domain) = tokio::join!(
+        let (tasks, image, access, database, network, domain, account) = tokio::join!(
             tasks::look(case),
             image::look(case),
+            access::look(case),
             database::look(case),
             network::look(case),
             domain::look(case, self.dns_of(&state, resolver)),
+            account::look(case),
         );
-        checks.extend([tasks, image, database, network, domain].into_iter().flatten());
+        checks.extend([tasks, image, access, database, network, domain, account].into_iter().flatten());
         Ok(checks)
     }
 }

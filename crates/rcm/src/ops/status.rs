@@ -363,7 +363,7 @@ fn judge_secrets(found: &[(String, Option<Timestamp>)], known: &[String], now: T
 }
 
 /// The name in a secret's ARN, which ends with six characters of AWS's own.
-fn secret_name(arn: &str) -> &str {
+pub(super) fn secret_name(arn: &str) -> &str {
     let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
     name.rsplit_once('-').filter(|(_, own)| own.len() == 6).map_or(name, |(name, _)| name)
 }

@@ -98,9 +98,7 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
         let checks = || [crate::PREFLIGHT_ACTIONS, crate::DOCTOR_ACTIONS].concat();
         match verb {
             Verb::Plan => [looks(), checks()].concat(),
-            Verb::Provision => {
-                [looks(), of(|kind| changes(kind, kind.here)), checks()].concat()
-            }
+            Verb::Provision => [looks(), of(|kind| changes(kind, kind.here)), checks()].concat(),
             Verb::Deploy => [looks(), of(|kind| changes(kind, kind.deployed)), crate::DEPLOY_ACTIONS.to_vec()].concat(),
             Verb::Destroy => {
                 let deletes = of(|kind| if kind.here { kind.actions.delete.to_vec() } else { Vec::new() });

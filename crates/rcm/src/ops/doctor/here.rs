@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rcm_aws::{Aws, Caller};
-use rcm_engine::model::Fault;
+use rcm_engine::model::{Fault, FaultKind};
 
 use crate::{Check, Verdict};
 
@@ -43,7 +43,16 @@ fn judge_credentials(caller: Result<(), &Fault>, end: Result<Option<Timestamp>, 
     let check = "here/credentials";
     let bad = |evidence: String| Check::found(check, Verdict::Bad, evidence, SIGN_IN);
     let end = match (caller, end) {
-        (Err(refused), Err(none)) => return bad(format!("{refused}; {none}")),
+        (Err(_), Err(none)) => return bad(format!("there are none, so nothing was asked: {none}")),
+        (Err(silent), Ok(_)) if matches!(silent.kind, FaultKind::Transient | FaultKind::Throttled) => {
+            let evidence = format!("AWS does not answer, so nothing else was asked: {silent}");
+            return Check::found(
+                check,
+                Verdict::Bad,
+                evidence,
+                "see to this machine's way to AWS: network, proxy, DNS",
+            );
+        }
         (Err(refused), Ok(_)) => return bad(format!("AWS does not take them, so nothing else was asked: {refused}")),
         (Ok(()), Err(none)) => return Check::unseen(check, none.to_string()),
         (Ok(()), Ok(end)) => end,
@@ -62,8 +71,6 @@ fn judge_credentials(caller: Result<(), &Fault>, end: Result<Option<Timestamp>, 
 
 #[cfg(test)]
 mod tests {
-    use rcm_engine::model::FaultKind;
-
     use super::*;
 
     #[test]
@@ -84,8 +91,10 @@ mod tests {
         assert_eq!(until("2026-11-28T12:14:59Z").verdict, Verdict::Warn);
         assert_eq!(until("2026-11-28T12:00:00Z").verdict, Verdict::Bad);
         assert!(until("").evidence.contains("do not say when they end"));
-        let refused = Fault::ours(FaultKind::Denied, "GetCallerIdentity", "ExpiredToken", "no");
-        let bad = judge_credentials(Err(&refused), Ok(None), now);
-        assert!(bad.verdict == Verdict::Bad && bad.evidence.contains("ExpiredToken"), "{bad:?}");
+        let fault = |kind, code| Fault::ours(kind, "GetCallerIdentity", code, "no");
+        let bad = judge_credentials(Err(&fault(FaultKind::Denied, "ExpiredToken")), Ok(None), now);
+        assert!(bad.verdict == Verdict::Bad && bad.evidence.contains("AWS does not take them"), "{bad:?}");
+        let silent = judge_credentials(Err(&fault(FaultKind::Transient, "Timeout")), Ok(None), now);
+        assert!(silent.verdict == Verdict::Bad && silent.evidence.contains("AWS does not answer"), "{silent:?}");
     }
 }

@@ -8,6 +8,9 @@ use super::PUT_BACK;
 const LOGS: &str = "rcm logs --since 1h";
 const DEPLOY: &str = "rcm deploy --image FILE|REF";
 
+const UNREACHED: &str = "Secrets Manager, ECR or CloudWatch Logs cannot be reached from the private subnets";
+const UNREADABLE: &str = "the execution role cannot read a secret that the task is started with, or that is gone";
+
 /// What some words of AWS mean.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Meaning {
@@ -30,7 +33,6 @@ const fn harmless(words: &'static [&'static str], means: &'static str) -> Meanin
 /// Why tasks stop. The first that fits counts.
 const TASKS: &[Meaning] = &[
     harmless(&["Scaling activity initiated by"], "the service wanted fewer tasks, or others"),
-    harmless(&["Task stopped by", "deployment"], "a deployment has replaced it"),
     harmless(&["maintenance"], "AWS has replaced what it ran on"),
     harmless(&["Spot"], "Fargate Spot has taken its capacity back, as it may"),
     meaning(
@@ -46,26 +48,17 @@ const TASKS: &[Meaning] = &[
         PUT_BACK,
     ),
     meaning(&["CannotPull"], "ECR cannot be reached from the private subnets, or the image not be read", PUT_BACK),
+    meaning(&["ResourceInitializationError", "connection issue"], UNREACHED, PUT_BACK),
+    meaning(&["ResourceInitializationError", "context deadline exceeded"], UNREACHED, PUT_BACK),
+    meaning(&["ResourceInitializationError", "i/o timeout"], UNREACHED, PUT_BACK),
+    meaning(&["ResourceInitializationError", "retrieve secret"], UNREADABLE, PUT_BACK),
+    meaning(&["ResourceInitializationError", "fetch secret"], UNREADABLE, PUT_BACK),
     meaning(
-        &["ResourceInitializationError", "context deadline exceeded"],
-        "Secrets Manager, ECR or CloudWatch Logs cannot be reached from the private subnets",
-        PUT_BACK,
-    ),
-    meaning(
-        &["ResourceInitializationError", "i/o timeout"],
-        "Secrets Manager, ECR or CloudWatch Logs cannot be reached from the private subnets",
-        PUT_BACK,
-    ),
-    meaning(
-        &["ResourceInitializationError", "secret"],
-        "the execution role cannot read a secret that the task is started with, or that is gone",
-        PUT_BACK,
-    ),
-    meaning(
-        &["ResourceInitializationError", "log"],
+        &["ResourceInitializationError", "logger"],
         "the log group is gone, or the execution role may not write to it",
         PUT_BACK,
     ),
+    meaning(&["ResourceInitializationError", "ecr"], "the execution role may not log in to ECR", PUT_BACK),
     meaning(&["ResourceInitializationError"], "what a task needs before its containers could not be made", PUT_BACK),
     meaning(
         &["OutOfMemory"],
@@ -73,13 +66,17 @@ const TASKS: &[Meaning] = &[
         "rcm provision",
     ),
     meaning(
-        &["exited", "137"],
+        &["ended with 137"],
         "it was killed: it had no memory left (raise ecs_memory), or did not end within 30 seconds of being asked to",
         LOGS,
     ),
-    meaning(&["exited", "139"], "the program has crashed: it touched memory that is not its own", LOGS),
-    meaning(&["exited", "127"], "the program that the image is to start is not in it", DEPLOY),
-    meaning(&["exited", "126"], "what the image is to start cannot be run: no rights, or another architecture", DEPLOY),
+    meaning(&["ended with 139"], "the program has crashed: it touched memory that is not its own", LOGS),
+    meaning(&["ended with 127"], "the program that the image is to start is not in it", DEPLOY),
+    meaning(
+        &["ended with 126"],
+        "what the image is to start cannot be run: no rights, or another architecture",
+        DEPLOY,
+    ),
     meaning(&["exec format error"], "the image is not for linux/amd64, which tasks run on", DEPLOY),
     meaning(&["exited"], "the program has ended by itself; what it wrote last says why", LOGS),
     meaning(
