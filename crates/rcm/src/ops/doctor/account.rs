@@ -127,7 +127,7 @@ fn judge_roles(case: Case<'_>, roles: &[String]) -> Check {
     let (there, to_come): (Vec<&str>, Vec<&str>) = used.chain(made.iter().copied()).partition(|service| has(service));
     let to_come = match to_come.as_slice() {
         [] => String::new(),
-        to_come => format!("; {} makes its own when it needs it next", to_come.join(", ")),
+        to_come => format!("; {} make theirs when they need them next", to_come.join(", ")),
     };
     Check::good(ROLES, format!("there are those of {}{to_come}", there.join(", ")))
 }
