@@ -16,6 +16,7 @@ mod init;
 mod look;
 mod moto;
 mod plans;
+mod preflight;
 mod registry;
 mod reliability;
 mod sandbox;

@@ -137,6 +137,10 @@ const UNSENT: &[(&str, &[&str])] = &[
             "s3:ListBucketVersions",
         ],
     ),
+    (
+        "What is denied is asked about once more, and a quota that is the account's by default alone (`preflight::…`).",
+        &["iam:SimulateCustomPolicy", "servicequotas:ListAWSDefaultServiceQuotas"],
+    ),
     ("A create whose answer was lost is looked for (`fail::…shrugs_off…`).", &["backup:ListBackupSelections"]),
     ("Nobody confirms a mail here, and AWS ends what was never confirmed by itself.", &["sns:Unsubscribe"]),
 ];

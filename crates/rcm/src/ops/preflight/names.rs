@@ -129,7 +129,9 @@ fn mend(kind: &str, name: &str, step: &Step) -> String {
             "aws secretsmanager delete-secret --secret-id {name} --force-delete-without-recovery, if nobody needs it; or give this \
              environment another project_prefix"
         ),
-        _ => format!("rcm import {} ID, if it is this environment's; or give it another project_prefix", step.address),
+        _ => {
+            format!("if it is this environment's: rcm import {} ID; else give it another project_prefix", step.address)
+        }
     }
 }
 

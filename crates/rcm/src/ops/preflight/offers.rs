@@ -17,6 +17,9 @@ use serde_json::Value;
 
 use super::{Ahead, Check, Verdict, is_made, unseen};
 
+/// Whether an offer has something that is wanted, and what is said of a class where none has it.
+type Fit<'f> = (&'f dyn Fn(&DatabaseOffer) -> bool, String);
+
 /// What is wanted of one class.
 #[derive(Debug, Default)]
 struct Wish {
@@ -108,7 +111,7 @@ fn judge(name: String, class: &str, wish: &Wish, offers: &[DatabaseOffer], zones
     if found.is_empty() {
         return bad(format!("is not sold for PostgreSQL {}", wish.version));
     }
-    let fits: [(&dyn Fn(&DatabaseOffer) -> bool, String); 5] = [
+    let fits: [Fit<'_>; 5] = [
         (&|offer| offer.storage_type == wish.storage_type, format!("does not go with {} storage", wish.storage_type)),
         (&|offer| offer.encrypted, "cannot be encrypted".to_owned()),
         (&|offer| offer.multi_az || !wish.multi_az, "has no standby in another zone".to_owned()),
