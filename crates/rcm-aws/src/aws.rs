@@ -6,6 +6,7 @@ use std::{
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rcm_engine::{model::Fault, store::Fence};
@@ -77,7 +78,16 @@ pub struct Aws {
     pub sts: Lazy<aws_sdk_sts::Client>,
     pub wafv2: Lazy<aws_sdk_wafv2::Client>,
     pub(crate) dns_changes: DnsChanges,
+    /// Who gives out the credentials that requests are signed with.
+    pub(crate) credentials: Option<SharedCredentialsProvider>,
 }
+
+/// A request that can be tuned before it is sent.
+type WhoAmI = aws_sdk_sts::client::customize::CustomizableOperation<
+    aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput,
+    aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError,
+    aws_sdk_sts::operation::get_caller_identity::builders::GetCallerIdentityFluentBuilder,
+>;
 
 /// Who AWS says we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,12 +155,19 @@ impl Aws {
             sts: client!(aws_sdk_sts),
             wafv2: client!(aws_sdk_wafv2),
             dns_changes: DnsChanges::default(),
+            credentials: sdk.credentials_provider(),
         }
     }
 
     /// Asks AWS who we are ([GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)).
     pub async fn caller(&self) -> Result<Caller, Fault> {
-        let answer = self.sts.get_caller_identity().send().await.map_err(fault("sts", "GetCallerIdentity"))?;
+        self.caller_through(|request| request).await
+    }
+
+    /// The same, with more to be done on the way.
+    pub(crate) async fn caller_through(&self, tune: impl FnOnce(WhoAmI) -> WhoAmI) -> Result<Caller, Fault> {
+        let request = tune(self.sts.get_caller_identity().customize());
+        let answer = request.send().await.map_err(fault("sts", "GetCallerIdentity"))?;
         Ok(Caller {
             account: answer.account().unwrap_or_default().to_owned(),
             arn: answer.arn().unwrap_or_default().to_owned(),
@@ -243,7 +260,7 @@ async fn assume(base: SdkConfig, role: &str, external_id: Option<&str>) -> SdkCo
     if let Some(external_id) = external_id {
         provider = provider.external_id(external_id);
     }
-    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider.build().await);
+    let credentials = SharedCredentialsProvider::new(provider.build().await);
     base.into_builder().credentials_provider(credentials).build()
 }
 

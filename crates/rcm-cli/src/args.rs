@@ -54,6 +54,8 @@ pub(crate) enum Verb {
     /// Show how each part of the environment is now
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Look for what keeps the environment from working, and say what mends it
+    Doctor,
     /// Print what the application has written, and what it writes from now on
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(LogsArgs),

@@ -110,7 +110,6 @@ const UNSENT: &[(&str, &[&str])] = &[
         "The registry's own protocol (`registry::…`).",
         &[
             "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
             "ecr:CompleteLayerUpload",
             "ecr:GetAuthorizationToken",
             "ecr:GetDownloadUrlForLayer",
@@ -121,7 +120,7 @@ const UNSENT: &[(&str, &[&str])] = &[
     ),
     (
         "Why a deploy failed (`deploys::a_deploy_that_the_circuit_breaker_takes_back…`).",
-        &["ecs:DescribeTasks", "ecs:ListTasks", "logs:GetLogEvents"],
+        &["ecs:DescribeTasks", "logs:GetLogEvents"],
     ),
     ("A secret gets another value (`secrets::…`).", &["secretsmanager:UpdateSecretVersionStage"]),
     (
@@ -207,6 +206,13 @@ fn live(seen: &mut Seen, file: &str, changed: &str) {
         };
         seen.of(stage, &rcm, Verb::Plan, look).await;
         seen.of(stage, &rcm, Verb::Status, async || drop(rcm.status().await.unwrap())).await;
+        seen.of(stage, &rcm, Verb::Provision, async || drop(rcm.doctor(None).await.unwrap())).await;
+        let planner = allowed(&rcm.permissions(&[Verb::Plan]).unwrap());
+        let before = stage.wire.calls().iter().count();
+        drop(rcm.doctor(None).await.unwrap());
+        let sent: BTreeSet<String> = stage.wire.calls().iter().skip(before).flat_map(needed).collect();
+        let more: Vec<_> = sent.difference(&planner).map(String::as_str).collect();
+        assert_eq!(more, ["secretsmanager:GetSecretValue"], "whoever only plans looks into no secret");
         let query = LogQuery { since: Timestamp::UNIX_EPOCH, pattern: None, follow: false };
         // App Runner makes a group when there is something to write, and here nothing writes.
         let read = async || match rcm.logs(&query, |_| ControlFlow::Continue(())).await {

@@ -6,6 +6,7 @@ mod cost;
 mod deploy;
 mod destroy;
 mod dns;
+mod doctor;
 mod drift;
 mod graph;
 mod history;
@@ -54,6 +55,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Permissions(args) => wait_for(permissions::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Status(args) => wait_for(status::run(globals, args)),
+        Verb::Doctor => wait_for(doctor::run(globals)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),
         Verb::Open(args) => wait_for(open::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),

@@ -17,6 +17,9 @@ pub(crate) fn status(status: &Status, name: &str, next: &Next) -> String {
             text.push_str(&format!("           {:width$}  = next: {}\n", "", next.command(verb)));
         }
     }
+    if status.verdict == Verdict::Bad {
+        text.push_str(&format!("Why: {}\n", next.command("doctor")));
+    }
     text
 }
 
@@ -70,6 +73,7 @@ mod tests {
                                   = next: rcm logs --since 1h --partner acme
           ok       load-balancer  active
           unknown  key            kms:DescribeKey: AccessDenied: no [2J
+        Why: rcm doctor --partner acme
         ");
     }
 }

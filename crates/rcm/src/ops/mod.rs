@@ -7,6 +7,7 @@ mod compliance;
 mod cost;
 mod deploy;
 mod dns;
+mod doctor;
 mod drift;
 mod fixed;
 mod hosted_zone;
@@ -39,6 +40,7 @@ pub use certificate::{Certificate, Destroyed, Retained};
 pub use check::Check;
 pub use deploy::{Component, DEPLOY_ACTIONS, Deployed, Origin};
 pub use dns::{Dns, Purpose, Seen, Wanted};
+pub use doctor::DOCTOR_ACTIONS;
 pub use links::Link;
 pub use logs::{LOGS_ACTIONS, LogQuery};
 pub use outputs::{Output, Outputs};
@@ -175,7 +177,11 @@ impl Environment {
 
     /// Refuses any account but the partner file's, before anything is written; whose the credentials are otherwise.
     async fn check_account(&self) -> Result<Caller, Error> {
-        let caller = self.aws.caller().await?;
+        self.check_caller(self.aws.caller().await?)
+    }
+
+    /// The same of who AWS has said we are.
+    fn check_caller(&self, caller: Caller) -> Result<Caller, Error> {
         let wanted = self.config.aws_account_id.as_str();
         if caller.account == wanted {
             return Ok(caller);

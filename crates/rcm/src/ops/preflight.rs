@@ -8,8 +8,8 @@ mod names;
 mod network;
 mod offers;
 mod permissions;
-mod quotas;
-mod roles;
+pub(super) mod quotas;
+pub(super) mod roles;
 mod seen;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -27,9 +27,10 @@ use policy::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// `plan`, and what else only looks at resources: `preflight`, `drift`, `compliance`, `dns`.
+    /// `plan`, and what else only looks at resources: `preflight`, `drift`, `compliance`, `dns`, and `doctor` but for what is in the
+    /// database's URL.
     Plan,
-    /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes.
+    /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes; and `doctor` with what is in the database's URL.
     Provision,
     /// `deploy`.
     Deploy,
@@ -96,11 +97,10 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
     let of_verb = |verb: &Verb| {
         // Which zones there are is asked of AWS before anything is planned.
         let looks = || [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones"]].concat();
+        let checks = || [crate::PREFLIGHT_ACTIONS, crate::DOCTOR_ACTIONS].concat();
         match verb {
-            Verb::Plan => [looks(), crate::PREFLIGHT_ACTIONS.to_vec()].concat(),
-            Verb::Provision => {
-                [looks(), of(|kind| changes(kind, kind.here)), crate::PREFLIGHT_ACTIONS.to_vec()].concat()
-            }
+            Verb::Plan => [looks(), checks()].concat(),
+            Verb::Provision => [looks(), of(|kind| changes(kind, kind.here)), checks()].concat(),
             Verb::Deploy => [looks(), of(|kind| changes(kind, kind.deployed)), crate::DEPLOY_ACTIONS.to_vec()].concat(),
             Verb::Destroy => {
                 let deletes = of(|kind| if kind.here { kind.actions.delete.to_vec() } else { Vec::new() });

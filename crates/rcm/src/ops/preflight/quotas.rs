@@ -26,30 +26,33 @@ use super::{
 ///
 /// Codes and names: the quotas tables of the General Reference
 /// (<https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html>), as the console shows them too.
-struct Quota {
-    check: &'static str,
-    service: &'static str,
-    code: &'static str,
-    what: &'static str,
+pub(in crate::ops) struct Quota {
+    pub(in crate::ops) check: &'static str,
+    pub(in crate::ops) service: &'static str,
+    pub(in crate::ops) code: &'static str,
+    pub(in crate::ops) what: &'static str,
 }
 
 const fn quota(check: &'static str, service: &'static str, code: &'static str, what: &'static str) -> Quota {
     Quota { check, service, code, what }
 }
 
-const VPCS: Quota = quota("quota/vpcs", "vpc", "L-F678F1CE", "VPCs");
-const GATEWAYS: Quota = quota("quota/internet-gateways", "vpc", "L-A4707A72", "internet gateways");
+pub(in crate::ops) const VPCS: Quota = quota("quota/vpcs", "vpc", "L-F678F1CE", "VPCs");
+pub(in crate::ops) const GATEWAYS: Quota = quota("quota/internet-gateways", "vpc", "L-A4707A72", "internet gateways");
 const NATS: Quota = quota("quota/nat-gateways", "vpc", "L-FE5A380F", "NAT gateways");
 const GATEWAY_ENDPOINTS: Quota = quota("quota/gateway-endpoints", "vpc", "L-1B52E74A", "gateway endpoints");
 const ENDPOINTS: Quota = quota("quota/interface-endpoints", "vpc", "L-29B6F2EB", "interface endpoints of the VPC");
-const GROUPS: Quota = quota("quota/security-groups", "vpc", "L-E79EC296", "security groups");
-const ADDRESSES: Quota = quota("quota/elastic-ips", "ec2", "L-0263D0A3", "Elastic IP addresses");
-const DATABASES: Quota = quota("quota/databases", "rds", "L-7B6409FD", "database instances");
-const STORAGE: Quota = quota("quota/database-storage", "rds", "L-7ADDB58A", "GiB of database storage");
-const BALANCERS: Quota =
+pub(in crate::ops) const GROUPS: Quota = quota("quota/security-groups", "vpc", "L-E79EC296", "security groups");
+pub(in crate::ops) const ADDRESSES: Quota = quota("quota/elastic-ips", "ec2", "L-0263D0A3", "Elastic IP addresses");
+pub(in crate::ops) const DATABASES: Quota = quota("quota/databases", "rds", "L-7B6409FD", "database instances");
+pub(in crate::ops) const STORAGE: Quota =
+    quota("quota/database-storage", "rds", "L-7ADDB58A", "GiB of database storage");
+pub(in crate::ops) const BALANCERS: Quota =
     quota("quota/load-balancers", "elasticloadbalancing", "L-53DA6B97", "Application Load Balancers");
-const TARGETS: Quota = quota("quota/target-groups", "elasticloadbalancing", "L-B22855CB", "target groups");
-const FARGATE: Quota = quota("quota/fargate-vcpus", "fargate", "L-3032A538", "vCPUs of Fargate On-Demand");
+pub(in crate::ops) const TARGETS: Quota =
+    quota("quota/target-groups", "elasticloadbalancing", "L-B22855CB", "target groups");
+pub(in crate::ops) const FARGATE: Quota =
+    quota("quota/fargate-vcpus", "fargate", "L-3032A538", "vCPUs of Fargate On-Demand");
 const KEYS: Quota = quota("quota/kms-keys", "kms", "L-C2F1777E", "KMS keys");
 const SECRETS: Quota = quota("quota/secrets", "secretsmanager", "L-2F66C23C", "secrets");
 const BUCKETS: Quota = quota("quota/buckets", "s3", "L-DC2B2D3D", "buckets");
@@ -196,7 +199,7 @@ fn judge(quota: &Quota, used: i64, added: i64, limit: f64, region: &str) -> Chec
     }
 }
 
-fn more(Quota { service, code, .. }: &Quota, wanted: i64, region: &str) -> String {
+pub(in crate::ops) fn more(Quota { service, code, .. }: &Quota, wanted: i64, region: &str) -> String {
     format!(
         "aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} --desired-value {wanted} \
          --region {region}"
@@ -205,10 +208,10 @@ fn more(Quota { service, code, .. }: &Quota, wanted: i64, region: &str) -> Strin
 
 /// Tasks that a new service runs, in vCPUs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Tasks {
-    each: f64,
-    first: i64,
-    most: i64,
+pub(in crate::ops) struct Tasks {
+    pub(in crate::ops) each: f64,
+    pub(in crate::ops) first: i64,
+    pub(in crate::ops) most: i64,
 }
 
 /// The tasks of a service that the plan makes.
@@ -222,7 +225,7 @@ fn fargate(ahead: &Ahead<'_>) -> Option<Tasks> {
 
 /// What else runs on Fargate in the Region no list tells: tasks alone are judged that this service will have.
 #[expect(clippy::cast_precision_loss, reason = "a service has at most thousands of tasks")]
-fn judge_fargate(Tasks { each, first, most }: Tasks, limit: f64, region: &str) -> Check {
+pub(in crate::ops) fn judge_fargate(Tasks { each, first, most }: Tasks, limit: f64, region: &str) -> Check {
     let (at_first, at_most) = (each * first as f64, each * most as f64);
     let evidence = format!(
         "{limit} {} are allowed, and the service takes {at_first} at first and up to {at_most}; what else runs is not counted",

@@ -19,7 +19,7 @@ use super::{Ahead, Check, Verdict, permissions::Permitted, seen::Seen, unseen};
 
 /// Which service needs its role for a kind
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html>).
-const NEEDED: &[(&str, &str)] = &[
+pub(in crate::ops) const NEEDED: &[(&str, &str)] = &[
     (Instance::KIND, "rds.amazonaws.com"),
     (LoadBalancer::KIND, "elasticloadbalancing.amazonaws.com"),
     (ScalableTarget::KIND, "ecs.application-autoscaling.amazonaws.com"),
