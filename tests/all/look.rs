@@ -54,7 +54,7 @@ impl Place {
 }
 
 /// Has a task write, so many milliseconds ago.
-async fn write(aws: &Aws, events: impl IntoIterator<Item = (i64, &str)>) {
+pub(crate) async fn write(aws: &Aws, events: impl IntoIterator<Item = (i64, &str)>) {
     let now = Timestamp::now().as_millisecond();
     let events = events
         .into_iter()

@@ -1,5 +1,5 @@
-//! One integration binary: a file a topic. What is in `moto` needs a moto server, and what is in
-//! `registry` a registry; `cargo xtask test` installs both.
+//! One integration binary: a file a topic. What is in `moto` needs a moto server, what is in
+//! `registry` a registry, and `workflow` actionlint; `cargo xtask test` installs all three.
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it, in helpers too")]
 
@@ -21,7 +21,9 @@ mod registry;
 mod reliability;
 mod sandbox;
 mod shell;
+mod telemetry;
 mod tiers;
 mod upkeep;
 mod verbs;
 mod wiring;
+mod workflow;

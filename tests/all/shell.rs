@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use rcm::engine::store::write_atomically;
+use rcm_testkit::{Ran, Terminal};
 use serde_json::Value;
 
 use crate::bench::Bench;
@@ -80,4 +81,66 @@ fn policies_are_what_iam_takes_one_by_one() {
     let all = bench.run("permissions").expect_code(0).stdout;
     assert!(all.starts_with("# acme-rcm-prod-rcm-1 ("), "{all}");
     assert!(bench.run("permissions --verb everything").expect_code(2).stderr.contains("possible values"));
+}
+
+/// Verbs in an order in which each finds something to tell.
+const TOLD: [&str; 18] = [
+    "--help",
+    "validate",
+    "plan --sandbox",
+    "provision --sandbox --yes",
+    "plan --sandbox",
+    "status --sandbox",
+    "drift --sandbox",
+    "compliance --sandbox",
+    "dns --sandbox",
+    "secrets list --sandbox",
+    "state list --sandbox",
+    "output --sandbox",
+    "history --sandbox",
+    "open --sandbox",
+    "cost",
+    "graph",
+    "man",
+    "destroy --sandbox --yes",
+];
+
+/// The codes in what a terminal was sent that set a colour or a weight, as in `ESC [ 1 m`.
+fn paint(shown: &str) -> Vec<&str> {
+    let codes = shown.split("\u{1b}[").skip(1);
+    let code = |text: &'_ str| text.find(|c: char| !c.is_ascii_digit() && c != ';');
+    codes.filter_map(|text| code(text).map(|end| &text[..=end])).filter(|code| code.ends_with('m')).collect()
+}
+
+fn on_a_terminal(mut command: Command, environment: &[(&str, &str)]) -> Ran {
+    command.envs(environment.iter().copied());
+    Terminal::start(&command).finish()
+}
+
+#[test]
+fn nothing_is_painted_for_who_wants_no_colors_and_no_pager_is_called() {
+    let (by_option, by_environment) = (Bench::new(), Bench::new());
+    let called = by_environment.file("pager-was-called");
+    let pager = format!("touch {called}");
+    let environment = [("NO_COLOR", "1"), ("PAGER", &*pager), ("MANPAGER", &pager)];
+    for verb in TOLD {
+        let shown = on_a_terminal(by_environment.command(verb), &environment);
+        assert_eq!(paint(&shown.stdout), [""; 0], "{}", shown.transcript());
+        let shown = on_a_terminal(by_option.command(&format!("{verb} --no-color")), &[]);
+        assert_eq!(paint(&shown.stdout), [""; 0], "{}", shown.transcript());
+    }
+    assert!(fs::metadata(called).is_err());
+}
+
+#[test]
+fn a_terminal_is_painted_and_a_pipe_when_it_is_told_to_be() {
+    let bench = Bench::new();
+    let painted = |ran: &Ran| !paint(&ran.stdout).is_empty();
+    assert!(painted(&on_a_terminal(bench.command("validate"), &[])));
+    assert!(!painted(&bench.run("validate")));
+    assert!(!painted(&on_a_terminal(bench.command("validate"), &[("CLICOLOR", "0")])));
+    let forced = Bench::new().env("CLICOLOR_FORCE", "1");
+    assert!(painted(&forced.run("validate")));
+    assert!(!painted(&forced.run("validate --no-color")) && !painted(&forced.run("validate --output json")));
+    assert!(!painted(&Bench::new().env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").run("validate")));
 }

@@ -1,5 +1,7 @@
 //! What can be typed after `rcm`.
 
+mod examples;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -28,65 +30,85 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Write a partner file, asking what it needs
+    #[command(after_help = examples::INIT)]
     Init(Init),
     /// Make the environment what the partner file says
+    #[command(after_help = examples::PROVISION)]
     Provision(Provision),
     /// Push an image and roll the service out on it, or go back to the image before
+    #[command(after_help = examples::DEPLOY)]
     Deploy(Deploy),
     /// Show what `provision` or `destroy` would do, and change nothing
+    #[command(after_help = examples::PLAN)]
     Plan(PlanArgs),
     /// Ask AWS what would stop `provision`, and change nothing
-    #[command(after_help = PREFLIGHT_EXAMPLES)]
+    #[command(after_help = examples::PREFLIGHT)]
     Preflight,
     /// Take the environment away; logs, final snapshots and their key are kept
+    #[command(after_help = examples::DESTROY)]
     Destroy(Destroy),
     /// Show what was changed, deleted or added outside rcm, field by field
+    #[command(after_help = examples::DRIFT)]
     Drift(DriftArgs),
     /// Judge the environment by HIPAA's controls, with evidence from AWS
+    #[command(after_help = examples::COMPLIANCE)]
     Compliance(ComplianceArgs),
     /// Show what the environment costs in a month, by service, without AWS
+    #[command(after_help = examples::COST)]
     Cost(CostArgs),
     /// Print the least that whoever runs rcm has to be allowed, as IAM policies
-    #[command(after_help = PERMISSIONS_EXAMPLES)]
+    #[command(after_help = examples::PERMISSIONS)]
     Permissions(PermissionsArgs),
     /// Show the DNS records that the domain needs, and whether the world sees them
+    #[command(after_help = examples::DNS)]
     Dns(DnsArgs),
     /// Show how each part of the environment is now
-    #[command(after_help = STATUS_EXAMPLES)]
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// Look for what keeps the environment from working, and say what mends it
+    #[command(after_help = examples::DOCTOR)]
     Doctor,
     /// Print what the application has written, and what it writes from now on
-    #[command(after_help = LOGS_EXAMPLES)]
+    #[command(after_help = examples::LOGS)]
     Logs(LogsArgs),
     /// Print where a browser finds the application, and AWS's console its parts
-    #[command(after_help = OPEN_EXAMPLES)]
+    #[command(after_help = examples::OPEN)]
     Open(OpenArgs),
     /// Take up a resource that exists as one of the partner file's
+    #[command(after_help = examples::IMPORT)]
     Import(Import),
     /// Undo what the last run did, if it failed, was stopped or was cut off
+    #[command(after_help = examples::ROLLBACK)]
     Rollback,
     /// List the secrets, or give one another value
+    #[command(after_help = examples::SECRETS)]
     Secrets(Secrets),
     /// Show which runs there were, or what one of them did
+    #[command(after_help = examples::HISTORY)]
     History(History),
     /// Check the audit log
+    #[command(after_help = examples::AUDIT)]
     Audit(Audit),
     /// Print what others need to know: host names, URLs, ARNs
+    #[command(after_help = examples::OUTPUT)]
     Output(Output),
     /// Draw the resources and what waits for what
+    #[command(after_help = examples::GRAPH)]
     Graph(GraphArgs),
     /// Look at what rcm knows to exist
+    #[command(after_help = examples::STATE)]
     State(State),
     /// Check the partner file, without AWS
+    #[command(after_help = examples::VALIDATE)]
     Validate,
     /// Print what a shell needs to complete rcm's command lines
-    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(Completions),
     /// Print the manual page, or write one for each verb
-    #[command(after_help = MAN_EXAMPLES)]
+    #[command(after_help = examples::MAN)]
     Man(Man),
     /// The AWS inside rcm that `--sandbox` uses
+    #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxArgs),
 }
 
@@ -287,10 +309,6 @@ pub(crate) struct ComplianceArgs {
 
 /// Options of `cost`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  rcm cost --partner acme\n  rcm cost --partner acme --tiers\n  rcm cost --partner acme --assume tasks=4 \
-                        --assume data-out-gb=200 --html cost.html"
-)]
 pub(crate) struct CostArgs {
     /// Show the three tiers side by side, beside the cost tables of the setup that rcm replaces
     #[arg(long)]
@@ -317,12 +335,6 @@ pub(crate) struct DnsArgs {
     pub(crate) resolver: Vec<SocketAddr>,
 }
 
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  rcm status --partner acme
-  rcm status --partner acme --watch
-  rcm status --partner acme --output json";
-
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -330,17 +342,6 @@ pub(crate) struct StatusArgs {
     #[arg(long, short)]
     pub(crate) watch: bool,
 }
-
-const PREFLIGHT_EXAMPLES: &str = "\
-Examples:
-  rcm preflight --partner acme
-  rcm preflight --partner acme --output json";
-
-const LOGS_EXAMPLES: &str = "\
-Examples:
-  rcm logs --partner acme --since 1h
-  rcm logs --partner acme --follow --filter '?ERROR ?WARN'
-  rcm logs --partner acme --since 2026-11-28T09:00:00Z --output json";
 
 /// Options of `logs`.
 #[derive(Debug, Args)]
@@ -355,12 +356,6 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Option<String>,
 }
-
-const OPEN_EXAMPLES: &str = "\
-Examples:
-  rcm open --partner acme
-  rcm open logs --partner acme
-  rcm open dashboard --browser --partner acme";
 
 /// Options of `open`.
 #[derive(Debug, Args)]
@@ -421,13 +416,16 @@ pub(crate) struct Secrets {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretsVerb {
     /// List them, without their values
+    #[command(after_help = examples::SECRETS_LIST)]
     List,
     /// Give one a new random value, and whatever uses it along with it
+    #[command(after_help = examples::SECRETS_ROTATE)]
     Rotate {
         /// As `secrets list` shows it
         name: String,
     },
     /// Give one a value of your own: from the standard input, or typed without being shown
+    #[command(after_help = examples::SECRETS_SET)]
     Set {
         /// As `secrets list` shows it
         name: String,
@@ -452,6 +450,7 @@ pub(crate) struct Audit {
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum AuditVerb {
     /// Find lines that were changed, moved or taken out
+    #[command(after_help = examples::AUDIT)]
     Verify,
 }
 
@@ -484,18 +483,22 @@ pub(crate) struct State {
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateVerb {
     /// List the resources that rcm knows to exist
+    #[command(after_help = examples::STATE_LIST)]
     List,
     /// Print what rcm knows of one resource, as JSON
+    #[command(after_help = examples::STATE_SHOW)]
     Show {
         /// As in `network/vpc`
         address: Address,
     },
     /// Forget a resource; it stays in AWS
+    #[command(after_help = examples::STATE_RM)]
     Rm {
         /// As in `network/vpc`
         address: Address,
     },
     /// Give a resource another address of the partner file's graph
+    #[command(after_help = examples::STATE_MV)]
     Mv {
         /// As it is now
         from: Address,
@@ -503,20 +506,16 @@ pub(crate) enum StateVerb {
         to: Address,
     },
     /// Make a lost state again, from what AWS has; changes nothing in AWS
+    #[command(after_help = examples::STATE_REBUILD)]
     Rebuild {
         /// Although there is a state; it is kept beside the new one
         #[arg(long)]
         force: bool,
     },
     /// Say who holds the lock; a lock ends with its process, so there is never one to break
+    #[command(after_help = examples::STATE_UNLOCK)]
     Unlock,
 }
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  rcm completions bash > ~/.local/share/bash-completion/completions/rcm
-  rcm completions zsh > \"${fpath[1]}/_rcm\"
-  rcm completions fish > ~/.config/fish/completions/rcm.fish";
 
 /// Options of `completions`.
 #[derive(Debug, Args)]
@@ -524,11 +523,6 @@ pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
 }
-
-const MAN_EXAMPLES: &str = "\
-Examples:
-  rcm man | man -l -
-  rcm man --out ~/.local/share/man/man1";
 
 /// Options of `man`.
 #[derive(Debug, Args)]
@@ -544,11 +538,6 @@ pub(crate) struct SandboxArgs {
     #[command(subcommand)]
     pub(crate) verb: SandboxVerb,
 }
-
-const PERMISSIONS_EXAMPLES: &str = "\
-Examples:
-  rcm permissions --partner acme --verb plan
-  rcm permissions --partner acme --out policies";
 
 /// Options of `permissions`.
 #[derive(Debug, Args)]
@@ -595,8 +584,10 @@ impl From<Allowed> for rcm::permissions::Verb {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SandboxVerb {
     /// Delete the partner's sandbox: its cloud and what rcm knows of it
+    #[command(after_help = examples::SANDBOX_RESET)]
     Reset,
     /// Answer HTTP on this machine, so that `aws --endpoint-url` can look at the sandbox
+    #[command(after_help = examples::SANDBOX_SERVE)]
     Serve {
         /// The port; 0 for any free one
         #[arg(long, default_value_t = 4566)]
@@ -724,6 +715,47 @@ mod tests {
         }
         let nested = Cli::parse_from(["rcm", "state", "list", "--partner", "acme", "--output", "json"]);
         assert_eq!(nested.globals.output, Format::Json);
+    }
+
+    /// The words of each verb that does something, without `rcm`.
+    fn verbs(command: &clap::Command, before: &[String]) -> Vec<Vec<String>> {
+        let below = |verb: &clap::Command| {
+            let words = [before, &[verb.get_name().to_owned()]].concat();
+            let mut all = verbs(verb, &words);
+            all.push(words);
+            all
+        };
+        command.get_subcommands().flat_map(below).collect()
+    }
+
+    /// The words of a line as a shell takes them, up to a pipe or a redirection.
+    fn words(line: &str) -> Vec<String> {
+        let command = line.split(['|', '<', '>']).next().unwrap();
+        let quoted = command.split('\'').enumerate();
+        let words = quoted.flat_map(|(at, part)| match at % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        });
+        words.collect()
+    }
+
+    #[test]
+    fn every_help_ends_with_examples_that_can_be_typed() {
+        let verbs = verbs(&Cli::command(), &[]);
+        assert!(verbs.iter().any(|words| words == &["state", "rm"]), "{verbs:?}");
+        for verb in verbs {
+            let asked = ["rcm"].into_iter().chain(verb.iter().map(String::as_str)).chain(["--help"]);
+            let help = Cli::try_parse_from(asked).unwrap_err().to_string();
+            let (_, examples) = help.rsplit_once("\nExamples:\n").unwrap_or_else(|| panic!("{verb:?} has none"));
+            for example in examples.lines() {
+                let typed = words(example);
+                assert_eq!(typed[0], "rcm", "{example}");
+                assert_eq!(typed[1..=verb.len()], verb, "{example} is another verb's");
+                if let Err(error) = Cli::try_parse_from(typed) {
+                    panic!("{example}: {error}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rcm::{
 use crate::{
     args::Globals,
     error::{CommandError, Exit},
+    telemetry,
 };
 
 /// An environment and what is needed around it.
@@ -60,7 +61,7 @@ impl Session {
         let next = Next::of(globals);
         let mut settings = Settings::new(state_dir(globals)?);
         settings.cloud = if needs.cloud { cloud(globals, &config).await? } else { Cloud::Aws };
-        settings.events = needs.events;
+        settings.events = telemetry::told(needs.events, needs.verb, &config);
         settings.cancel = needs.cancel;
         settings.user = user();
         settings.command = next.command(needs.verb);

@@ -14,11 +14,13 @@ use crate::{
     render::{ERROR, paint},
 };
 
-/// Decides on colours and starts logging, as the options say.
+/// Nothing that is printed has colours from now on.
+pub(crate) fn without_color() {
+    ColorChoice::Never.write_global();
+}
+
+/// Starts logging, as the options say.
 pub(crate) fn set_up(globals: &Globals) {
-    if globals.no_color {
-        ColorChoice::Never.write_global();
-    }
     // Never more than this: at its lowest levels the SDK logs requests as they are sent, secrets and all.
     let filter = match globals.verbose {
         0 => return,

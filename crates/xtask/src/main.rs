@@ -1,6 +1,7 @@
 //! The project's own tasks. `cargo xtask test` is the one definition of "works": what CI runs is what a developer runs.
 #![expect(clippy::print_stdout, reason = "a task runner talks to the terminal")]
 
+mod actionlint;
 mod phase;
 mod registry;
 mod venv;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValuesParser;
 
-use crate::{registry, venv};
+use crate::{actionlint, registry, venv};
 
 /// One cargo command, and what it needs beforehand.
 pub(crate) struct Phase {
@@ -61,6 +61,8 @@ pub(crate) const PHASES: &[Phase] = &[
             "registry::",
             "--skip",
             "reliability::",
+            "--skip",
+            "workflow::",
         ],
     },
     Phase {
@@ -73,10 +75,10 @@ pub(crate) const PHASES: &[Phase] = &[
     },
     Phase {
         name: "e2e",
-        about: "the rcm command does what it says, over HTTP, against moto, and pushes to a registry",
-        set_up: moto_and_registry,
+        about: "the rcm command does what it says, over HTTP, against moto, and pushes to a registry; the example of a workflow is one",
+        set_up: what_others_made,
         env: &[],
-        cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::", "registry::"],
+        cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::", "registry::", "workflow::"],
     },
     Phase {
         name: "lean",
@@ -91,9 +93,10 @@ fn nothing() -> Result<(), String> {
     Ok(())
 }
 
-fn moto_and_registry() -> Result<(), String> {
+fn what_others_made() -> Result<(), String> {
     registry::ensure()?;
-    venv::ensure()
+    venv::ensure()?;
+    actionlint::ensure()
 }
 
 impl Phase {

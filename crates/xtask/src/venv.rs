@@ -29,6 +29,13 @@ pub(crate) fn ensure() -> Result<(), String> {
     install(&building, &home)
 }
 
+/// The Python of the environment that [`ensure`] has made.
+pub(crate) fn python() -> Result<PathBuf, String> {
+    let requirements = phase::root().join("tests/moto/requirements.txt");
+    let text = fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+    Ok(python_in(&target_directory()?.join(name(&text))))
+}
+
 /// The directory's name: it changes with the requirements.
 fn name(requirements: &str) -> String {
     let mut hasher = DefaultHasher::new();

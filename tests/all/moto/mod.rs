@@ -12,6 +12,7 @@ mod kill;
 mod permissions;
 mod replicas;
 mod rollback;
+mod schemas;
 mod served;
 mod stack;
 mod stops;

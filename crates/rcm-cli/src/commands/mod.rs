@@ -37,6 +37,7 @@ use rcm::engine::store::write_atomically;
 use crate::{
     args::{AuditVerb, Cli, Verb},
     error::{CommandError, Exit},
+    telemetry,
 };
 
 /// Does what was typed.
@@ -80,6 +81,7 @@ fn wait_for(work: impl Future<Output = Result<Exit, CommandError>>) -> Result<Ex
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::new(Exit::Failed, format!("cannot start threads: {error}")))?;
     let result = runtime.block_on(work);
+    runtime.block_on(telemetry::end(&result));
     // A read of the terminal that nobody waits for any more must not keep the process.
     runtime.shutdown_background();
     result
