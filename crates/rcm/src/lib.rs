@@ -30,8 +30,8 @@ pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
     Certificate, Check, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal, LOGS_ACTIONS,
-    Link, LogQuery, Origin, Output, Outputs, Part, Purpose, Renewed, Report, Retained, RolledBack, Run, STATUS_ACTIONS,
-    SecretInfo, Seen, Settings, Status, Verdict, Wanted,
+    Link, LogQuery, Origin, Output, Outputs, OwnBlueprint, OwnKinds, Part, Purpose, Renewed, Report, Retained,
+    RolledBack, Run, STATUS_ACTIONS, SecretInfo, Seen, Settings, Status, Verdict, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

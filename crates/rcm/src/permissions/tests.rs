@@ -65,7 +65,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 fn allowed(action: &str, resource: &str, tags: &[[(&'static str, &'static str); 2]]) -> bool {
     let all: Vec<&str> = reference::REFERENCE.names().collect();
-    let documents = documents(all, &scope()).unwrap();
+    let documents = documents(all, [], &scope()).unwrap();
     let region = ("aws:RequestedRegion", "us-east-1");
     let context = tags.iter().flatten().copied().chain([region]).collect();
     allows(&documents, &Asked { action, resource, context })
@@ -128,7 +128,7 @@ fn a_default_of_the_vpc_has_no_tags_and_is_emptied_all_the_same() {
 
 #[test]
 fn another_region_is_out_of_reach() {
-    let documents = documents(["ec2:DescribeVpcs", "iam:ListRoles"], &scope()).unwrap();
+    let documents = documents(["ec2:DescribeVpcs", "iam:ListRoles"], [], &scope()).unwrap();
     let asked = |action, region| Asked { action, resource: "*", context: [("aws:RequestedRegion", region)].into() };
     assert!(allows(&documents, &asked("ec2:DescribeVpcs", "us-east-1")));
     assert!(!allows(&documents, &asked("ec2:DescribeVpcs", "eu-west-1")));
@@ -139,7 +139,7 @@ fn another_region_is_out_of_reach() {
 fn without_a_baseline_or_a_zone_nothing_of_them_is_allowed() {
     let with = Scope { baseline: Some("rcm-account-baseline"), zone: Some("Z1"), ..scope() };
     let text = |scope: &Scope<'_>| {
-        json!(documents(["cloudtrail:CreateTrail", "route53:ChangeResourceRecordSets"], scope).unwrap()).to_string()
+        json!(documents(["cloudtrail:CreateTrail", "route53:ChangeResourceRecordSets"], [], scope).unwrap()).to_string()
     };
     assert_eq!(text(&scope()), "[]");
     assert!(text(&with).contains(":trail/rcm-account-baseline") && text(&with).contains("hostedzone/Z1"));
@@ -149,7 +149,7 @@ fn without_a_baseline_or_a_zone_nothing_of_them_is_allowed() {
 fn the_accounts_key_is_made_and_kept_where_there_is_a_baseline() {
     let accounts = [("aws:RequestTag/rcm:partner", "@account"), ("aws:RequestTag/rcm:environment", "account-baseline")];
     let made = |scope: &Scope<'_>| {
-        let documents = documents(["kms:CreateKey"], scope).unwrap();
+        let documents = documents(["kms:CreateKey"], [], scope).unwrap();
         allows(&documents, &Asked { action: "kms:CreateKey", resource: "*", context: accounts.into() })
     };
     assert!(!made(&scope()));
@@ -158,13 +158,47 @@ fn the_accounts_key_is_made_and_kept_where_there_is_a_baseline() {
 
 #[test]
 fn an_action_that_is_not_in_the_reference_is_an_error_by_name() {
-    assert_eq!(documents(["ec2:RunInstances"], &scope()), Err("ec2:RunInstances".to_owned()));
+    assert_eq!(documents(["ec2:RunInstances"], [], &scope()), Err("ec2:RunInstances".to_owned()));
+}
+
+#[test]
+fn an_action_of_a_programs_own_kind_that_is_not_in_the_reference_is_allowed_for_all_and_said_to_be() {
+    let kind = |own, write: &'static [&'static str]| Kind {
+        actions: Actions { write, ..Actions::default() },
+        here: true,
+        deployed: false,
+        own,
+    };
+    let deployment = Deployment {
+        project: "acme-rcm".into(),
+        partner: "acme".into(),
+        environment: "prod".into(),
+        account: "123456789012".into(),
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+    };
+    let of = |kinds: &[Kind]| policies(&[Verb::Provision], kinds, &deployment, Extent::default());
+    let found =
+        of(&[kind(false, &["kms:CreateKey"]), kind(true, &["sqs:CreateQueue", "ecr:CreateRepository"])]).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].unconfined, ["sqs:CreateQueue"]);
+    let documents: Vec<Value> = found.into_iter().map(|policy| policy.document).collect();
+    let asked = |action, resource| Asked { action, resource, context: BTreeMap::new() };
+    assert!(allows(&documents, &asked("sqs:CreateQueue", "arn:aws:sqs:us-east-1:123456789012:any")));
+    let repository = |name: &str| format!("arn:aws:ecr:us-east-1:123456789012:repository/{name}");
+    assert!(allows(&documents, &asked("ecr:CreateRepository", &repository("acme-rcm-prod-x"))));
+    assert!(
+        !allows(&documents, &asked("ecr:CreateRepository", &repository("globex-prod-x"))),
+        "what is known is confined"
+    );
+    let error = of(&[kind(false, &["sqs:CreateQueue"])]).unwrap_err();
+    assert!(matches!(&error, Error::UnknownAction(name) if name == "sqs:CreateQueue"), "{error}");
 }
 
 #[test]
 fn no_document_is_longer_than_iam_takes_and_sids_are_told_apart() {
     let all: Vec<&str> = reference::REFERENCE.names().collect();
-    let documents = documents(all.clone(), &scope()).unwrap();
+    let documents = documents(all.clone(), [], &scope()).unwrap();
     let mut said = BTreeSet::new();
     for document in &documents {
         assert!(policy::length(document) <= LONGEST, "{}", policy::length(document));
