@@ -16,6 +16,6 @@ pub use command::{Ran, Rcm, Running};
 pub use look::{boto3, inventory};
 pub use moto_server::Moto;
 pub use poll::poll;
-pub use project::root;
+pub use project::{example, root};
 pub use registry_server::{Front, Manners, Registry};
 pub use terminal::Terminal;
