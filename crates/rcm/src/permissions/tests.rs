@@ -183,7 +183,9 @@ fn an_action_of_a_programs_own_kind_that_is_not_in_the_reference_is_allowed_for_
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].unconfined, ["sqs:CreateQueue"]);
     let documents: Vec<Value> = found.into_iter().map(|policy| policy.document).collect();
-    let asked = |action, resource| Asked { action, resource, context: BTreeMap::new() };
+    fn asked<'a>(action: &'a str, resource: &'a str) -> Asked<'a> {
+        Asked { action, resource, context: BTreeMap::new() }
+    }
     assert!(allows(&documents, &asked("sqs:CreateQueue", "arn:aws:sqs:us-east-1:123456789012:any")));
     let repository = |name: &str| format!("arn:aws:ecr:us-east-1:123456789012:repository/{name}");
     assert!(allows(&documents, &asked("ecr:CreateRepository", &repository("acme-rcm-prod-x"))));
