@@ -10,6 +10,7 @@ mod cost;
 mod deploy;
 mod dns;
 mod doctor;
+mod embedding;
 mod firewall;
 mod history;
 mod init;

@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+pub use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
-pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use aws_smithy_runtime_api::client::{http::SharedHttpClient, interceptors::SharedInterceptor};
 use rcm_engine::{model::Fault, store::Fence};
 
 use crate::{
@@ -32,6 +33,9 @@ pub struct Connect {
     pub external_id: Option<String>,
     /// Another way to send requests than over the network, and then with made-up credentials: the sandbox.
     pub in_process: Option<SharedHttpClient>,
+    /// The embedding program's own configuration, with its credentials, retries and time-outs. Then nothing is looked for, and profile
+    /// and role mean nothing.
+    pub sdk: Option<SdkConfig>,
     /// What stops every request once the lock is lost that they are sent under.
     pub fence: Fence,
     /// Who is told of every request that changes something.
@@ -80,6 +84,9 @@ pub struct Aws {
     pub(crate) dns_changes: DnsChanges,
     /// Who gives out the credentials that requests are signed with.
     pub(crate) credentials: Option<SharedCredentialsProvider>,
+    sdk: SdkConfig,
+    fence: Fence,
+    recorder: Recorder,
 }
 
 /// A request that can be tuned before it is sent.
@@ -156,7 +163,27 @@ impl Aws {
             wafv2: client!(aws_sdk_wafv2),
             dns_changes: DnsChanges::default(),
             credentials: sdk.credentials_provider(),
+            sdk: sdk.clone(),
+            fence: fence.clone(),
+            recorder: recorder.clone(),
         }
+    }
+
+    /// What the clients are made of: for a client of another service, that a program with kinds of its own makes.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// What each of the clients does beside sending: creates are sent once, nothing is sent under a lock that is lost, and the audit
+    /// log is told of what changes something. A client that a program makes for kinds of its own is to have them too:
+    /// `for more in aws.interceptors() { config.push_interceptor(more); }`
+    pub fn interceptors(&self) -> [SharedInterceptor; 3] {
+        let (fence, recorder) = (self.fence.clone(), self.recorder.clone());
+        [
+            SharedInterceptor::new(OnceOnly),
+            SharedInterceptor::new(Fenced(fence.clone())),
+            SharedInterceptor::new(Recorded(recorder, fence)),
+        ]
     }
 
     /// Asks AWS who we are ([GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)).
@@ -232,6 +259,12 @@ impl ResolveEndpoint for AsNamed {
 }
 
 async fn load(connect: &Connect) -> SdkConfig {
+    if let Some(sdk) = &connect.sdk {
+        // A client without it panics when it is made.
+        let version = sdk.behavior_version().unwrap_or_else(BehaviorVersion::latest);
+        let region = Region::new(connect.region.clone());
+        return sdk.clone().into_builder().region(region).behavior_version(version).build();
+    }
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(30))

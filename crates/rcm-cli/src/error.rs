@@ -128,6 +128,11 @@ impl CommandError {
                 "use credentials of the partner's account (AWS_PROFILE, or `aws_profile` or `aws_role_arn` in the partner \
                  file)",
             ),
+            Error::WrongRegion { .. } => Self::from_error(Exit::Refused, error)
+                .hint("make the configuration for the partner file's region, or for none"),
+            Error::KindTaken(_) => {
+                Self::from_error(Exit::Failed, error).hint("this is a mistake in the program; nothing was changed")
+            }
             Error::WrongState { .. } => Self::from_error(Exit::Refused, error).hint(
                 "the partner file has come to mean another place; put it back, or keep states of different places in \
                  different directories (--state-dir)",

@@ -44,6 +44,17 @@ pub enum Error {
         /// Whose they are.
         arn: String,
     },
+    /// The configuration that the program brought is of another region than the partner file's.
+    #[error("the SDK's configuration is for {found}; the partner file is for {wanted}")]
+    WrongRegion {
+        /// The partner file's.
+        wanted: String,
+        /// The configuration's.
+        found: String,
+    },
+    /// A kind of the program's own has the name of one of rcm's.
+    #[error("rcm has a kind {0} itself: give the program's own another name")]
+    KindTaken(&'static str),
     /// The partner file names a hosted zone that the domain's records cannot be made in.
     #[error("{}: hosted_zone_id {zone} {why}", file.display())]
     HostedZone {

@@ -257,7 +257,7 @@ impl Environment {
         if let Some(image) = image {
             config.api_image = Some(image.clone());
         }
-        blueprint::graph(&config, &surroundings).map_err(Error::Graph)
+        self.designed(&config, &surroundings)
     }
 
     /// Looks for what an earlier `destroy` may have left although this state does not know it, for anything else with data (a

@@ -61,11 +61,16 @@ impl Verb {
 
 /// A managed policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Policy {
     /// What to call it: `acme-rcm-prod-rcm-plan-1`.
     pub name: String,
     /// How many of the 6,144 characters it has that IAM lets a managed policy have.
     pub characters: usize,
+    /// Actions of the embedding program's own kinds of which rcm does not know what IAM can confine them to: they are allowed for every
+    /// resource, in a statement of their own (`Unconfined`), for the program to narrow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unconfined: Vec<String>,
     /// The document.
     pub document: Value,
 }
@@ -82,6 +87,8 @@ pub(crate) struct Kind {
     pub(crate) deployed: bool,
     /// Whether it is the account's, and nobody deletes it.
     pub(crate) accounts: bool,
+    /// Whether it is not rcm's but the embedding program's.
+    pub(crate) own: bool,
 }
 
 /// Where the baseline's names begin, and the zone of the domain, if there are such.
@@ -126,7 +133,7 @@ fn changes(kind: &Kind, wanted: bool) -> Vec<&'static str> {
 /// The policies that allow what `verbs` need in `deployment`.
 ///
 /// # Errors
-/// An action of a kind that the reference does not have.
+/// An action of one of rcm's kinds that the reference does not have.
 pub(crate) fn policies(
     verbs: &[Verb],
     kinds: &[Kind],
@@ -135,11 +142,17 @@ pub(crate) fn policies(
 ) -> Result<Vec<Policy>, Error> {
     let prefix = identity::stem(deployment);
     let scope = scope(deployment, &prefix, extent);
-    let documents = policy::documents(actions(verbs, kinds), &accounts(kinds), &scope).map_err(Error::UnknownAction)?;
+    let own: Vec<Kind> = kinds.iter().filter(|kind| kind.own).copied().collect();
+    let own = actions(verbs, &own);
+    let shipped: Vec<Kind> = kinds.iter().filter(|kind| !kind.own).copied().collect();
+    let shipped = actions(verbs, &shipped);
+    let (known, unconfined): (Vec<&str>, Vec<&str>) = own.into_iter().partition(|action| policy::confines(action));
+    let documents = policy::documents(shipped.into_iter().chain(known), &accounts(kinds), unconfined, &scope);
+    let documents = documents.map_err(Error::UnknownAction)?;
     let verbs = if verbs.len() == 1 { format!("-{}", verbs[0].name()) } else { String::new() };
     let named = |(at, document): (usize, Value)| {
         let (name, characters) = (format!("{prefix}-rcm{verbs}-{}", at + 1), policy::length(&document));
-        Policy { name, characters, document }
+        Policy { name, characters, unconfined: policy::unconfined(&document), document }
     };
     Ok(documents.into_iter().enumerate().map(named).collect())
 }

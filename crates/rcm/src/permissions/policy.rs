@@ -60,17 +60,43 @@ struct Statement {
     resources: BTreeSet<String>,
 }
 
-/// The documents that allow `actions` and nothing else, each short enough for a managed policy. Of what is the account's they allow
-/// those alone that are in `accounts`: nobody who may delete a partner's bucket may empty the one that the account's trail writes to.
+/// What the statement of actions that the reference does not know is called.
+const UNCONFINED: &str = "Unconfined";
+
+/// Whether the reference knows what an action can be confined to.
+pub(super) fn confines(action: &str) -> bool {
+    REFERENCE.action(action).is_some()
+}
+
+/// The actions of a document that are not confined, because the reference does not know them.
+pub(super) fn unconfined(document: &Value) -> Vec<String> {
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    let unconfined =
+        statements.filter(|statement| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with(UNCONFINED)));
+    let actions = unconfined.filter_map(|statement| statement["Action"].as_array()).flatten();
+    actions.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The documents that allow `actions` and nothing else, and `unconfined` for every resource; each short enough for a managed policy. Of what
+/// is the account's they allow those alone that are in `accounts`: nobody who may delete a partner's bucket may empty the one that the
+/// account's trail writes to.
 ///
 /// # Errors
-/// The first action that the reference does not know.
+/// The first of `actions` that the reference does not know.
 pub(super) fn documents<'n>(
     actions: impl IntoIterator<Item = &'n str>,
     accounts: &BTreeSet<&str>,
+    unconfined: impl IntoIterator<Item = &'n str>,
     scope: &Scope<'_>,
 ) -> Result<Vec<Value>, String> {
     let mut statements: BTreeMap<Key, Statement> = BTreeMap::new();
+    for name in unconfined {
+        // In every Region: whether the service answers in one for all is not known either.
+        let key = Key { sid: UNCONFINED.to_owned(), asks: Asks::Nothing, accounts: false };
+        let statement = statements.entry(key).or_default();
+        statement.actions.insert(name.to_owned());
+        statement.resources.insert("*".to_owned());
+    }
     let mut news = News::default();
     for name in actions.into_iter().collect::<BTreeSet<_>>() {
         let action = REFERENCE.action(name).ok_or_else(|| name.to_owned())?;
