@@ -200,6 +200,9 @@ pub(crate) struct Provision {
     /// How long to wait for the certificate before the rest is left for the next run
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     pub(crate) certificate_timeout: Duration,
+    /// Go on although this check of the preflight is bad (again for more)
+    #[arg(long, value_name = "CHECK")]
+    pub(crate) ignore_preflight: Vec<String>,
     #[command(flatten)]
     pub(crate) losses: Losses,
     #[command(flatten)]

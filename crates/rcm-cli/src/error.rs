@@ -379,7 +379,10 @@ fn preflight(checks: &[Check], next: &Next) -> CommandError {
     };
     let message = "AWS would refuse part of the plan half-way; nothing was changed";
     let error = CommandError { causes: bad().map(line).collect(), ..CommandError::new(Exit::Refused, message) };
-    error.hint(format!("once this is mended, all that was looked at: {}", next.command("preflight")))
+    error.hint(format!(
+        "once this is mended, all that was looked at: {}; if a check is wrong: --ignore-preflight CHECK",
+        next.command("preflight")
+    ))
 }
 
 fn blocked(blocked: &[Blocked], next: &Next) -> CommandError {

@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType as Verdict};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType as Verdict, ResourceSpecificResult,
+};
 use futures::future::BoxFuture;
 use rcm_engine::model::{Fault, FaultKind};
 
@@ -63,6 +65,9 @@ pub enum Answer {
     Explicit,
     /// No: the organization or a permissions boundary does not let the principal be allowed it.
     Bounded,
+    /// Not as it was asked: a policy looks at something that the question does not say, such as whether the caller has signed in with
+    /// a second factor.
+    Depends,
 }
 
 impl Aws {
@@ -162,16 +167,23 @@ fn entry(key: &str, value: &str) -> ContextEntry {
     entry.context_key_values(value).build()
 }
 
+/// Whether a condition looks at tags: where an action has any, the question says them.
+fn is_of_tags(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["aws:resourcetag/", "aws:requesttag/", "aws:tagkeys"].iter().any(|tags| key.starts_with(tags))
+}
+
 fn decisions(result: &EvaluationResult) -> Vec<Decision> {
     let bounded = result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations())
         || result
             .permissions_boundary_decision_detail()
             .is_some_and(|detail| !detail.allowed_by_permissions_boundary());
-    let decision = |resource: &str, verdict: &Verdict| Decision {
+    let decision = |resource: &str, verdict: &Verdict, missing: &[String]| Decision {
         action: result.eval_action_name().to_owned(),
         resource: resource.to_owned(),
         answer: match verdict {
             Verdict::Allowed => Answer::Allowed,
+            _ if missing.iter().any(|key| !is_of_tags(key)) => Answer::Depends,
             _ if bounded => Answer::Bounded,
             Verdict::ExplicitDeny => Answer::Explicit,
             _ => Answer::Implicit,
@@ -179,7 +191,32 @@ fn decisions(result: &EvaluationResult) -> Vec<Decision> {
     };
     let each = result.resource_specific_results();
     if each.is_empty() {
-        return vec![decision(result.eval_resource_name().unwrap_or("*"), result.eval_decision())];
+        let (resource, missing) = (result.eval_resource_name().unwrap_or("*"), result.missing_context_values());
+        return vec![decision(resource, result.eval_decision(), missing)];
     }
-    each.iter().map(|result| decision(result.eval_resource_name(), result.eval_resource_decision())).collect()
+    let of = |result: &ResourceSpecificResult| {
+        decision(result.eval_resource_name(), result.eval_resource_decision(), result.missing_context_values())
+    };
+    each.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(verdict: Verdict, missing: &[&str]) -> Answer {
+        let result = EvaluationResult::builder().eval_action_name("ec2:CreateVpc").eval_decision(verdict);
+        let missing = missing.iter().map(|key| (*key).to_owned()).collect();
+        decisions(&result.set_missing_context_values(Some(missing)).build().unwrap())[0].answer
+    }
+
+    #[test]
+    fn a_refusal_that_depends_on_what_was_not_said_is_none() {
+        let factor = ["aws:MultiFactorAuthPresent"];
+        assert_eq!(answer(Verdict::ExplicitDeny, &factor), Answer::Depends);
+        assert_eq!(answer(Verdict::ImplicitDeny, &factor), Answer::Depends);
+        assert_eq!(answer(Verdict::Allowed, &factor), Answer::Allowed);
+        assert_eq!(answer(Verdict::ImplicitDeny, &["aws:ResourceTag/rcm:partner"]), Answer::Implicit);
+        assert_eq!(answer(Verdict::ExplicitDeny, &[]), Answer::Explicit);
+    }
 }

@@ -75,9 +75,16 @@ impl Environment {
         Ok(self.look_ahead(&state, &plan, &caller).await)
     }
 
-    /// Refuses a plan that the checks find something bad about; what else they find is told as events.
-    pub(super) async fn clear_for(&self, state: &State, plan: &Plan, caller: &Caller) -> Result<(), Error> {
+    /// Refuses a plan that the checks find something bad about, but for those that are `ignored`; what else they find is told as events.
+    pub(super) async fn clear_for(
+        &self,
+        state: &State,
+        plan: &Plan,
+        caller: &Caller,
+        ignored: &BTreeSet<String>,
+    ) -> Result<(), Error> {
         let checks = self.look_ahead(state, plan, caller).await;
+        let checks: Vec<Check> = checks.into_iter().map(|check| if_ignored(check, ignored)).collect();
         if checks.iter().any(|check| check.verdict == Verdict::Bad) {
             return Err(Error::Preflight { plan: Box::new(plan.clone()), checks });
         }
@@ -106,6 +113,14 @@ impl Environment {
         checks.extend(offers);
         checks.extend(database::check(&ahead));
         checks
+    }
+}
+
+/// What is bad and ignored is worth a word, and stops nobody.
+fn if_ignored(check: Check, ignored: &BTreeSet<String>) -> Check {
+    match check.verdict == Verdict::Bad && ignored.contains(&check.check) {
+        true => Check { verdict: Verdict::Warn, evidence: format!("ignored: {}", check.evidence), ..check },
+        false => check,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Goal {
     pub saved: Option<Plan>,
     /// Controls that the run may break in production, each with the reason.
     pub accepted: BTreeMap<String, String>,
+    /// Checks of the preflight that may be bad and stop nobody, by their names.
+    pub ignored: BTreeSet<String>,
     /// The image to deploy. The run changes nothing but what this changes.
     pub image: Option<ImageRef>,
 }
@@ -163,7 +165,7 @@ impl Environment {
             return Ok((plan, live, outcome));
         }
         if !goal.destroy && goal.image.is_none() && preflight::makes(&plan) {
-            self.clear_for(&state, &plan, caller).await?;
+            self.clear_for(&state, &plan, caller, &goal.ignored).await?;
         }
         if !approve(&plan) {
             return Err(Error::Declined);

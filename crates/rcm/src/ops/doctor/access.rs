@@ -61,9 +61,13 @@ async fn allowed(
 /// What IAM says of a role's own policies. What a simulation leaves out is said too: it cannot be asked of roles.
 fn judge(check: &str, role: &str, found: &[Decision]) -> Check {
     let role = role.rsplit('/').next().unwrap_or(role);
-    let denied: Vec<String> = found.iter().filter(|it| it.answer != Answer::Allowed).map(denial).collect();
+    let is_denied = |it: &&Decision| !matches!(it.answer, Answer::Allowed | Answer::Depends);
+    let denied: Vec<String> = found.iter().filter(is_denied).map(denial).collect();
     if !denied.is_empty() {
         return Check::found(check, Verdict::Bad, format!("{role}: {}", denied.join("; ")), PUT_BACK);
+    }
+    if let Some(depends) = found.iter().find(|it| it.answer == Answer::Depends) {
+        return Check::unseen(check, format!("{role}: {}", denial(depends)));
     }
     let Some(first) = found.first() else { return Check::unseen(check, format!("IAM has said nothing of {role}")) };
     let names: Vec<&str> = found.iter().map(|it| secret_name(&it.resource)).collect();
@@ -78,6 +82,7 @@ fn denial(decision: &Decision) -> String {
         Answer::Implicit => "is allowed by no policy",
         Answer::Explicit => "is denied by a policy",
         Answer::Bounded => "is denied by the organization or a permissions boundary",
+        Answer::Depends => "depends on something that a simulation cannot say",
     };
     format!("{action} of {} {why}", secret_name(resource))
 }

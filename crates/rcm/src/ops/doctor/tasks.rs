@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_task_that_stopped_for_a_reason_says_what_it_means_and_what_it_wrote() {
         let ended = task("Essential container in task exited", Some(1), &["a\n", "b\n", "c\n", "no database\n"]);
-        let check = judge_stopped(&[ended.clone()], true);
+        let check = judge_stopped(std::slice::from_ref(&ended), true);
         assert_eq!((check.verdict, check.mend.as_deref()), (Verdict::Bad, Some(LOGS)));
         insta::assert_snapshot!(check.evidence, @"0123 of acme-rcm-prod-api:3: Essential container in task exited, api ended with 1; that is, the program has ended by itself; what it wrote last says why; it wrote last: b | c | no database");
         let scaled = task("Scaling activity initiated by (deployment ecs-svc/1)", Some(0), &[]);

@@ -35,7 +35,7 @@ struct Found {
     principal: String,
     asked: usize,
     denied: BTreeMap<String, Answer>,
-    /// Nothing allows it, and rcm's own policy would not either.
+    /// Nothing allows it, and rcm's own policy would not either; or it depends on what a simulation cannot say.
     unsure: BTreeSet<String>,
     /// What only takes away what the run makes, if it fails.
     undoing: BTreeSet<String>,
@@ -163,8 +163,14 @@ async fn judge(ahead: &Ahead<'_>, asked: Vec<(Simulation, Vec<Decision>)>, found
             .filter(|decision| decision.answer == Answer::Implicit)
             .map(|decision| decision.action.as_str())
             .collect();
-        for decision in refused.iter().filter(|decision| decision.answer != Answer::Implicit) {
-            found.denied.insert(decision.action.clone(), decision.answer);
+        for decision in &refused {
+            match decision.answer {
+                Answer::Explicit | Answer::Bounded => {
+                    found.denied.insert(decision.action.clone(), decision.answer);
+                }
+                Answer::Depends => drop(found.unsure.insert(decision.action.clone())),
+                Answer::Allowed | Answer::Implicit => {}
+            }
         }
         if implicit.is_empty() {
             continue;
