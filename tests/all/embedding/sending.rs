@@ -21,6 +21,8 @@ fn all(environment: &Environment, config: PartnerConfig, settings: Settings, goa
     let (resolver, query): (Option<&Resolver>, &LogQuery) = any();
     assert_send(Environment::open(config, settings));
     assert_send(environment.plan(goal));
+    assert_send(environment.preflight(goal));
+    assert_send(environment.doctor(resolver));
     assert_send(environment.run(goal, |_| true));
     assert_send(environment.deploy(goal, |_| true));
     assert_send(environment.push(any::<&Origin>(), any::<Component>(), &|_| ()));
