@@ -127,7 +127,6 @@ const UNSENT: &[(&str, &[&str])] = &[
         "What holds something is emptied before it goes, and what keeps it is named (`leaving::…`, `backups::…`).",
         &[
             "backup:DeleteRecoveryPoint",
-            "ec2:DescribeNetworkInterfaces",
             "rds:DeleteDBSnapshot",
             "rds:DescribeDBSnapshots",
             "s3:AbortMultipartUpload",
@@ -144,6 +143,9 @@ const UNSENT: &[(&str, &[&str])] = &[
     ("A create whose answer was lost is looked for (`fail::…shrugs_off…`).", &["backup:ListBackupSelections"]),
     ("Nobody confirms a mail here, and AWS ends what was never confirmed by itself.", &["sns:Unsubscribe"]),
 ];
+
+/// What is asked where AWS says that something still holds a security group, and so only if its delete is quicker than that of the holder.
+const AS_IT_FALLS: &str = "ec2:DescribeNetworkInterfaces";
 
 fn needed(call: &Call) -> Vec<String> {
     let service = match call.operation.service.as_str() {
@@ -258,8 +260,8 @@ fn every_verb_is_allowed_what_it_sends_and_nothing_that_none_sends() {
     deployed(&mut seen, &with_settings(zoned().1, "domain_name =\nhosted_zone_id =\ncompute = \"apprunner\""));
     assert!(seen.missing.is_empty(), "sent and not allowed: {:#?}", seen.missing);
     let excused: BTreeSet<&str> = UNSENT.iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
-    let unused: Vec<_> =
-        seen.allowed.difference(&seen.sent).filter(|action| !excused.contains(action.as_str())).collect();
+    let is_excused = |action: &str| excused.contains(action) || action == AS_IT_FALLS;
+    let unused: Vec<_> = seen.allowed.difference(&seen.sent).filter(|action| !is_excused(action)).collect();
     assert!(unused.is_empty(), "allowed, and sent by nothing: {unused:#?}");
     let sent: Vec<_> = excused.iter().filter(|action| seen.sent.contains(**action)).collect();
     assert!(sent.is_empty(), "excused, and sent all the same: {sent:#?}");
