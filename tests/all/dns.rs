@@ -318,10 +318,10 @@ async fn a_zone_that_is_named_later_takes_over_what_was_made_by_hand() {
 
 /// A DNS server on this machine: names with what their CNAME says. It answers as long as the test goes on.
 #[derive(Clone, Default)]
-struct World(Arc<Mutex<Vec<(String, String)>>>);
+pub(crate) struct World(Arc<Mutex<Vec<(String, String)>>>);
 
 impl World {
-    fn start(&self) -> SocketAddr {
+    pub(crate) fn start(&self) -> SocketAddr {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let world = self.clone();
@@ -347,7 +347,7 @@ impl World {
         reply.build_bytes_vec().unwrap()
     }
 
-    fn say(&self, name: &str, value: &str) {
+    pub(crate) fn say(&self, name: &str, value: &str) {
         self.0.lock().unwrap().push((name.to_owned(), value.to_owned()));
     }
 }

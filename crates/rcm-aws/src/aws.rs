@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+pub use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
-pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
+pub use aws_smithy_runtime_api::client::{http::SharedHttpClient, interceptors::SharedInterceptor};
 use rcm_engine::{model::Fault, store::Fence};
 
 use crate::{
@@ -31,6 +33,9 @@ pub struct Connect {
     pub external_id: Option<String>,
     /// Another way to send requests than over the network, and then with made-up credentials: the sandbox.
     pub in_process: Option<SharedHttpClient>,
+    /// The embedding program's own configuration, with its credentials, retries and time-outs. Then nothing is looked for, and profile
+    /// and role mean nothing.
+    pub sdk: Option<SdkConfig>,
     /// What stops every request once the lock is lost that they are sent under.
     pub fence: Fence,
     /// Who is told of every request that changes something.
@@ -66,6 +71,7 @@ pub struct Aws {
     pub iam: Lazy<aws_sdk_iam::Client>,
     pub kms: Lazy<aws_sdk_kms::Client>,
     pub logs: Lazy<aws_sdk_cloudwatchlogs::Client>,
+    pub quotas: Lazy<aws_sdk_servicequotas::Client>,
     pub rds: Lazy<aws_sdk_rds::Client>,
     pub route53: Lazy<aws_sdk_route53::Client>,
     pub s3: Lazy<aws_sdk_s3::Client>,
@@ -76,7 +82,19 @@ pub struct Aws {
     pub sts: Lazy<aws_sdk_sts::Client>,
     pub wafv2: Lazy<aws_sdk_wafv2::Client>,
     pub(crate) dns_changes: DnsChanges,
+    /// Who gives out the credentials that requests are signed with.
+    pub(crate) credentials: Option<SharedCredentialsProvider>,
+    sdk: SdkConfig,
+    fence: Fence,
+    recorder: Recorder,
 }
+
+/// A request that can be tuned before it is sent.
+type WhoAmI = aws_sdk_sts::client::customize::CustomizableOperation<
+    aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput,
+    aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError,
+    aws_sdk_sts::operation::get_caller_identity::builders::GetCallerIdentityFluentBuilder,
+>;
 
 /// Who AWS says we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +148,7 @@ impl Aws {
             iam: client!(aws_sdk_iam),
             kms: client!(aws_sdk_kms),
             logs: client!(aws_sdk_cloudwatchlogs),
+            quotas: client!(aws_sdk_servicequotas),
             rds: client!(aws_sdk_rds),
             route53: client!(aws_sdk_route53),
             s3: client!(aws_sdk_s3, |config| config.force_path_style(path_style)),
@@ -143,12 +162,39 @@ impl Aws {
             sts: client!(aws_sdk_sts),
             wafv2: client!(aws_sdk_wafv2),
             dns_changes: DnsChanges::default(),
+            credentials: sdk.credentials_provider(),
+            sdk: sdk.clone(),
+            fence: fence.clone(),
+            recorder: recorder.clone(),
         }
+    }
+
+    /// What the clients are made of: for a client of another service, that a program with kinds of its own makes.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// What each of the clients does beside sending: creates are sent once, nothing is sent under a lock that is lost, and the audit
+    /// log is told of what changes something. A client that a program makes for kinds of its own is to have them too:
+    /// `for more in aws.interceptors() { config.push_interceptor(more); }`
+    pub fn interceptors(&self) -> [SharedInterceptor; 3] {
+        let (fence, recorder) = (self.fence.clone(), self.recorder.clone());
+        [
+            SharedInterceptor::new(OnceOnly),
+            SharedInterceptor::new(Fenced(fence.clone())),
+            SharedInterceptor::new(Recorded(recorder, fence)),
+        ]
     }
 
     /// Asks AWS who we are ([GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)).
     pub async fn caller(&self) -> Result<Caller, Fault> {
-        let answer = self.sts.get_caller_identity().send().await.map_err(fault("sts", "GetCallerIdentity"))?;
+        self.caller_through(|request| request).await
+    }
+
+    /// The same, with more to be done on the way.
+    pub(crate) async fn caller_through(&self, tune: impl FnOnce(WhoAmI) -> WhoAmI) -> Result<Caller, Fault> {
+        let request = tune(self.sts.get_caller_identity().customize());
+        let answer = request.send().await.map_err(fault("sts", "GetCallerIdentity"))?;
         Ok(Caller {
             account: answer.account().unwrap_or_default().to_owned(),
             arn: answer.arn().unwrap_or_default().to_owned(),
@@ -213,6 +259,12 @@ impl ResolveEndpoint for AsNamed {
 }
 
 async fn load(connect: &Connect) -> SdkConfig {
+    if let Some(sdk) = &connect.sdk {
+        // A client without it panics when it is made.
+        let version = sdk.behavior_version().unwrap_or_else(BehaviorVersion::latest);
+        let region = Region::new(connect.region.clone());
+        return sdk.clone().into_builder().region(region).behavior_version(version).build();
+    }
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(30))
@@ -241,7 +293,7 @@ async fn assume(base: SdkConfig, role: &str, external_id: Option<&str>) -> SdkCo
     if let Some(external_id) = external_id {
         provider = provider.external_id(external_id);
     }
-    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider.build().await);
+    let credentials = SharedCredentialsProvider::new(provider.build().await);
     base.into_builder().credentials_provider(credentials).build()
 }
 

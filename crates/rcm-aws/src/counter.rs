@@ -24,13 +24,20 @@ use aws_smithy_types::body::SdkBody;
 pub(crate) struct Counter {
     status: u16,
     body: &'static str,
+    /// What it says that time it is, if it does.
+    date: Option<&'static str>,
     sent: Arc<AtomicUsize>,
 }
 
 impl Counter {
     /// One that answers this.
     pub(crate) fn answering(status: u16, body: &'static str) -> Self {
-        Self { status, body, sent: Arc::default() }
+        Self { status, body, date: None, sent: Arc::default() }
+    }
+
+    /// One that says that it is then.
+    pub(crate) fn at(self, date: Option<&'static str>) -> Self {
+        Self { date, ..self }
     }
 
     /// What the clients send their requests by.
@@ -48,7 +55,11 @@ impl HttpConnector for Counter {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
         self.sent.fetch_add(1, Ordering::SeqCst);
         let status = StatusCode::try_from(self.status).expect("a status");
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(self.body))))
+        let mut response = HttpResponse::new(status, SdkBody::from(self.body));
+        if let Some(date) = self.date {
+            response.headers_mut().insert("date", date);
+        }
+        HttpConnectorFuture::ready(Ok(response))
     }
 }
 

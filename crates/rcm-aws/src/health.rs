@@ -48,6 +48,8 @@ pub struct DatabaseHealth {
     pub restorable: Option<Timestamp>,
     /// What has been asked for and is not so yet.
     pub pending: Vec<&'static str>,
+    /// The host name that it answers at, once there is one.
+    pub host: Option<String>,
 }
 
 /// A certificate.
@@ -220,6 +222,7 @@ fn database(instance: &DbInstance) -> DatabaseHealth {
         backup_days: instance.backup_retention_period().unwrap_or(0),
         restorable: instance.latest_restorable_time().and_then(time),
         pending: instance.pending_modified_values().map(pending).unwrap_or_default(),
+        host: instance.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
     }
 }
 

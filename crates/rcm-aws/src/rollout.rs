@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::{DesiredStatus, Task};
+use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcm_engine::model::Fault;
 use serde::Serialize;
@@ -55,6 +56,19 @@ pub struct StoppedContainer {
     pub reason: Option<String>,
 }
 
+/// A target of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetState {
+    /// Its address and port.
+    pub target: String,
+    /// `healthy`, `unhealthy`, `initial`, `draining`, `unused`.
+    pub state: String,
+    /// AWS's code for why, as in `Target.Timeout`.
+    pub reason: Option<String>,
+    /// The same in AWS's words.
+    pub description: Option<String>,
+}
+
 impl Aws {
     /// Who we are for the account's registry
     /// ([GetAuthorizationToken](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html)).
@@ -90,17 +104,30 @@ impl Aws {
         Ok(events.filter_map(|event| Some((event.id?, event.message?))).collect())
     }
 
-    /// How many targets of a group are in which state
+    /// The targets of a group
     /// ([DescribeTargetHealth](https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html)).
-    pub async fn target_health(&self, group: &str) -> Result<BTreeMap<String, usize>, Fault> {
+    pub async fn targets(&self, group: &str) -> Result<Vec<TargetState>, Fault> {
         let request = self.elb.describe_target_health().target_group_arn(group);
         let answer = request.send().await.map_err(fault("elasticloadbalancing", "DescribeTargetHealth"))?;
+        Ok(answer.target_health_descriptions().iter().map(target).collect())
+    }
+
+    /// How many targets of a group are in which state.
+    pub async fn target_health(&self, group: &str) -> Result<BTreeMap<String, usize>, Fault> {
         let mut counts = BTreeMap::new();
-        for target in answer.target_health_descriptions() {
-            let state = target.target_health().and_then(|health| health.state());
-            *counts.entry(state.map_or("unknown", |state| state.as_str()).to_owned()).or_default() += 1;
+        for target in self.targets(group).await? {
+            *counts.entry(target.state).or_default() += 1;
         }
         Ok(counts)
+    }
+
+    /// The images of a task definition, by `family:revision`
+    /// ([DescribeTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html)).
+    pub async fn images(&self, revision: &str) -> Result<Vec<String>, Fault> {
+        let request = self.ecs.describe_task_definition().task_definition(revision);
+        let answer = request.send().await.map_err(fault("ecs", "DescribeTaskDefinition"))?;
+        let containers = answer.task_definition.and_then(|definition| definition.container_definitions);
+        Ok(containers.into_iter().flatten().filter_map(|container| container.image).collect())
     }
 
     /// The newest stopped tasks of the newest revision that has any, each with the last lines that it wrote to `log_group`.
@@ -137,6 +164,17 @@ impl Aws {
         let answer = absent(request.start_from_head(false).send().await.map_err(fault("logs", "GetLogEvents")))?;
         let events = answer.and_then(|answer| answer.events).unwrap_or_default();
         Ok(events.into_iter().filter_map(|event| event.message).collect())
+    }
+}
+
+fn target(found: &TargetHealthDescription) -> TargetState {
+    let (target, health) = (found.target(), found.target_health());
+    let port = target.and_then(|target| target.port()).map(|port| format!(":{port}")).unwrap_or_default();
+    TargetState {
+        target: format!("{}{port}", target.and_then(|target| target.id()).unwrap_or_default()),
+        state: health.and_then(|health| health.state()).map_or("unknown", |state| state.as_str()).to_owned(),
+        reason: health.and_then(|health| health.reason()).map(|reason| reason.as_str().to_owned()),
+        description: health.and_then(|health| health.description()).map(str::to_owned),
     }
 }
 

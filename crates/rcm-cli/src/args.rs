@@ -41,6 +41,9 @@ pub(crate) enum Verb {
     /// Show what `provision` or `destroy` would do, and change nothing
     #[command(after_help = examples::PLAN)]
     Plan(PlanArgs),
+    /// Ask AWS what would stop `provision`, and change nothing
+    #[command(after_help = examples::PREFLIGHT)]
+    Preflight,
     /// Take the environment away; logs, final snapshots and their key are kept
     #[command(after_help = examples::DESTROY)]
     Destroy(Destroy),
@@ -62,6 +65,9 @@ pub(crate) enum Verb {
     /// Show how each part of the environment is now
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
+    /// Look for what keeps the environment from working, and say what mends it
+    #[command(after_help = examples::DOCTOR)]
+    Doctor,
     /// Print what the application has written, and what it writes from now on
     #[command(after_help = examples::LOGS)]
     Logs(LogsArgs),
@@ -194,6 +200,9 @@ pub(crate) struct Provision {
     /// How long to wait for the certificate before the rest is left for the next run
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     pub(crate) certificate_timeout: Duration,
+    /// Go on although this check of the preflight is bad (again for more)
+    #[arg(long, value_name = "CHECK")]
+    pub(crate) ignore_preflight: Vec<String>,
     #[command(flatten)]
     pub(crate) losses: Losses,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, fmt, io};
 
 use rcm::{
-    Error,
+    Check, Error, Verdict,
     audit::AuditError,
     compliance::Breach,
     engine::{
@@ -15,7 +15,7 @@ use rcm::{
 };
 
 use crate::{
-    render::{compliance, value::short},
+    render::{checks, compliance, value::short},
     session::Next,
 };
 
@@ -128,6 +128,11 @@ impl CommandError {
                 "use credentials of the partner's account (AWS_PROFILE, or `aws_profile` or `aws_role_arn` in the partner \
                  file)",
             ),
+            Error::WrongRegion { .. } => Self::from_error(Exit::Refused, error)
+                .hint("make the configuration for the partner file's region, or for none"),
+            Error::KindTaken(_) => {
+                Self::from_error(Exit::Failed, error).hint("this is a mistake in the program; nothing was changed")
+            }
             Error::WrongState { .. } => Self::from_error(Exit::Refused, error).hint(
                 "the partner file has come to mean another place; put it back, or keep states of different places in \
                  different directories (--state-dir)",
@@ -143,6 +148,7 @@ impl CommandError {
                 .hint(format!("nothing was changed; put {setting} = {before} back into the partner file, or {instead}")),
             Error::Blocked(plan) => blocked(&plan.blocked, next),
             Error::Breaches { breaches, .. } => breached(breaches, next),
+            Error::Preflight { checks, .. } => preflight(checks, next),
             Error::NoSuchControl { .. } => {
                 Self::from_error(Exit::Usage, error).hint(format!("all of them: {}", next.command("compliance")))
             }
@@ -362,6 +368,20 @@ fn breached(breaches: &[Breach], next: &Next) -> CommandError {
     CommandError { causes, ..error }.hint(format!(
         "change the partner file; or, to do it all the same and have it recorded: {}",
         compliance::accepting(breaches, next)
+    ))
+}
+
+fn preflight(checks: &[Check], next: &Next) -> CommandError {
+    let bad = || checks.iter().filter(|check| check.verdict == Verdict::Bad);
+    let line = |check: &Check| {
+        let mend = check.mend.as_ref().map(|mend| format!("\n    = next: {}", self::checks::mend(mend, next)));
+        format!("{}: {}{}", check.check, check.evidence, mend.unwrap_or_default())
+    };
+    let message = "AWS would refuse part of the plan half-way; nothing was changed";
+    let error = CommandError { causes: bad().map(line).collect(), ..CommandError::new(Exit::Refused, message) };
+    error.hint(format!(
+        "once this is mended, all that was looked at: {}; if a check is wrong: --ignore-preflight CHECK",
+        next.command("preflight")
     ))
 }
 

@@ -13,6 +13,7 @@ use crate::route::{self, Arrival};
 use crate::service::{ApiRequest, ApiResponse, Context, Service};
 use crate::services::services;
 use crate::store::Store;
+use crate::time;
 use crate::wire::{self, Fault};
 
 /// All services of one account and region, and the directory that keeps them.
@@ -145,5 +146,8 @@ fn sign_off(response: &mut ApiResponse) {
     let has_one = ["x-amzn-requestid", "x-amz-request-id"].iter().any(|name| response.headers.contains_key(*name));
     if !has_one && let Ok(id) = HeaderValue::from_str(&wire::request_id()) {
         response.headers.insert("x-amzn-requestid", id);
+    }
+    if let Ok(date) = HeaderValue::from_str(&time::http_date()) {
+        response.headers.insert(http::header::DATE, date);
     }
 }

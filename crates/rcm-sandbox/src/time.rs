@@ -22,3 +22,8 @@ pub(crate) fn days(days: i64) -> f64 {
 pub(crate) fn timestamp() -> String {
     format!("{:.3}", Timestamp::now())
 }
+
+/// Now, as HTTP's `Date` says it.
+pub(crate) fn http_date() -> String {
+    Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

@@ -17,7 +17,7 @@ pub use command::{Ran, Rcm, Running};
 pub use look::{boto3, inventory};
 pub use moto_server::Moto;
 pub use poll::poll;
-pub use project::{actionlint, root};
+pub use project::{actionlint, example, root};
 pub use registry_server::{Front, Manners, Registry};
 pub use schema::disagreements;
 pub use terminal::Terminal;

@@ -79,18 +79,29 @@ pub fn actionlint() -> PathBuf {
 /// Building is left to cargo, once a test process, because `cargo test` does not build another package's binary.
 /// The selection is the one of `cargo test --workspace`, so that the dependencies' features are the same and nothing is compiled twice.
 pub(crate) fn rcm_binary() -> &'static Path {
-    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-        let selection =
-            ["build", "--workspace", "--bin", "rcm", "--test", "e2e", "--message-format", "json-render-diagnostics"];
-        let messages = cargo(&selection);
-        let executable =
-            messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
-                let is_rcm = message["target"]["name"] == "rcm" && message["target"]["kind"][0] == "bin";
-                is_rcm.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
-            });
-        executable.unwrap_or_else(|| panic!("cargo {} built no rcm", selection.join(" ")))
-    });
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built("bin", "rcm"));
     &BINARY
+}
+
+/// The built example of that name, built as the binary is.
+///
+/// # Panics
+/// When it does not build.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    built("example", name)
+}
+
+fn built(kind: &str, name: &str) -> PathBuf {
+    let selector = format!("--{kind}");
+    let selection =
+        ["build", "--workspace", &selector, name, "--test", "e2e", "--message-format", "json-render-diagnostics"];
+    let messages = cargo(&selection);
+    let executable = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
+        let is_it = message["target"]["name"] == name && message["target"]["kind"][0] == kind;
+        is_it.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+    });
+    executable.unwrap_or_else(|| panic!("cargo {} built no {name}", selection.join(" ")))
 }
 
 fn target_directory() -> &'static Path {

@@ -8,7 +8,7 @@ use rcm_engine::{
     store::StoreError,
 };
 
-use crate::{audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
+use crate::{Check, Verdict, audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
 
 fn are(addresses: &[Address]) -> String {
     let names: Vec<&str> = addresses.iter().map(Address::as_str).collect();
@@ -44,6 +44,17 @@ pub enum Error {
         /// Whose they are.
         arn: String,
     },
+    /// The configuration that the program brought is of another region than the partner file's.
+    #[error("the SDK's configuration is for {found}; the partner file is for {wanted}")]
+    WrongRegion {
+        /// The partner file's.
+        wanted: String,
+        /// The configuration's.
+        found: String,
+    },
+    /// A kind of the program's own has the name of one of rcm's.
+    #[error("rcm has a kind {0} itself: give the program's own another name")]
+    KindTaken(&'static str),
     /// The partner file names a hosted zone that the domain's records cannot be made in.
     #[error("{}: hosted_zone_id {zone} {why}", file.display())]
     HostedZone {
@@ -93,6 +104,14 @@ pub enum Error {
         plan: Box<Plan>,
         /// What it would break.
         breaches: Vec<Breach>,
+    },
+    /// What was asked of AWS before the run tells that it would fail.
+    #[error("{}", .checks.iter().filter(|check| check.verdict == Verdict::Bad).map(|check| format!("{}: {}", check.check, check.evidence)).collect::<Vec<_>>().join("; "))]
+    Preflight {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Everything that was found, well or not.
+        checks: Vec<Check>,
     },
     /// There is no control of that name.
     #[error("there is no control `{name}`{}", .nearest.map(|nearest| format!(", is it `{nearest}`?")).unwrap_or_default())]

@@ -14,6 +14,8 @@
 //!
 //! Data goes down this list once: file → [`config`] → [`blueprint`] → plan → steps → journal → state. Nothing here prints, asks
 //! or reads the environment; what happens is told as [`Events`](rcm_engine::model::Events).
+//! What a program may bring of its own ([`Settings::with_kinds`], [`Settings::with_blueprint`], [`Cloud::Config`]), and what it can
+//! rely on, is in `docs/embedding.md`; the examples `onboarding` and `directory` are programs that do.
 
 pub mod audit;
 pub mod blueprint;
@@ -29,9 +31,14 @@ pub mod resolver;
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal, LOGS_ACTIONS, Link,
-    LogQuery, Origin, Output, Outputs, Part, Purpose, Renewed, Report, Retained, RolledBack, Run, STATUS_ACTIONS,
-    SecretInfo, Seen, Settings, Status, Verdict, Wanted,
+    Certificate, Check, Cloud, Component, DEPLOY_ACTIONS, DOCTOR_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal,
+    LOGS_ACTIONS, Link, LogQuery, Origin, Output, Outputs, OwnBlueprint, OwnKinds, PREFLIGHT_ACTIONS, Part, Purpose,
+    Renewed, Report, Retained, RolledBack, Run, STATUS_ACTIONS, SecretInfo, Seen, Settings, Status, Verdict, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;
+
+/// What `docs/embedding.md` shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct Embedding;

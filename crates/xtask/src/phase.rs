@@ -81,6 +81,26 @@ pub(crate) const PHASES: &[Phase] = &[
         cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::", "registry::", "workflow::"],
     },
     Phase {
+        name: "package",
+        about: "the library's crates make packages; that these compile alone is not tried, which would take every AWS SDK once more",
+        set_up: nothing,
+        env: &[],
+        // All in one, since none is in a registry where the next could find it.
+        cargo: &[
+            "package",
+            "--no-verify",
+            "--allow-dirty",
+            "-p",
+            "rcm-engine",
+            "-p",
+            "rcm-aws",
+            "-p",
+            "rcm-sandbox",
+            "-p",
+            "rcm",
+        ],
+    },
+    Phase {
         name: "lean",
         about: "the command compiles without the sandbox",
         set_up: nothing,

@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use rcm::engine::model::{Address, Event, EventKind, Fault, FaultKind, Id, UndoOf};
+use rcm::{Check, Verdict};
 use rcm_testkit::{disagreements, poll, root};
 use serde_json::{Value, json};
 
@@ -52,6 +53,8 @@ async fn printed(bench: &Bench) -> Printed {
     all.whole("plan", &ran("plan --sandbox", 0));
     all.whole("plan", &ran("plan --sandbox --destroy --purge", 0));
     all.whole("status", &bench.run("status --sandbox --output json").stdout);
+    all.whole("checks", &ran("preflight --sandbox", 0));
+    all.whole("checks", &bench.run("doctor --sandbox --output json").stdout);
     all.whole("drift", &ran("drift --sandbox", 0));
     behind_its_back(bench, async |aws| {
         write(&aws, [(2_000, "ERROR no database")]).await;
@@ -97,7 +100,7 @@ async fn failed() -> String {
         aws.logs.create_log_group().log_group_name("/ecs/acme-rcm-prod").send().await.unwrap();
     })
     .await;
-    let ran = bench.run("provision --sandbox --yes --output json");
+    let ran = bench.run("provision --sandbox --yes --ignore-preflight name/logs/group --output json");
     assert!(ran.stdout.contains("\"event\":\"step-failed\""), "{}", ran.transcript());
     ran.stdout
 }
@@ -124,20 +127,17 @@ fn a_field_that_nobody_has_written_down_is_found_and_a_missing_one_too() {
     assert_eq!(disagreements("event", &[unknown]).len(), 1);
 }
 
-/// Does not compile when there is a new kind of event, which then belongs into the list below and into the schema.
-fn known(kind: EventKind) -> EventKind {
-    use EventKind::*;
-    match kind {
-        LockWaiting { .. } | LockTakenOver { .. } | Recovered { .. } | RefreshStarted { .. } | RefreshDone { .. } => {}
-        RunStarted { .. } | StepStarted { .. } | Minted { .. } | Progress { .. } | Awaiting { .. } | Retry { .. } => {}
-        StepDone { .. } | StepFailed { .. } | StepParked { .. } | Left { .. } | Discarded { .. } | Stopping { .. } => {}
-        RollbackStarted { .. } | UndoStarted { .. } | UndoDone | UndoFailed { .. } | RunFinished { .. } => {}
-    }
-    kind
+/// The kinds of events that the engine has, by its source: a new one belongs into the list below and into the schema.
+fn kinds() -> BTreeSet<String> {
+    let source = fs::read_to_string(root().join("crates/rcm-engine/src/model/event.rs")).unwrap();
+    let (_, kinds) = source.split_once("pub enum EventKind {\n").unwrap();
+    let (kinds, _) = kinds.split_once("\n}\n").unwrap();
+    let names = kinds.lines().filter_map(|line| line.strip_prefix("    ")?.split([' ', ',']).next());
+    names.filter(|name| name.starts_with(char::is_uppercase)).map(str::to_owned).collect()
 }
 
 #[test]
-fn every_event_is_as_its_schema_says() {
+fn every_event_and_check_is_as_its_schema_says() {
     let text = || "something".to_owned();
     let fault =
         Fault { request_id: Some(text()), ..Fault::ours(FaultKind::InUse, "DeleteVpc", "DependencyViolation", "") };
@@ -148,6 +148,7 @@ fn every_event_is_as_its_schema_says() {
         EventKind::RefreshStarted { resources: 1 },
         EventKind::RefreshDone { elapsed_ms: 1 },
         EventKind::RunStarted { steps: 1 },
+        EventKind::Noted { message: text() },
         EventKind::Stopping { reason: text() },
         EventKind::RollbackStarted { steps: 1 },
         EventKind::RunFinished { elapsed_ms: 1 },
@@ -168,13 +169,20 @@ fn every_event_is_as_its_schema_says() {
         EventKind::UndoDone,
         EventKind::UndoFailed { fault },
     ];
+    let name = |kind: &EventKind| format!("{kind:?}").split([' ', ',']).next().unwrap().to_owned();
+    let listed: BTreeSet<String> = of_the_run.iter().chain(&of_a_step).map(name).collect();
+    assert_eq!(listed, kinds());
     let vpc = Address::new("network/vpc").unwrap();
     let event = |address: Option<&Address>, kind| {
-        json!(Event { at: "2026-11-28T09:00:00Z".parse().unwrap(), address: address.cloned(), kind: known(kind) })
+        json!(Event { at: "2026-11-28T09:00:00Z".parse().unwrap(), address: address.cloned(), kind })
     };
     let events = of_the_run.into_iter().map(|kind| event(None, kind));
     let events: Vec<Value> = events.chain(of_a_step.into_iter().map(|kind| event(Some(&vpc), kind))).collect();
     assert_eq!(disagreements("event", &events), [""; 0]);
+
+    let checks =
+        [Check::good("a", "b"), Check::found("a", Verdict::Bad, "b", "c"), Check::unseen("a", "b")].map(|it| json!(it));
+    assert_eq!(disagreements("checks", &[json!({ "verdict": "bad", "checks": checks })]), [""; 0]);
 }
 
 #[test]

@@ -110,7 +110,6 @@ const UNSENT: &[(&str, &[&str])] = &[
         "The registry's own protocol (`registry::…`).",
         &[
             "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
             "ecr:CompleteLayerUpload",
             "ecr:GetAuthorizationToken",
             "ecr:GetDownloadUrlForLayer",
@@ -121,7 +120,7 @@ const UNSENT: &[(&str, &[&str])] = &[
     ),
     (
         "Why a deploy failed (`deploys::a_deploy_that_the_circuit_breaker_takes_back…`).",
-        &["ecs:DescribeTasks", "ecs:ListTasks", "logs:GetLogEvents"],
+        &["ecs:DescribeTasks", "logs:GetLogEvents"],
     ),
     ("A secret gets another value (`secrets::…`).", &["secretsmanager:UpdateSecretVersionStage"]),
     (
@@ -136,6 +135,10 @@ const UNSENT: &[(&str, &[&str])] = &[
             "s3:ListBucketMultipartUploads",
             "s3:ListBucketVersions",
         ],
+    ),
+    (
+        "What is denied is asked about once more, and a quota that is the account's by default alone (`preflight::…`).",
+        &["iam:SimulateCustomPolicy", "servicequotas:ListAWSDefaultServiceQuotas"],
     ),
     ("A create whose answer was lost is looked for (`fail::…shrugs_off…`).", &["backup:ListBackupSelections"]),
     ("Nobody confirms a mail here, and AWS ends what was never confirmed by itself.", &["sns:Unsubscribe"]),
@@ -205,6 +208,13 @@ fn live(seen: &mut Seen, file: &str, changed: &str) {
         };
         seen.of(stage, &rcm, Verb::Plan, look).await;
         seen.of(stage, &rcm, Verb::Status, async || drop(rcm.status().await.unwrap())).await;
+        seen.of(stage, &rcm, Verb::Provision, async || drop(rcm.doctor(None).await.unwrap())).await;
+        let planner = allowed(&rcm.permissions(&[Verb::Plan]).unwrap());
+        let before = stage.wire.calls().iter().count();
+        drop(rcm.doctor(None).await.unwrap());
+        let sent: BTreeSet<String> = stage.wire.calls().iter().skip(before).flat_map(needed).collect();
+        let more: Vec<_> = sent.difference(&planner).map(String::as_str).collect();
+        assert_eq!(more, ["secretsmanager:GetSecretValue"], "whoever only plans looks into no secret");
         let query = LogQuery { since: Timestamp::UNIX_EPOCH, pattern: None, follow: false };
         // App Runner makes a group when there is something to write, and here nothing writes.
         let read = async || match rcm.logs(&query, |_| ControlFlow::Continue(())).await {

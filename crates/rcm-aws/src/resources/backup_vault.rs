@@ -33,7 +33,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name.
-const NAME_LIMIT: usize = 50;
+pub(crate) const NAME_LIMIT: usize = 50;
 /// How many recovery points are deleted at a time; AWS Backup has no batch for them.
 const DELETES_AT_ONCE: usize = 8;
 

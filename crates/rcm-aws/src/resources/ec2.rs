@@ -45,6 +45,6 @@ fn pairs(tags: &[Tag]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// One filter.
-pub(super) fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+pub(crate) fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
 }

@@ -24,7 +24,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name.
-const NAME_LIMIT: usize = 256;
+pub(crate) const NAME_LIMIT: usize = 256;
 
 /// What a repository should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

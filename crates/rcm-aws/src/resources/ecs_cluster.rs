@@ -26,7 +26,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name that ECS takes.
-const NAME_LIMIT: usize = 255;
+pub(crate) const NAME_LIMIT: usize = 255;
 /// How many clusters one call describes.
 const BATCH: usize = 100;
 

@@ -36,7 +36,7 @@ type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 const SERVICE: &str = "elasticloadbalancing";
 /// The longest name that Elastic Load Balancing takes.
-const NAME_LIMIT: usize = 32;
+pub(crate) const NAME_LIMIT: usize = 32;
 
 /// What a load balancer should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 const SERVICE: &str = "elasticloadbalancing";
 /// The longest name that Elastic Load Balancing takes.
-const NAME_LIMIT: usize = 32;
+pub(crate) const NAME_LIMIT: usize = 32;
 const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
 
 /// What a target group should be.

@@ -31,7 +31,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest alias, `alias/` included.
-const ALIAS_LIMIT: usize = 256;
+pub(crate) const ALIAS_LIMIT: usize = 256;
 /// How long a deleted key can still be rescued: the longest that KMS allows.
 const RESCUE_DAYS: i32 = 30;
 /// How many keys are asked for their tags at a time.

@@ -24,7 +24,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name.
-const NAME_LIMIT: usize = 512;
+pub(crate) const NAME_LIMIT: usize = 512;
 
 /// What a log group should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

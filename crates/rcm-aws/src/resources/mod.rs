@@ -11,7 +11,7 @@ mod autoscaling;
 mod backup;
 pub mod baseline;
 mod batch;
-mod ec2;
+pub(crate) mod ec2;
 mod ec2_holders;
 mod ec2_network_acl_entry;
 mod ec2_route;

@@ -42,7 +42,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest identifier that RDS takes.
-pub(super) const NAME_LIMIT: usize = 63;
+pub(crate) const NAME_LIMIT: usize = 63;
 
 /// What a database instance should be. Storage is always encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name that RDS takes.
-const NAME_LIMIT: usize = 255;
+pub(crate) const NAME_LIMIT: usize = 255;
 /// Refuses connections without TLS. Dynamic: takes effect on new connections at once.
 const FORCE_SSL: &str = "rds.force_ssl";
 

@@ -24,7 +24,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name that RDS takes.
-const NAME_LIMIT: usize = 255;
+pub(crate) const NAME_LIMIT: usize = 255;
 
 /// What a DB subnet group should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,7 +36,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name.
-const NAME_LIMIT: usize = 63;
+pub(crate) const NAME_LIMIT: usize = 63;
 /// What a policy says for the bucket's own name, which is not known before the bucket has its generation.
 pub const OWN_NAME: &str = "${bucket}";
 

@@ -37,7 +37,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name.
-const NAME_LIMIT: usize = 512;
+pub(crate) const NAME_LIMIT: usize = 512;
 /// How long a deleted secret can still be restored: the longest that Secrets Manager allows.
 const RECOVERY_DAYS: u32 = 30;
 /// The stage of the version that readers get.

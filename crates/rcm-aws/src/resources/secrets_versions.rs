@@ -69,6 +69,11 @@ pub async fn value(aws: &Aws, arn: &str, version: &str) -> Result<Secret, Fault>
     Ok(Secret::new(text))
 }
 
+/// The value that readers get.
+pub async fn current_value(aws: &Aws, arn: &str) -> Result<Secret, Fault> {
+    super::secrets_secret::value(aws, arn).await
+}
+
 /// Makes a version that is not in force yet, in the place of any other such.
 pub async fn put_pending(aws: &Aws, arn: &str, value: &Secret) -> Result<String, Fault> {
     let request = aws.secrets.put_secret_value().secret_id(arn).secret_string(value.expose()).version_stages(PENDING);

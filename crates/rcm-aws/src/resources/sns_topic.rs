@@ -22,7 +22,7 @@ use crate::{
 type Cx<'a> = rcm_engine::model::Cx<'a, Aws>;
 
 /// The longest name.
-const NAME_LIMIT: usize = 256;
+pub(crate) const NAME_LIMIT: usize = 256;
 const KEY: &str = "KmsMasterKeyId";
 const POLICY: &str = "Policy";
 

@@ -27,6 +27,11 @@ Examples:
   rcm plan --partner acme --destroy
   rcm plan --partner acme --refresh full --output json";
 
+pub(super) const PREFLIGHT: &str = "\
+Examples:
+  rcm preflight --partner acme
+  rcm preflight --partner acme --output json";
+
 pub(super) const DESTROY: &str = "\
 Examples:
   rcm destroy --partner acme
@@ -67,6 +72,11 @@ Examples:
   rcm status --partner acme
   rcm status --partner acme --watch
   rcm status --partner acme --output json";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  rcm doctor --partner acme
+  rcm doctor --partner acme --output json";
 
 pub(super) const LOGS: &str = "\
 Examples:

@@ -1,5 +1,7 @@
 //! `rcm dns`: the DNS records that the domain needs, and whether the world sees them.
 
+use std::net::SocketAddr;
+
 use rcm::{
     Dns,
     engine::{model::Events, run::Cancel},
@@ -20,7 +22,7 @@ pub(super) async fn run(globals: &Globals, args: &DnsArgs) -> Result<Exit, Comma
     if !args.wait {
         signals::listen(Cancel::new(), Stake::new(false), |_| {})?;
         let session = open(globals).await?;
-        let found = session.environment.dns(resolver(globals, args).as_ref()).await;
+        let found = session.environment.dns(resolver(globals, &args.resolver).as_ref()).await;
         let found = found.map_err(|error| session.error(&error))?;
         show(globals, &session, &found)?;
         return Ok(if found.is_settled() { Exit::Done } else { Exit::Parked });
@@ -44,7 +46,7 @@ pub(super) async fn run(globals: &Globals, args: &DnsArgs) -> Result<Exit, Comma
 /// How the command ends; `None` when there is nothing to wait for any more. The session ends here: the run opens its own.
 async fn wait(globals: &Globals, args: &DnsArgs) -> Result<Option<Exit>, CommandError> {
     let session = open(globals).await?;
-    let resolver = resolver(globals, args);
+    let resolver = resolver(globals, &args.resolver);
     let mut told = Ok(());
     let tell = |found: &Dns| {
         if told.is_ok() {
@@ -69,9 +71,9 @@ async fn open(globals: &Globals) -> Result<Session, CommandError> {
 }
 
 /// Who is asked what the world sees. The world knows nothing of a sandbox, so there nobody is asked unless he is named.
-fn resolver(globals: &Globals, args: &DnsArgs) -> Option<Resolver> {
-    match (args.resolver.is_empty(), globals.sandbox) {
-        (false, _) => Some(Resolver::new(args.resolver.clone())),
+pub(super) fn resolver(globals: &Globals, named: &[SocketAddr]) -> Option<Resolver> {
+    match (named.is_empty(), globals.sandbox) {
+        (false, _) => Some(Resolver::new(named.iter().copied())),
         (true, true) => None,
         (true, false) => {
             Some(Resolver::from_resolv_conf(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()))

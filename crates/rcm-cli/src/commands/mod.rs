@@ -6,6 +6,7 @@ mod cost;
 mod deploy;
 mod destroy;
 mod dns;
+mod doctor;
 mod drift;
 mod graph;
 mod history;
@@ -17,6 +18,7 @@ mod open;
 mod output;
 mod permissions;
 mod plan;
+mod preflight;
 mod provision;
 mod rollback;
 mod run;
@@ -46,6 +48,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Provision(args) => wait_for(provision::run(globals, args)),
         Verb::Deploy(args) => wait_for(deploy::run(globals, args)),
         Verb::Plan(args) => wait_for(plan::run(globals, args)),
+        Verb::Preflight => wait_for(preflight::run(globals)),
         Verb::Destroy(args) => wait_for(destroy::run(globals, args)),
         Verb::Drift(args) => wait_for(drift::run(globals, args)),
         Verb::Compliance(args) => wait_for(compliance::run(globals, args)),
@@ -53,6 +56,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Permissions(args) => wait_for(permissions::run(globals, args)),
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Status(args) => wait_for(status::run(globals, args)),
+        Verb::Doctor => wait_for(doctor::run(globals)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),
         Verb::Open(args) => wait_for(open::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),

@@ -38,9 +38,10 @@ fn job(globals: &Globals, args: &Provision) -> Result<Job, CommandError> {
     let saved = args.plan.as_deref().map(|path| saved::load(path, "provision", &Next::of(globals))).transpose()?;
     let mut may_lose: BTreeSet<Address> = args.losses.allow_destroy.iter().cloned().collect();
     may_lose.extend(saved.iter().flat_map(reviewed));
+    let (accepted, ignored) = (args.risks.accepted(), args.ignore_preflight.iter().cloned().collect());
     Ok(Job {
         verb: "provision",
-        goal: Goal { may_lose, saved, accepted: args.risks.accepted(), ..Goal::provision() },
+        goal: Goal { may_lose, saved, accepted, ignored, ..Goal::provision() },
         consent: Consent::Yes,
     })
 }

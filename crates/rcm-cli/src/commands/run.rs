@@ -100,6 +100,7 @@ async fn tell_run(globals: &Globals, job: &Job, tune: impl FnOnce(&mut Settings)
             // What is refused is shown too: a person sees what would go, and why.
             match &error {
                 Error::Blocked(plan) => show_plan(&session, &show, plan, "", true),
+                Error::Preflight { plan, .. } => show_plan(&session, &show, plan, "", true),
                 Error::Breaches { plan, breaches } => {
                     show_plan(&session, &show, plan, &compliance::breaches(breaches), true);
                 }

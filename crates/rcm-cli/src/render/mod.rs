@@ -1,6 +1,7 @@
 //! From plans, events and reports to text. Nothing here writes: every function returns a string, with colours in it that the
 //! terminal's writer takes out where they are not wanted.
 
+pub(crate) mod checks;
 pub(crate) mod compliance;
 pub(crate) mod cost;
 pub(crate) mod deploy;

@@ -49,6 +49,7 @@ fn run(kind: &EventKind, detail: Detail) -> Option<String> {
             format!("an earlier run was cut off: {} in doubt looked up and settled", count(*in_doubt, "resource"))
         }
         EventKind::RefreshStarted { resources } if everything => reading(*resources),
+        EventKind::Noted { message } => paint(YELLOW, &format!("note: {message}")),
         EventKind::RunStarted { steps } if everything => format!("beginning {}", count(*steps, "step")),
         EventKind::Stopping { reason } => paint(YELLOW, &format!("stopping: {reason}")),
         EventKind::RollbackStarted { steps } => {

@@ -17,6 +17,9 @@ pub(crate) fn status(status: &Status, name: &str, next: &Next) -> String {
             text.push_str(&format!("           {:width$}  = next: {}\n", "", next.command(verb)));
         }
     }
+    if status.verdict == Verdict::Bad {
+        text.push_str(&format!("Why: {}\n", next.command("doctor")));
+    }
     text
 }
 
@@ -26,7 +29,8 @@ pub(crate) fn screen(found: &Status, name: &str, next: &Next) -> String {
     format!("\u{1b}[H\u{1b}[2J{}{foot}\n", status(found, name, next))
 }
 
-fn word(verdict: Verdict) -> (&'static str, Style) {
+/// A verdict as it is shown.
+pub(crate) fn word(verdict: Verdict) -> (&'static str, Style) {
     match verdict {
         Verdict::Ok => ("ok", GREEN),
         Verdict::Warn => ("warn", YELLOW),
@@ -36,7 +40,7 @@ fn word(verdict: Verdict) -> (&'static str, Style) {
 }
 
 /// On one line, whatever AWS says.
-fn plain(evidence: &str) -> String {
+pub(crate) fn plain(evidence: &str) -> String {
     evidence.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
@@ -69,6 +73,7 @@ mod tests {
                                   = next: rcm logs --since 1h --partner acme
           ok       load-balancer  active
           unknown  key            kms:DescribeKey: AccessDenied: no [2J
+        Why: rcm doctor --partner acme
         ");
     }
 }

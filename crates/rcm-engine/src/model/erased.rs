@@ -241,10 +241,22 @@ impl Registry {
         self
     }
 
-    /// The kind of that name. An unknown one comes from a state of a newer rcm.
+    /// The kinds of both; the name of the first that both have is an error.
+    pub fn merged(mut self, others: Self) -> Result<Self, &'static str> {
+        for (name, kind) in others.0 {
+            if self.0.insert(name, kind).is_some() {
+                return Err(name);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The kind of that name. An unknown one comes from a state of a newer rcm, or of a program with kinds of its own.
     pub fn get(&self, kind: &str) -> Result<&Arc<dyn DynResource>, Fault> {
         self.0.get(kind).ok_or_else(|| {
-            let message = format!("this rcm knows no resource kind `{kind}`: was the state written by a newer one?");
+            let message = format!(
+                "this rcm knows no resource kind `{kind}`: was the state written by a newer one, or by a program with kinds of its own?"
+            );
             Fault::ours(FaultKind::Invalid, "registry", "UnknownKind", message)
         })
     }

@@ -1,7 +1,12 @@
 //! What happens in a run, as one typed stream. Progress bars, plain lines, JSON lines and logs are renderings of it.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
+use futures::{Stream, channel::mpsc};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +29,7 @@ pub struct Event {
 /// The kinds of [`Event`]. Durations are in milliseconds.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum EventKind {
     /// Another process holds the lock.
     LockWaiting {
@@ -51,6 +57,11 @@ pub enum EventKind {
     RefreshDone {
         /// How long it took.
         elapsed_ms: u64,
+    },
+    /// Something that a person should know before it begins.
+    Noted {
+        /// In a sentence.
+        message: String,
     },
     /// Execution begins.
     RunStarted {
@@ -158,7 +169,7 @@ pub enum UndoOf {
     Update,
 }
 
-/// Where events go. Cheap to clone; must not block.
+/// Where events go. Cheap to clone; must not block. [`Events::stream`] makes a stream of them.
 #[derive(Clone)]
 pub struct Events(Arc<dyn Fn(&Event) + Send + Sync>);
 
@@ -166,6 +177,32 @@ impl Events {
     /// Sends every event to `sink`.
     pub fn to(sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         Self(Arc::new(sink))
+    }
+
+    /// Sends every event to a stream.
+    ///
+    /// A run never waits for the reader of its events: what is not read yet is kept, a few hundred bytes an event and some hundreds
+    /// of them a run. What comes after the stream was dropped is dropped, too.
+    ///
+    /// The stream ends once the last copy of the `Events` is gone, and so with the environment that was opened with them.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use rcm_engine::model::{EventKind, Events};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (events, mut stream) = Events::stream();
+    /// events.run(EventKind::RunStarted { steps: 81 });
+    /// drop(events);
+    /// assert!(matches!(stream.next().await.unwrap().kind, EventKind::RunStarted { steps: 81 }));
+    /// assert!(stream.next().await.is_none());
+    /// # });
+    /// ```
+    pub fn stream() -> (Self, EventStream) {
+        let (sender, receiver) = mpsc::unbounded();
+        // It can only fail once nobody reads any more.
+        let events = Self::to(move |event| drop(sender.unbounded_send(event.clone())));
+        (events, EventStream(receiver))
     }
 
     /// Drops every event.
@@ -191,5 +228,37 @@ impl Events {
     /// Something happened to a resource.
     pub fn step(&self, address: &Address, kind: EventKind) {
         (self.0)(&Event { at: Timestamp::now(), address: Some(address.clone()), kind });
+    }
+}
+
+/// The events of [`Events::stream`], in the order in which they happened.
+#[derive(Debug)]
+pub struct EventStream(mpsc::UnboundedReceiver<Event>);
+
+impl Stream for EventStream {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        Pin::new(&mut self.0).poll_next(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, StreamExt};
+
+    use super::*;
+
+    #[test]
+    fn a_stream_keeps_what_is_not_read_yet_and_holds_nobody_up_once_it_is_dropped() {
+        let (events, mut stream) = Events::stream();
+        for steps in 0..1000 {
+            events.run(EventKind::RunStarted { steps });
+        }
+        let read: Vec<_> = std::iter::from_fn(|| stream.next().now_or_never()).flatten().collect();
+        assert_eq!(read.len(), 1000);
+        assert!(matches!(read[999].kind, EventKind::RunStarted { steps: 999 }));
+        drop(stream);
+        events.run(EventKind::UndoDone);
     }
 }

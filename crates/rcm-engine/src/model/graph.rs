@@ -63,6 +63,9 @@ pub enum GraphError {
         /// What it refers to.
         to: Address,
     },
+    /// A node of a kind that nobody has registered.
+    #[error("{0} is of kind {1}, which is not registered")]
+    Kind(Address, &'static str),
     /// Nodes that wait for each other.
     #[error("{} wait for each other", names(.0))]
     Cycle(Vec<Address>),

@@ -11,7 +11,7 @@ mod resource;
 
 pub use address::{Address, AddressError, Id};
 pub use erased::{DynResource, Erased, Refreshed, Registry, Snapshot, Target};
-pub use event::{Event, EventKind, Events, UndoOf};
+pub use event::{Event, EventKind, EventStream, Events, UndoOf};
 pub use fault::{Fault, FaultKind};
 pub use graph::{Graph, GraphError, Node};
 pub use reference::{Lookup, Ref, Reference, Resolved, readdress, references, replaced, resolve};

@@ -1,9 +1,10 @@
-//! Account Management: the alternate contacts of the account.
+//! Account Management: the alternate contacts of the account, and which Regions it uses.
 //!
 //! | Operation | As on AWS |
 //! |---|---|
 //! | `PutAlternateContact` | takes over what is there; nothing may be missing; addresses and telephone numbers are looked at (`ValidationException`) |
 //! | `GetAlternateContact`, `DeleteAlternateContact` | `ResourceNotFoundException` where there is none |
+//! | `GetRegionOptStatus` | every Region is enabled; nobody opts in or out |
 //!
 //! API: <https://docs.aws.amazon.com/accounts/latest/reference/api-reference.html>.
 
@@ -38,6 +39,10 @@ impl Emulated for Account {
 
 impl Account {
     fn operate(&mut self, request: &ApiRequest, rest: &Rest) -> Answer {
+        if rest.asked(request) == ("POST", vec!["getRegionOptStatus"]) {
+            let region = rest.body.text("RegionName").ok_or_else(|| invalid("RegionName"))?;
+            return Ok(json!({"RegionName": region, "RegionOptStatus": "ENABLED_BY_DEFAULT"}));
+        }
         let of_type = rest.body.text("AlternateContactType").unwrap_or_default();
         if !TYPES.contains(&of_type) {
             return Err(invalid("AlternateContactType"));

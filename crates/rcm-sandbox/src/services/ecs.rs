@@ -8,7 +8,7 @@
 //! | capacity providers | Fargate's two; a service's strategy names only what its cluster has, and changes only with a forced deployment |
 //! | services | a target group must have a load balancer; none goes with tasks or under a deployment; `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
 //! | deployments | `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
-//! | tasks | as many as are running; their network interfaces hold subnets and security groups until the service is `INACTIVE` |
+//! | tasks | as many as are running; one that is stopped is replaced, and described for an hour; their network interfaces hold subnets and security groups until the service is `INACTIVE` |
 //!
 //! A request is kept as it came, with AWS's defaults around it, so that no field is missing because nobody thought of it here.
 
@@ -94,6 +94,7 @@ impl Ecs {
             "ListServices" => self.list_services(input),
             "ListTasks" => self.list_tasks(cx, input),
             "DescribeTasks" => self.describe_tasks(cx, input),
+            "StopTask" => self.stop_task(cx, input),
             "TagResource" => {
                 let tags = input.tags("tags", "key", "value");
                 self.tags_of(input)?.extend(tags);

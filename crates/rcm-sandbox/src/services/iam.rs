@@ -6,7 +6,8 @@
 //! | roles | `DeleteConflict` while a policy hangs on it; those of services are `UnmodifiableEntity` |
 //! | policies of AWS | those that this kind of stack attaches |
 //!
-//! The sandbox enforces no permission: its caller may do everything, and `SimulatePrincipalPolicy` says so.
+//! The sandbox enforces no permission: its caller may do everything. `SimulatePrincipalPolicy` says so too, unless somebody has made a user
+//! `sandbox`: then it tells what that user's policies allow.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +21,13 @@ mod document;
 mod password;
 mod policy;
 mod role;
+mod simulate;
+mod user;
 
 use password::PasswordPolicy;
 use policy::ManagedPolicy;
 use role::Role;
+use user::User;
 
 const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
@@ -32,6 +36,9 @@ const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 pub(crate) struct Iam {
     /// By name.
     roles: BTreeMap<String, Role>,
+    /// By name.
+    #[serde(default)]
+    users: BTreeMap<String, User>,
     /// Customer-managed, by ARN.
     policies: BTreeMap<String, ManagedPolicy>,
     /// What passwords must be, if anybody has said so.
@@ -90,7 +97,20 @@ impl Iam {
             "UpdateAccountPasswordPolicy" => self.update_password_policy(params),
             "GetAccountPasswordPolicy" => self.get_password_policy(),
             "DeleteAccountPasswordPolicy" => self.delete_password_policy(),
-            "SimulatePrincipalPolicy" => Ok(simulate(params)),
+            "CreateUser" => self.create_user(cx, params),
+            "GetUser" => self.get_user(params),
+            "DeleteUser" => self.delete_user(params),
+            "PutUserPolicy" => self.put_user_policy(params),
+            "DeleteUserPolicy" => self.delete_user_policy(params),
+            "AttachUserPolicy" => self.attach_user_policy(params),
+            "DetachUserPolicy" => self.detach_user_policy(params),
+            "ListAttachedUserPolicies" => self.list_attached_user_policies(params),
+            "SimulatePrincipalPolicy" => self.simulate_principal(cx, params),
+            "SimulateCustomPolicy" => {
+                let documents: Vec<String> =
+                    params.list("PolicyInputList.member").into_iter().map(str::to_owned).collect();
+                simulate::simulated(&documents, params)
+            }
             other => Err(Fault::new("InvalidAction", format!("The sandbox does not play iam:{other}."))),
         }
     }
@@ -140,12 +160,4 @@ fn deletion_status() -> Xml {
     let mut xml = Xml::default();
     xml.text("Status", "SUCCEEDED");
     xml
-}
-
-fn simulate(params: &Params) -> Xml {
-    let mut xml = Xml::default();
-    xml.list("EvaluationResults", "member", params.list("ActionNames.member"), |item, action| {
-        item.text("EvalActionName", action).text("EvalResourceName", "*").text("EvalDecision", "allowed");
-    });
-    whole(xml)
 }

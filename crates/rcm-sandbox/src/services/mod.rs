@@ -22,6 +22,7 @@ mod route53;
 mod s3;
 mod secretsmanager;
 mod securityhub;
+mod service_quotas;
 mod sns;
 mod sts;
 mod wafv2;
@@ -59,6 +60,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<s3::S3>::default()),
         Arc::new(Emulator::<secretsmanager::SecretsManager>::default()),
         Arc::new(Emulator::<securityhub::SecurityHub>::default()),
+        Arc::new(Emulator::<service_quotas::ServiceQuotas>::default()),
         Arc::new(Emulator::<sns::Sns>::default()),
         Arc::new(Emulator::<sts::Sts>::default()),
         Arc::new(Emulator::<wafv2::Wafv2>::default()),

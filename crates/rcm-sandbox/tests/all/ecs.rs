@@ -265,6 +265,40 @@ async fn a_service_rolls_out_over_some_polls_and_keeps_its_fields() {
 }
 
 #[tokio::test]
+async fn a_task_that_is_stopped_is_replaced_and_still_described() {
+    let cloud = Cloud::with_polls(1).await;
+    let ecs = with_cluster(&cloud).await;
+    register(&ecs).await;
+    create(&ecs, 1).send().await.unwrap();
+    describe(&ecs).await;
+    assert_eq!(describe(&ecs).await.running_count(), 1);
+    let list = async |status: &str| {
+        let tasks = ecs.list_tasks().cluster(CLUSTER).service_name(SERVICE).desired_status(status.into());
+        tasks.send().await.unwrap().task_arns.unwrap()
+    };
+    let first = list("RUNNING").await;
+    assert!(list("STOPPED").await.is_empty());
+    let stop = |task: &str| ecs.stop_task().cluster(CLUSTER).task(task).reason("for a test").send();
+    stop(&first[0]).await.unwrap();
+    assert!(list("RUNNING").await.is_empty());
+    assert_eq!(list("STOPPED").await, first);
+    let told = ecs.describe_tasks().cluster(CLUSTER).tasks(&first[0]).send().await.unwrap();
+    let told = &told.tasks()[0];
+    assert_eq!((told.stopped_reason(), told.last_status()), (Some("for a test"), Some("STOPPED")));
+    assert_eq!(told.containers().len(), 1);
+
+    let service = describe(&ecs).await;
+    assert_eq!((service.running_count(), service.pending_count()), (0, 1));
+    let service = describe(&ecs).await;
+    assert_eq!((service.running_count(), service.deployments().len()), (1, 1));
+    let second = list("RUNNING").await;
+    assert!(second.len() == 1 && second != first, "{second:?}");
+    stop(&first[0]).await.unwrap();
+    assert_eq!(list("RUNNING").await, second, "it has stopped already");
+    assert!(stop("0123456789abcdef0123456789abcdef").await.is_err());
+}
+
+#[tokio::test]
 async fn a_new_task_definition_is_a_new_deployment_beside_the_old_one() {
     let cloud = Cloud::with_polls(1).await;
     let ecs = with_cluster(&cloud).await;

@@ -116,3 +116,60 @@ async fn a_managed_policy_cannot_go_while_it_is_attached() {
     iam.delete_policy().policy_arn(&arn).send().await.unwrap();
     assert_eq!(code(iam.get_policy().policy_arn(&arn).send().await), "NoSuchEntity");
 }
+
+/// What the simulator says of these actions on these resources, each action's word and then each resource's.
+async fn simulated(iam: &Client, principal: &str, actions: &[&str], resources: &[&str]) -> Vec<(String, Vec<String>)> {
+    let request = iam.simulate_principal_policy().policy_source_arn(principal);
+    let request = request.set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect()));
+    let request = request.set_resource_arns(Some(resources.iter().map(|resource| (*resource).to_owned()).collect()));
+    let answer = request.send().await.unwrap();
+    let each = answer.evaluation_results().iter().map(|result| {
+        let of = result.resource_specific_results().iter();
+        let of = of.map(|result| result.eval_resource_decision().as_str().to_owned()).collect();
+        (result.eval_decision().as_str().to_owned(), of)
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn the_simulator_reads_the_policies_of_whoever_is_asked_about() {
+    let cloud = Cloud::new().await;
+    let iam = Client::new(&cloud.sdk());
+    let caller = "arn:aws:iam::123456789012:user/sandbox";
+    let two = ["arn:aws:logs:us-east-1:123456789012:log-group:a", "arn:aws:logs:us-east-1:123456789012:log-group:b"];
+    let allowed = ("allowed".to_owned(), vec!["allowed".to_owned(), "allowed".to_owned()]);
+    assert_eq!(simulated(&iam, caller, &["logs:CreateLogGroup"], &two).await, [allowed]);
+
+    iam.create_user().user_name("sandbox").send().await.unwrap();
+    let confined =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:Create*","Resource":"*:a"}]}"#;
+    let policy = iam.create_policy().policy_name("confined").policy_document(confined).send().await.unwrap();
+    let arn = policy.policy.unwrap().arn.unwrap();
+    iam.attach_user_policy().user_name("sandbox").policy_arn(&arn).send().await.unwrap();
+    // The strictest word of all resources is the action's.
+    let some = ("implicitDeny".to_owned(), vec!["allowed".to_owned(), "implicitDeny".to_owned()]);
+    assert_eq!(simulated(&iam, caller, &["logs:CreateLogGroup"], &two).await, [some]);
+
+    iam.create_role().role_name("acme").path("/ci/").assume_role_policy_document(TRUST).send().await.unwrap();
+    iam.put_role_policy().role_name("acme").policy_name("logs").policy_document(GRANT).send().await.unwrap();
+    let role = "arn:aws:iam::123456789012:role/ci/acme";
+    let answers = simulated(&iam, role, &["logs:PutLogEvents", "logs:CreateLogGroup"], &["*"]).await;
+    let words: Vec<&str> = answers.iter().map(|(word, _)| word.as_str()).collect();
+    assert_eq!(words, ["allowed", "implicitDeny"]);
+
+    let ask = |principal: &str, actions: &[&str]| {
+        let request = iam.simulate_principal_policy().policy_source_arn(principal).resource_arns(two[0]);
+        request.set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect())).send()
+    };
+    assert_eq!(
+        code(ask("arn:aws:iam::123456789012:role/acme", &["ec2:RunInstances"]).await),
+        "NoSuchEntity",
+        "no path"
+    );
+    let session = "arn:aws:sts::123456789012:assumed-role/acme/me";
+    assert_eq!(code(ask(session, &["ec2:RunInstances"]).await), "InvalidInput");
+    let (kind, message) = refusal(ask(caller, &["iam:PassRole", "ec2:RunInstances"]).await);
+    assert!(kind == "InvalidInput" && message.contains("require different authorization information"), "{message}");
+    let custom = iam.simulate_custom_policy().policy_input_list(GRANT).action_names("logs:PutLogEvents").send().await;
+    assert_eq!(custom.unwrap().evaluation_results()[0].eval_decision().as_str(), "allowed");
+}

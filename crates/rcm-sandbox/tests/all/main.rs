@@ -22,6 +22,7 @@ mod rds;
 mod route53;
 mod s3;
 mod secretsmanager;
+mod service_quotas;
 mod sns;
 mod support;
 mod wafv2;

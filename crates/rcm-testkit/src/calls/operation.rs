@@ -169,6 +169,7 @@ const REST_JSON: &[(&str, &str, &str, &str)] = &[
     ("access-analyzer", "DELETE", "/analyzer/*", "DeleteAnalyzer"),
     ("account", "POST", "/putAlternateContact", "PutAlternateContact"),
     ("account", "POST", "/getAlternateContact", "GetAlternateContact"),
+    ("account", "POST", "/getRegionOptStatus", "GetRegionOptStatus"),
     ("account", "POST", "/deleteAlternateContact", "DeleteAlternateContact"),
     ("backup", "PUT", "/backup-vaults/*", "CreateBackupVault"),
     ("backup", "GET", "/backup-vaults/*", "DescribeBackupVault"),

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
     Blob, Digest, Image, ImageError, Registry,
@@ -89,7 +89,7 @@ pub async fn push(
         return Ok(pushed);
     }
     let (sent, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let all = blobs.iter().map(async |blob| {
+    let one = async |blob: &Blob| {
         if registry.has(repository, &blob.digest).await? {
             tell(Happening::Present { digest: blob.digest.clone(), size: blob.size });
         } else {
@@ -99,7 +99,9 @@ pub async fn push(
             tell(Happening::Sent { digest: blob.digest.clone(), size: blob.size });
         }
         Ok::<_, ImageError>(())
-    });
+    };
+    // Boxed, since of futures that a closure makes of references the compiler does not see that they are `Send`.
+    let all: Vec<BoxFuture<'_, _>> = blobs.iter().map(|blob| one(blob).boxed()).collect();
     stream::iter(all).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     registry.put_manifest(repository, tag, media_type, manifest).await?;
     (pushed.sent, pushed.sent_bytes) = (sent.into_inner(), bytes.into_inner());

@@ -5,7 +5,7 @@ use rcm_engine::{plan::Plan, store::State};
 use super::{Environment, deploy::any_image, fixed, hosted_zone, zones};
 use crate::{
     Error, PartnerConfig,
-    blueprint::{self, Surroundings},
+    blueprint::Surroundings,
     config::Tier,
     cost::{Assumptions, Change, Cost, Stack, Tiered},
 };
@@ -50,7 +50,7 @@ impl Environment {
         config.api_image = config.api_image.or_else(any_image);
         let zones = zones::known(state.as_ref(), &config).unwrap_or_else(|| zones::guessed(&config));
         let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state.as_ref(), &config) };
-        let graph = blueprint::graph(&config, &surroundings).map_err(Error::Graph)?;
+        let graph = self.designed(&config, &surroundings)?;
         Cost::of(&Stack::of_graph(&graph), config.aws_region.as_str(), assumptions)
     }
 }

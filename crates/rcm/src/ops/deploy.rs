@@ -245,7 +245,7 @@ impl Environment {
         let mut graph = |image: Option<ImageRef>| {
             config.api_image = image;
             let surroundings = crate::blueprint::Surroundings { zones: zones.clone(), proven_in: None };
-            crate::blueprint::graph(&config, &surroundings).map_err(Error::Graph)
+            self.designed(&config, &surroundings)
         };
         // Any image will do: what differs from none is what an image has to do with.
         let (with, without) = (graph(any_image())?, graph(None)?);

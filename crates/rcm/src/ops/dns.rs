@@ -95,17 +95,23 @@ impl Dns {
 impl Environment {
     /// The records that the environment wants, and what `resolver` says of them. Sends only calls that read.
     pub async fn dns(&self, resolver: Option<&Resolver>) -> Result<Dns, Error> {
-        let Some(domain) = self.config.domain_name.clone() else {
+        if self.config.domain_name.is_none() {
             return Err(Error::NoDomain(self.config.file.clone()));
-        };
+        }
         let state = self.state()?;
         self.check_state(&state.deployment)?;
         self.check_account().await?;
+        self.dns_of(&state, resolver).await
+    }
+
+    /// The same by a state that was looked at already.
+    pub(super) async fn dns_of(&self, state: &State, resolver: Option<&Resolver>) -> Result<Dns, Error> {
+        let Some(domain) = self.config.domain_name.clone() else {
+            return Err(Error::NoDomain(self.config.file.clone()));
+        };
         let hosted_zone_id = self.config.hosted_zone_id.as_ref().map(|zone| zone.as_str().to_owned());
-        let (certificate, balancer): (Option<acm_certificate::Outputs>, Option<elb_load_balancer::Outputs>) = tokio::try_join!(
-            self.outputs_of(&state, "edge/certificate"),
-            self.outputs_of(&state, "edge/load-balancer")
-        )?;
+        let (certificate, balancer): (Option<acm_certificate::Outputs>, Option<elb_load_balancer::Outputs>) =
+            tokio::try_join!(self.outputs_of(state, "edge/certificate"), self.outputs_of(state, "edge/load-balancer"))?;
         let proofs = certificate.iter().flat_map(|certificate| &certificate.validation_records).map(|record| Wanted {
             purpose: Purpose::Validation,
             name: record.name.clone(),

@@ -2,10 +2,12 @@
 
 mod account;
 mod certificate;
+mod check;
 mod compliance;
 mod cost;
 mod deploy;
 mod dns;
+mod doctor;
 mod drift;
 mod fixed;
 mod hosted_zone;
@@ -13,7 +15,9 @@ mod import;
 mod links;
 mod logs;
 mod outputs;
+mod own;
 mod permissions;
+mod preflight;
 mod rebuild;
 mod record;
 mod rollback;
@@ -25,7 +29,11 @@ mod zones;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use rcm_aws::{Aws, Caller, Connect, aws::SharedHttpClient, record::Recorder, resources};
+use rcm_aws::{
+    Aws, Caller, Connect,
+    aws::{SdkConfig, SharedHttpClient},
+    record::Recorder,
+};
 use rcm_engine::{
     model::{Deployment, Events, Registry},
     plan::Depth,
@@ -34,11 +42,15 @@ use rcm_engine::{
 };
 
 pub use certificate::{Certificate, Destroyed, Retained};
+pub use check::Check;
 pub use deploy::{Component, DEPLOY_ACTIONS, Deployed, Origin};
 pub use dns::{Dns, Purpose, Seen, Wanted};
+pub use doctor::DOCTOR_ACTIONS;
 pub use links::Link;
 pub use logs::{LOGS_ACTIONS, LogQuery};
 pub use outputs::{Output, Outputs};
+pub use own::{OwnBlueprint, OwnKinds};
+pub use preflight::PREFLIGHT_ACTIONS;
 pub use record::Run;
 pub use rollback::RolledBack;
 pub use run::{Goal, Report};
@@ -49,15 +61,20 @@ use crate::{Error, PartnerConfig};
 
 /// Cloud the requests go.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub enum Cloud {
     /// To AWS, or to whatever endpoint the SDK's configuration names.
     #[default]
     Aws,
+    /// To AWS, by the program's own configuration: its credentials, retries and time-outs are taken as they are, and `aws_profile` and
+    /// `aws_role_arn` of the partner file mean nothing. Its region must be the partner file's, or none.
+    Config(Box<SdkConfig>),
     /// To a cloud inside this process.
     InProcess(SharedHttpClient),
 }
 
-/// How operations behave. [`Settings::new`] gives the defaults of the command.
+/// How operations behave. [`Settings::new`] gives the defaults of the command; end a literal by `..Settings::new(dir)`, since there will be
+/// more fields.
 #[derive(Clone)]
 pub struct Settings {
     /// The directory that states are kept in.
@@ -84,6 +101,10 @@ pub struct Settings {
     pub depth: Depth,
     /// Fields (kind, field) that the endpoint is known not to report: emulators have such.
     pub unreported: BTreeSet<(String, String)>,
+    /// Kinds of resources beside rcm's own: [`with_kinds`](Self::with_kinds).
+    pub kinds: Option<OwnKinds>,
+    /// What is made of the graph that rcm's blueprint gives: [`with_blueprint`](Self::with_blueprint).
+    pub blueprint: Option<OwnBlueprint>,
 }
 
 impl Settings {
@@ -102,6 +123,8 @@ impl Settings {
             certificate_timeout: Duration::from_mins(30),
             depth: Depth::Quick,
             unreported: BTreeSet::new(),
+            kinds: None,
+            blueprint: None,
         }
     }
 }
@@ -120,6 +143,10 @@ pub struct Environment {
 
 impl Environment {
     /// Makes the clients. Sends nothing.
+    ///
+    /// # Errors
+    /// [`Error::WrongRegion`] where a configuration of the program's own is of another region than the partner file's;
+    /// [`Error::KindTaken`] where a kind of its own has the name of one of rcm's.
     pub async fn open(config: PartnerConfig, mut settings: Settings) -> Result<Self, Error> {
         settings.events = hosted_zone::asking_nobody(&config, settings.events);
         let (fence, recorder) = (Fence::default(), Recorder::default());
@@ -129,16 +156,17 @@ impl Environment {
             role_arn: config.aws_role_arn.as_ref().map(|role| role.as_str().to_owned()),
             external_id: config.aws_external_id.clone(),
             in_process: match &settings.cloud {
-                Cloud::Aws => None,
+                Cloud::Aws | Cloud::Config(_) => None,
                 Cloud::InProcess(client) => Some(client.clone()),
             },
+            sdk: own::config(&config, &settings.cloud)?,
             fence: fence.clone(),
             recorder: recorder.clone(),
         };
         let aws = Arc::new(Aws::connect(&connect).await);
         Ok(Self {
             deployment: deployment(&config),
-            registry: resources::registry(&aws),
+            registry: own::registry(&aws, settings.kinds.as_ref())?,
             store: Store::new(&settings.state_dir, &config.partner, &config.environment),
             config,
             settings,
@@ -171,7 +199,11 @@ impl Environment {
 
     /// Refuses any account but the partner file's, before anything is written; whose the credentials are otherwise.
     async fn check_account(&self) -> Result<Caller, Error> {
-        let caller = self.aws.caller().await?;
+        self.check_caller(self.aws.caller().await?)
+    }
+
+    /// The same of who AWS has said we are.
+    fn check_caller(&self, caller: Caller) -> Result<Caller, Error> {
         let wanted = self.config.aws_account_id.as_str();
         if caller.account == wanted {
             return Ok(caller);

@@ -204,7 +204,11 @@ impl Drop for Recording {
 pub(super) fn word(error: &Error) -> &'static str {
     match error {
         Error::Declined => "declined",
-        Error::Blocked(_) | Error::Breaches { .. } | Error::Stale(_) | Error::Fixed { .. } => "refused",
+        Error::Blocked(_)
+        | Error::Breaches { .. }
+        | Error::Preflight { .. }
+        | Error::Stale(_)
+        | Error::Fixed { .. } => "refused",
         _ => "failed",
     }
 }

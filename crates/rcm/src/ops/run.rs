@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::{
     Environment, Outputs, account,
     compliance::check_accepted,
-    deploy, fixed, hosted_zone,
+    deploy, fixed, hosted_zone, preflight,
     record::{Recording, word},
     zones,
 };
@@ -41,6 +41,8 @@ pub struct Goal {
     pub saved: Option<Plan>,
     /// Controls that the run may break in production, each with the reason.
     pub accepted: BTreeMap<String, String>,
+    /// Checks of the preflight that may be bad and stop nobody, by their names.
+    pub ignored: BTreeSet<String>,
     /// The image to deploy. The run changes nothing but what this changes.
     pub image: Option<ImageRef>,
 }
@@ -162,6 +164,9 @@ impl Environment {
             self.note_release(ledger, &outcome, goal).await?;
             return Ok((plan, live, outcome));
         }
+        if !goal.destroy && goal.image.is_none() && preflight::makes(&plan) {
+            self.clear_for(&state, &plan, caller, &goal.ignored).await?;
+        }
         if !approve(&plan) {
             return Err(Error::Declined);
         }
@@ -200,7 +205,7 @@ impl Environment {
     }
 
     /// The plan, and what was seen for it.
-    async fn make_plan(&self, state: &State, goal: &Goal) -> Result<(Plan, Live), Error> {
+    pub(super) async fn make_plan(&self, state: &State, goal: &Goal) -> Result<(Plan, Live), Error> {
         if !goal.destroy {
             fixed::check(&self.config, state)?;
             fixed::check_neighbours(&self.config, &self.settings.state_dir, state)?;
@@ -254,7 +259,7 @@ impl Environment {
         if let Some(image) = image {
             config.api_image = Some(image.clone());
         }
-        blueprint::graph(&config, &surroundings).map_err(Error::Graph)
+        self.designed(&config, &surroundings)
     }
 
     /// Looks for what an earlier `destroy` may have left although this state does not know it, for anything else with data (a

@@ -160,12 +160,12 @@ impl Environment {
 }
 
 /// What rcm knows to be there of a kind.
-fn ids(state: &State, kind: &str) -> Vec<String> {
+pub(super) fn ids(state: &State, kind: &str) -> Vec<String> {
     let there = state.resources.values().filter(|record| record.kind == kind && !record.retained);
     there.filter_map(|record| Some(record.id.as_ref()?.to_string())).collect()
 }
 
-async fn asked<T, F>(id: Option<String>, ask: impl FnOnce(String) -> F) -> Option<Result<T, Fault>>
+pub(super) async fn asked<T, F>(id: Option<String>, ask: impl FnOnce(String) -> F) -> Option<Result<T, Fault>>
 where
     F: Future<Output = Result<T, Fault>>,
 {
@@ -211,7 +211,7 @@ fn run(state: &State, holder: Option<&Holder>, last: Option<&Run>) -> Part {
     }
 }
 
-fn judge_service(found: &ServiceHealth, image: Option<&str>) -> Part {
+pub(super) fn judge_service(found: &ServiceHealth, image: Option<&str>) -> Part {
     let ServiceHealth { status, desired, running, pending, revision, rollouts } = found;
     let mut evidence = format!("{running} of {desired} tasks run");
     if *pending > 0 {
@@ -238,7 +238,7 @@ fn judge_service(found: &ServiceHealth, image: Option<&str>) -> Part {
     }
 }
 
-fn judge_app_runner(found: &ServiceHealth, image: Option<&str>) -> Part {
+pub(super) fn judge_app_runner(found: &ServiceHealth, image: Option<&str>) -> Part {
     let image = image.map(|image| format!(", {}", image.rsplit('@').next().unwrap_or(image))).unwrap_or_default();
     let verdict = match found.status.as_str() {
         "RUNNING" => Well,
@@ -248,7 +248,7 @@ fn judge_app_runner(found: &ServiceHealth, image: Option<&str>) -> Part {
     part("service", verdict, format!("{}{image}", found.status), Some("logs --since 1h"))
 }
 
-fn judge_targets(counts: std::collections::BTreeMap<String, usize>, wanted: i32) -> Part {
+pub(super) fn judge_targets(counts: std::collections::BTreeMap<String, usize>, wanted: i32) -> Part {
     // One that is on its way out is not missed.
     let total: usize = counts.iter().filter(|(state, _)| *state != "draining").map(|(_, count)| count).sum();
     let healthy = counts.get("healthy").copied().unwrap_or(0);
@@ -275,8 +275,8 @@ fn with_reason(found: &Standing) -> String {
     found.reason.as_ref().map_or_else(|| found.state.clone(), |reason| format!("{}: {reason}", found.state))
 }
 
-fn judge_database(name: &'static str, found: &DatabaseHealth, now: Timestamp) -> Part {
-    let DatabaseHealth { id, status, class, multi_az, storage, backup_days, restorable, pending } = found;
+pub(super) fn judge_database(name: &'static str, found: &DatabaseHealth, now: Timestamp) -> Part {
+    let DatabaseHealth { id, status, class, multi_az, storage, backup_days, restorable, pending, .. } = found;
     let zones = if *multi_az { ", Multi-AZ" } else { "" };
     let mut evidence = format!("{id} {status}, {class}{zones}, {storage} GiB");
     if let Some(restorable) = restorable {
@@ -299,7 +299,7 @@ fn judge_database(name: &'static str, found: &DatabaseHealth, now: Timestamp) ->
     part(name, verdict, evidence, Some("drift"))
 }
 
-fn judge_certificate(found: &CertificateHealth, now: Timestamp) -> Part {
+pub(super) fn judge_certificate(found: &CertificateHealth, now: Timestamp) -> Part {
     let CertificateHealth { status, expires, renews } = found;
     let renewed = if *renews { ", renewed by AWS" } else { "" };
     let until = expires.map(|expires| format!(", valid until {expires:.0}{renewed}")).unwrap_or_default();
@@ -363,7 +363,7 @@ fn judge_secrets(found: &[(String, Option<Timestamp>)], known: &[String], now: T
 }
 
 /// The name in a secret's ARN, which ends with six characters of AWS's own.
-fn secret_name(arn: &str) -> &str {
+pub(super) fn secret_name(arn: &str) -> &str {
     let name = arn.split_once(":secret:").map_or(arn, |(_, name)| name);
     name.rsplit_once('-').filter(|(_, own)| own.len() == 6).map_or(name, |(name, _)| name)
 }
@@ -421,6 +421,7 @@ mod tests {
             backup_days: 35,
             restorable: restorable.parse().ok(),
             pending: pending.to_vec(),
+            host: None,
         };
         let verdict = |found| judge_database("database", &found, now).verdict;
         assert_eq!(verdict(database("available", "2026-11-28T11:55:00Z", &[])), Well);

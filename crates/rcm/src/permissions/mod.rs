@@ -7,12 +7,13 @@
 mod operation;
 mod policy;
 mod reference;
+mod simulations;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rcm_aws::identity;
+use rcm_aws::{identity, questions::Simulation};
 use rcm_engine::model::{Actions, Deployment};
 use serde::Serialize;
 use serde_json::Value;
@@ -26,9 +27,10 @@ use policy::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// `plan`, and what else only looks at resources: `drift`, `compliance`, `dns`.
+    /// `plan`, and what else only looks at resources: `preflight`, `drift`, `compliance`, `dns`, and `doctor` but for what is in the
+    /// database's URL.
     Plan,
-    /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes.
+    /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes; and `doctor` with what is in the database's URL.
     Provision,
     /// `deploy`.
     Deploy,
@@ -59,11 +61,16 @@ impl Verb {
 
 /// A managed policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Policy {
     /// What to call it: `acme-rcm-prod-rcm-plan-1`.
     pub name: String,
     /// How many of the 6,144 characters it has that IAM lets a managed policy have.
     pub characters: usize,
+    /// Actions of the embedding program's own kinds of which rcm does not know what IAM can confine them to: they are allowed for every
+    /// resource, in a statement of their own (`Unconfined`), for the program to narrow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unconfined: Vec<String>,
     /// The document.
     pub document: Value,
 }
@@ -80,6 +87,8 @@ pub(crate) struct Kind {
     pub(crate) deployed: bool,
     /// Whether it is the account's, and nobody deletes it.
     pub(crate) accounts: bool,
+    /// Whether it is not rcm's but the embedding program's.
+    pub(crate) own: bool,
 }
 
 /// Where the baseline's names begin, and the zone of the domain, if there are such.
@@ -95,9 +104,10 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
     let of_verb = |verb: &Verb| {
         // Which zones there are is asked of AWS before anything is planned.
         let looks = || [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones"]].concat();
+        let checks = || [crate::PREFLIGHT_ACTIONS, crate::DOCTOR_ACTIONS].concat();
         match verb {
-            Verb::Plan => looks(),
-            Verb::Provision => [looks(), of(|kind| changes(kind, kind.here))].concat(),
+            Verb::Plan => [looks(), checks()].concat(),
+            Verb::Provision => [looks(), of(|kind| changes(kind, kind.here)), checks()].concat(),
             Verb::Deploy => [looks(), of(|kind| changes(kind, kind.deployed)), crate::DEPLOY_ACTIONS.to_vec()].concat(),
             Verb::Destroy => {
                 let deletes = of(|kind| if kind.here { kind.actions.delete.to_vec() } else { Vec::new() });
@@ -123,7 +133,7 @@ fn changes(kind: &Kind, wanted: bool) -> Vec<&'static str> {
 /// The policies that allow what `verbs` need in `deployment`.
 ///
 /// # Errors
-/// An action of a kind that the reference does not have.
+/// An action of one of rcm's kinds that the reference does not have.
 pub(crate) fn policies(
     verbs: &[Verb],
     kinds: &[Kind],
@@ -131,22 +141,47 @@ pub(crate) fn policies(
     extent: Extent<'_>,
 ) -> Result<Vec<Policy>, Error> {
     let prefix = identity::stem(deployment);
-    let scope = Scope {
+    let scope = scope(deployment, &prefix, extent);
+    let own: Vec<Kind> = kinds.iter().filter(|kind| kind.own).copied().collect();
+    let own = actions(verbs, &own);
+    let shipped: Vec<Kind> = kinds.iter().filter(|kind| !kind.own).copied().collect();
+    let shipped = actions(verbs, &shipped);
+    let (known, unconfined): (Vec<&str>, Vec<&str>) = own.into_iter().partition(|action| policy::confines(action));
+    let documents = policy::documents(shipped.into_iter().chain(known), &accounts(kinds), unconfined, &scope);
+    let documents = documents.map_err(Error::UnknownAction)?;
+    let verbs = if verbs.len() == 1 { format!("-{}", verbs[0].name()) } else { String::new() };
+    let named = |(at, document): (usize, Value)| {
+        let (name, characters) = (format!("{prefix}-rcm{verbs}-{}", at + 1), policy::length(&document));
+        Policy { name, characters, unconfined: policy::unconfined(&document), document }
+    };
+    Ok(documents.into_iter().enumerate().map(named).collect())
+}
+
+/// `actions` as questions to IAM's simulator, of what `deployment` has and in the circumstances that its policies confine them to.
+/// `names` has the name of one resource of each kind that is going to be made.
+///
+/// # Errors
+/// An action that the reference does not have.
+pub(crate) fn simulations(
+    actions: &BTreeSet<&'static str>,
+    deployment: &Deployment,
+    extent: Extent<'_>,
+    names: &BTreeMap<String, String>,
+) -> Result<Vec<Simulation>, Error> {
+    let prefix = identity::stem(deployment);
+    simulations::simulations(actions, &scope(deployment, &prefix, extent), names).map_err(Error::UnknownAction)
+}
+
+fn scope<'a>(deployment: &'a Deployment, prefix: &'a str, extent: Extent<'a>) -> Scope<'a> {
+    Scope {
         partition: &deployment.partition,
         region: &deployment.region,
         account: &deployment.account,
         partner: &deployment.partner,
         environment: &deployment.environment,
         project: &deployment.project,
-        prefix: &prefix,
+        prefix,
         baseline: extent.baseline,
         zone: extent.zone,
-    };
-    let documents = policy::documents(actions(verbs, kinds), &accounts(kinds), &scope).map_err(Error::UnknownAction)?;
-    let verbs = if verbs.len() == 1 { format!("-{}", verbs[0].name()) } else { String::new() };
-    let named = |(at, document): (usize, Value)| {
-        let (name, characters) = (format!("{prefix}-rcm{verbs}-{}", at + 1), policy::length(&document));
-        Policy { name, characters, document }
-    };
-    Ok(documents.into_iter().enumerate().map(named).collect())
+    }
 }

@@ -15,7 +15,7 @@ use super::reference::{About, Action, REFERENCE, Tags};
 pub const LONGEST: usize = 6144;
 
 /// Services that answer in one Region for all, or that are asked before a Region matters.
-const GLOBAL: &[&str] = &["account", "iam", "route53", "s3"];
+pub(super) const GLOBAL: &[&str] = &["account", "iam", "route53", "s3"];
 
 /// Whose resources a policy is about.
 #[derive(Debug, Clone, Copy)]
@@ -60,17 +60,43 @@ struct Statement {
     resources: BTreeSet<String>,
 }
 
-/// The documents that allow `actions` and nothing else, each short enough for a managed policy. Of what is the account's they allow
-/// those alone that are in `accounts`: nobody who may delete a partner's bucket may empty the one that the account's trail writes to.
+/// What the statement of actions that the reference does not know is called.
+const UNCONFINED: &str = "Unconfined";
+
+/// Whether the reference knows what an action can be confined to.
+pub(super) fn confines(action: &str) -> bool {
+    REFERENCE.action(action).is_some()
+}
+
+/// The actions of a document that are not confined, because the reference does not know them.
+pub(super) fn unconfined(document: &Value) -> Vec<String> {
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    let unconfined =
+        statements.filter(|statement| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with(UNCONFINED)));
+    let actions = unconfined.filter_map(|statement| statement["Action"].as_array()).flatten();
+    actions.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The documents that allow `actions` and nothing else, and `unconfined` for every resource; each short enough for a managed policy. Of what
+/// is the account's they allow those alone that are in `accounts`: nobody who may delete a partner's bucket may empty the one that the
+/// account's trail writes to.
 ///
 /// # Errors
-/// The first action that the reference does not know.
+/// The first of `actions` that the reference does not know.
 pub(super) fn documents<'n>(
     actions: impl IntoIterator<Item = &'n str>,
     accounts: &BTreeSet<&str>,
+    unconfined: impl IntoIterator<Item = &'n str>,
     scope: &Scope<'_>,
 ) -> Result<Vec<Value>, String> {
     let mut statements: BTreeMap<Key, Statement> = BTreeMap::new();
+    for name in unconfined {
+        // In every Region: whether the service answers in one for all is not known either.
+        let key = Key { sid: UNCONFINED.to_owned(), asks: Asks::Nothing, accounts: false };
+        let statement = statements.entry(key).or_default();
+        statement.actions.insert(name.to_owned());
+        statement.resources.insert("*".to_owned());
+    }
     let mut news = News::default();
     for name in actions.into_iter().collect::<BTreeSet<_>>() {
         let action = REFERENCE.action(name).ok_or_else(|| name.to_owned())?;
@@ -173,7 +199,7 @@ impl Scope<'_> {
     }
 
     /// The ARN that a pattern means here, if there is such a thing.
-    fn arn(&self, pattern: &str) -> Option<String> {
+    pub(super) fn arn(&self, pattern: &str) -> Option<String> {
         let optional = [("{baseline}", self.baseline), ("{zone}", self.zone)];
         let mut arn = format!("arn:{}:{pattern}", self.partition);
         for (name, value) in optional.into_iter().filter(|(name, _)| pattern.contains(name)) {

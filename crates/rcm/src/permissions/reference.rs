@@ -57,6 +57,11 @@ impl Reference {
         Some(Action { changes, about })
     }
 
+    /// The types that an action is about with their marks, as the file has them, in the order of [`Action::about`].
+    pub(super) fn marked(&self, name: &str) -> Option<&[String]> {
+        self.reads.get(name).or_else(|| self.writes.get(name)).map(Vec::as_slice)
+    }
+
     fn about<'r>(&'r self, text: &'r str) -> Option<About<'r>> {
         let (tags, kind) = match text.split_at_checked(1) {
             Some(("+", "*")) => return Some(About::Request),

@@ -21,7 +21,7 @@ fn scope() -> Scope<'static> {
 /// The documents of a scope whose account has all that the actions are about.
 fn documents<'n>(actions: impl IntoIterator<Item = &'n str>, scope: &Scope<'_>) -> Result<Vec<Value>, String> {
     let actions: BTreeSet<&str> = actions.into_iter().collect();
-    policy::documents(actions.iter().copied(), &actions, scope)
+    policy::documents(actions.iter().copied(), &actions, [], scope)
 }
 
 /// A question to IAM.
@@ -166,7 +166,7 @@ fn the_accounts_key_is_made_and_kept_where_there_is_a_baseline() {
 fn who_may_delete_what_is_the_partners_may_not_delete_what_is_the_accounts() {
     let own = Actions { write: &[], read: &[], delete: &["kms:ScheduleKeyDeletion", "s3:DeleteObjectVersion"] };
     let accounts = Actions { write: &["kms:TagResource", "s3:PutBucketPolicy"], read: &[], delete: &[] };
-    let kind = |actions, accounts| Kind { actions, here: true, deployed: false, accounts };
+    let kind = |actions, accounts| Kind { actions, here: true, deployed: false, accounts, own: false };
     let kinds = [kind(own, false), kind(accounts, true)];
     let deployment = Deployment {
         project: "acme-rcm".into(),
@@ -200,6 +200,43 @@ fn who_may_delete_what_is_the_partners_may_not_delete_what_is_the_accounts() {
 #[test]
 fn an_action_that_is_not_in_the_reference_is_an_error_by_name() {
     assert_eq!(documents(["ec2:RunInstances"], &scope()), Err("ec2:RunInstances".to_owned()));
+}
+
+#[test]
+fn an_action_of_a_programs_own_kind_that_is_not_in_the_reference_is_allowed_for_all_and_said_to_be() {
+    let kind = |own, write: &'static [&'static str]| Kind {
+        actions: Actions { write, ..Actions::default() },
+        here: true,
+        deployed: false,
+        accounts: false,
+        own,
+    };
+    let deployment = Deployment {
+        project: "acme-rcm".into(),
+        partner: "acme".into(),
+        environment: "prod".into(),
+        account: "123456789012".into(),
+        region: "us-east-1".into(),
+        partition: "aws".into(),
+    };
+    let of = |kinds: &[Kind]| policies(&[Verb::Provision], kinds, &deployment, Extent::default());
+    let found =
+        of(&[kind(false, &["kms:CreateKey"]), kind(true, &["sqs:CreateQueue", "ecr:CreateRepository"])]).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].unconfined, ["sqs:CreateQueue"]);
+    let documents: Vec<Value> = found.into_iter().map(|policy| policy.document).collect();
+    fn asked<'a>(action: &'a str, resource: &'a str) -> Asked<'a> {
+        Asked { action, resource, context: BTreeMap::new() }
+    }
+    assert!(allows(&documents, &asked("sqs:CreateQueue", "arn:aws:sqs:us-east-1:123456789012:any")));
+    let repository = |name: &str| format!("arn:aws:ecr:us-east-1:123456789012:repository/{name}");
+    assert!(allows(&documents, &asked("ecr:CreateRepository", &repository("acme-rcm-prod-x"))));
+    assert!(
+        !allows(&documents, &asked("ecr:CreateRepository", &repository("globex-prod-x"))),
+        "what is known is confined"
+    );
+    let error = of(&[kind(false, &["sqs:CreateQueue"])]).unwrap_err();
+    assert!(matches!(&error, Error::UnknownAction(name) if name == "sqs:CreateQueue"), "{error}");
 }
 
 #[test]

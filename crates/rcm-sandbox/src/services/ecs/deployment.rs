@@ -59,6 +59,18 @@ impl Deployment {
         true
     }
 
+    /// One task less for some polls; `false` where none runs.
+    pub(super) fn lose_one(&mut self, cx: &Context) -> bool {
+        if self.running == 0 {
+            return false;
+        }
+        self.running -= 1;
+        self.countdown = Countdown::new(cx.polls());
+        self.settled = false;
+        self.updated = time::now();
+        true
+    }
+
     /// The next poll finds it at its goal.
     pub(super) fn arrive(&mut self) {
         self.countdown = Countdown::default();

@@ -57,6 +57,9 @@ pub(super) struct Service {
     pub(super) deployments: Vec<Deployment>,
     /// Newest first.
     events: Vec<Event>,
+    /// The tasks that somebody has stopped, as they are described.
+    #[serde(default)]
+    pub(super) stopped: Vec<Value>,
     pub(super) tags: Tags,
 }
 
@@ -124,6 +127,7 @@ impl Ecs {
             request: input.0.clone(),
             given: with_defaults(input),
             events: Vec::new(),
+            stopped: Vec::new(),
             tags: input.tags("tags", "key", "value"),
             cluster,
             name,

@@ -153,6 +153,12 @@ impl TaskDefinition {
         format!("arn:aws:ecs:{}:{}:task-definition/{}:{}", cx.region, cx.account, self.family, self.revision)
     }
 
+    /// What its containers are called.
+    pub(super) fn container_names(&self) -> Vec<Value> {
+        let containers = self.given.get("containerDefinitions").and_then(Value::as_array);
+        containers.into_iter().flatten().map(|container| container["name"].clone()).collect()
+    }
+
     /// The containers, by name.
     pub(super) fn container(&self, name: &str) -> Option<&Value> {
         let containers = self.given.get("containerDefinitions")?.as_array()?;

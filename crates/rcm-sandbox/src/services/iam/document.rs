@@ -47,7 +47,8 @@ pub(super) fn check_trust(cx: &Context, roles: &BTreeMap<String, Role>, document
     Ok(())
 }
 
-fn statements(document: &str) -> Result<Vec<Value>, Fault> {
+/// The statements of a policy.
+pub(super) fn statements(document: &str) -> Result<Vec<Value>, Fault> {
     let parsed: Value =
         serde_json::from_str(document).map_err(|_| Fault::new(CODE, "This policy contains invalid Json"))?;
     let statements: Vec<Value> = one_or_many(parsed.get("Statement")).into_iter().cloned().collect();

@@ -68,7 +68,9 @@ impl Iam {
     }
 
     fn attachments(&self, arn: &str) -> usize {
-        self.roles.values().filter(|role| role.attached.contains_key(arn)).count()
+        let of_roles = self.roles.values().map(|role| &role.attached);
+        let attached = of_roles.chain(self.users.values().map(|user| &user.attached));
+        attached.filter(|attached| attached.contains_key(arn)).count()
     }
 
     pub(super) fn create_policy(&mut self, cx: &Context, params: &Params) -> Answer {
@@ -192,6 +194,11 @@ impl Iam {
 }
 
 impl ManagedPolicy {
+    /// What its default version says.
+    pub(super) fn in_force(&self) -> Option<String> {
+        self.versions.get(&self.default_version).map(|version| version.document.clone())
+    }
+
     fn put(&self, xml: &mut Xml, attachments: usize, in_full: bool) {
         xml.text("PolicyName", &self.name).text("PolicyId", &self.id).text("Arn", &self.arn).text("Path", &self.path);
         xml.text("DefaultVersionId", format!("v{}", self.default_version)).text("AttachmentCount", attachments);

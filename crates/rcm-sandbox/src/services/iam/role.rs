@@ -17,7 +17,7 @@ const ATTACHED: usize = 10;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Role {
     name: String,
-    arn: String,
+    pub(super) arn: String,
     id: String,
     path: String,
     description: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Role {
     created: String,
     tags: Tags,
     /// Documents by name.
-    inline: BTreeMap<String, String>,
+    pub(super) inline: BTreeMap<String, String>,
     /// Names by ARN.
     pub(super) attached: BTreeMap<String, String>,
 }
