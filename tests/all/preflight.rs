@@ -141,8 +141,8 @@ async fn everything_that_is_wrong_is_found_in_one_run_and_nothing_is_written() {
     role.send().await.unwrap();
     aws.secrets.create_secret().name("acme-rcm/jwt-secret").secret_string("x").send().await.unwrap();
     aws.secrets.delete_secret().secret_id("acme-rcm/jwt-secret").send().await.unwrap();
-    // S3 tells of somebody else's bucket in no other way.
-    place.wire.trouble(Rule::new(Fault::refuse(403, "AccessDenied")).operation("HeadBucket"));
+    // What S3 says of somebody else's bucket in another Region.
+    place.wire.trouble(Rule::new(Fault::refuse(301, "PermanentRedirect")).operation("HeadBucket"));
     let mut policies = own_policies(&place).await;
     without(&mut policies, &["ecs:CreateCluster", "iam:CreateServiceLinkedRole"]);
     place.confined_to(&texts(&policies)).await;
@@ -239,11 +239,12 @@ async fn what_cannot_be_asked_is_told_and_stops_nobody() {
         "SimulatePrincipalPolicy",
         "ListServiceQuotas",
         "DescribeOrderableDBInstanceOptions",
-        "HeadBucket",
     ];
     for operation in unasked {
         place.wire.trouble(Rule::new(Fault::refuse(501, "NotImplemented")).operation(operation));
     }
+    // What S3 says to whoever may not list, of any name.
+    place.wire.trouble(Rule::new(Fault::refuse(403, "AccessDenied")).operation("HeadBucket"));
     let checks = place.preflight("").await;
     assert_eq!(findings(&checks, Verdict::Bad), BTreeSet::new(), "{checks:#?}");
     let unknown = findings(&checks, Verdict::Unknown);
