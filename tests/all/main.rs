@@ -9,6 +9,7 @@ mod compliance;
 mod cost;
 mod deploy;
 mod dns;
+mod exec;
 mod firewall;
 mod history;
 mod init;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3control::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rcm_engine::{model::Fault, store::Fence};
@@ -76,6 +77,7 @@ pub struct Aws {
     pub sts: Lazy<aws_sdk_sts::Client>,
     pub wafv2: Lazy<aws_sdk_wafv2::Client>,
     pub(crate) dns_changes: DnsChanges,
+    pub(crate) credentials: Option<SharedCredentialsProvider>,
 }
 
 /// Who AWS says we are.
@@ -143,6 +145,7 @@ impl Aws {
             sts: client!(aws_sdk_sts),
             wafv2: client!(aws_sdk_wafv2),
             dns_changes: DnsChanges::default(),
+            credentials: sdk.credentials_provider(),
         }
     }
 
@@ -241,7 +244,7 @@ async fn assume(base: SdkConfig, role: &str, external_id: Option<&str>) -> SdkCo
     if let Some(external_id) = external_id {
         provider = provider.external_id(external_id);
     }
-    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(provider.build().await);
+    let credentials = SharedCredentialsProvider::new(provider.build().await);
     base.into_builder().credentials_provider(credentials).build()
 }
 

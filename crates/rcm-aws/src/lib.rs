@@ -16,9 +16,11 @@ pub mod record;
 pub mod resources;
 mod rollout;
 pub mod secret;
+mod sessions;
 
 pub use aws::{Aws, Caller, Connect};
 pub use health::{CertificateHealth, DatabaseHealth, ServiceHealth, Standing};
 pub use logs::{LogEvent, LogPage};
 pub use rollout::{RegistryLogin, StoppedContainer, StoppedTask};
 pub use secret::Secret;
+pub use sessions::{Keys, OpenSession, RunningContainer, RunningTask};

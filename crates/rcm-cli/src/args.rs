@@ -54,6 +54,9 @@ pub(crate) enum Verb {
     /// Print what the application has written, and what it writes from now on
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(LogsArgs),
+    /// Open a shell in a container of the application, or run a command there
+    #[command(after_help = EXEC_EXAMPLES)]
+    Exec(ExecArgs),
     /// Print where a browser finds the application, and AWS's console its parts
     #[command(after_help = OPEN_EXAMPLES)]
     Open(OpenArgs),
@@ -346,6 +349,26 @@ pub(crate) struct LogsArgs {
     pub(crate) filter: Option<String>,
 }
 
+const EXEC_EXAMPLES: &str = "\
+Examples:
+  rcm exec --partner acme
+  rcm exec --partner acme -- sh -c 'ls /tmp | wc -l'
+  rcm exec --partner acme --task 0123456789abcdef0123456789abcdef -- env";
+
+/// Options of `exec`.
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// The container [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// The task, by its id or ARN [default: the newest that lets people in]
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// What to run there, each word as it is: no shell comes between [default: /bin/sh]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
 const OPEN_EXAMPLES: &str = "\
 Examples:
   rcm open --partner acme
@@ -566,6 +589,8 @@ pub(crate) enum Allowed {
     Status,
     /// To read what the application writes
     Logs,
+    /// To open a shell in its containers
+    Exec,
 }
 
 impl From<Allowed> for rcm::permissions::Verb {
@@ -577,6 +602,7 @@ impl From<Allowed> for rcm::permissions::Verb {
             Allowed::Destroy => Self::Destroy,
             Allowed::Status => Self::Status,
             Allowed::Logs => Self::Logs,
+            Allowed::Exec => Self::Exec,
         }
     }
 }

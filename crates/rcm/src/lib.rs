@@ -29,9 +29,9 @@ pub mod resolver;
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Check, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal, LOGS_ACTIONS,
-    Link, LogQuery, Origin, Output, Outputs, Part, Purpose, Renewed, Report, Retained, RolledBack, Run, STATUS_ACTIONS,
-    SecretInfo, Seen, Settings, Status, Verdict, Wanted,
+    Certificate, Check, Cloud, Component, DEPLOY_ACTIONS, Deployed, Destroyed, Dns, EXEC_ACTIONS, Environment,
+    ExecQuery, Goal, LOGS_ACTIONS, Link, LogQuery, NoSession, Origin, Output, Outputs, Part, Place, Purpose, Renewed,
+    Report, Retained, RolledBack, Run, STATUS_ACTIONS, SecretInfo, Seen, Session, Settings, Status, Verdict, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

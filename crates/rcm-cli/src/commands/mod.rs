@@ -7,6 +7,7 @@ mod deploy;
 mod destroy;
 mod dns;
 mod drift;
+mod exec;
 mod graph;
 mod history;
 mod import;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Dns(args) => wait_for(dns::run(globals, args)),
         Verb::Status(args) => wait_for(status::run(globals, args)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),
+        Verb::Exec(args) => wait_for(exec::run(globals, args)),
         Verb::Open(args) => wait_for(open::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),

@@ -9,6 +9,7 @@
 //! | services | a target group must have a load balancer; none goes with tasks or under a deployment; `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
 //! | deployments | `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
 //! | tasks | as many as are running; their network interfaces hold subnets and security groups until the service is `INACTIVE` |
+//! | sessions | open only in tasks that were started to take them and whose agent runs, which it does only where it can write; nobody is at the other end |
 //!
 //! A request is kept as it came, with AWS's defaults around it, so that no field is missing because nobody thought of it here.
 
@@ -94,6 +95,7 @@ impl Ecs {
             "ListServices" => self.list_services(input),
             "ListTasks" => self.list_tasks(cx, input),
             "DescribeTasks" => self.describe_tasks(cx, input),
+            "ExecuteCommand" => self.execute_command(cx, input),
             "TagResource" => {
                 let tags = input.tags("tags", "key", "value");
                 self.tags_of(input)?.extend(tags);

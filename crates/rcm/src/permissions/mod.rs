@@ -38,11 +38,14 @@ pub enum Verb {
     Status,
     /// `logs`: what the application writes, which may tell of patients.
     Logs,
+    /// `exec`: a shell in the application's containers.
+    Exec,
 }
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Plan, Self::Provision, Self::Deploy, Self::Destroy, Self::Status, Self::Logs];
+    pub const ALL: [Self; 7] =
+        [Self::Plan, Self::Provision, Self::Deploy, Self::Destroy, Self::Status, Self::Logs, Self::Exec];
 
     /// As it is typed.
     pub fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Verb {
             Self::Destroy => "destroy",
             Self::Status => "status",
             Self::Logs => "logs",
+            Self::Exec => "exec",
         }
     }
 }
@@ -103,6 +107,7 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
             }
             Verb::Status => crate::STATUS_ACTIONS.to_vec(),
             Verb::Logs => crate::LOGS_ACTIONS.to_vec(),
+            Verb::Exec => crate::EXEC_ACTIONS.to_vec(),
         }
     };
     verbs.iter().flat_map(of_verb).collect()

@@ -6,6 +6,9 @@ use super::cluster::cluster_arn;
 use super::{Ecs, cluster_name, last_part, page};
 use crate::json::{Answer, Input};
 use crate::service::Context;
+use crate::wire::Fault;
+
+const INVALID: &str = "InvalidParameterException";
 
 impl Ecs {
     pub(super) fn list_tasks(&mut self, cx: &Context, input: &Input) -> Answer {
@@ -46,7 +49,7 @@ impl Ecs {
             service.deployments.iter().flat_map(move |deployment| {
                 (0..deployment.running).map(move |number| {
                     let name = format!("{}#{number}", deployment.id);
-                    let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).simple();
+                    let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).simple().to_string();
                     json!({
                         "taskArn": format!("arn:aws:ecs:{}:{}:task/{cluster}/{id}", cx.region, cx.account),
                         "clusterArn": cluster_arn(cx, cluster),
@@ -56,10 +59,71 @@ impl Ecs {
                         "launchType": service.given.get("launchType"),
                         "desiredStatus": "RUNNING",
                         "lastStatus": "RUNNING",
+                        "healthStatus": "UNKNOWN",
+                        "createdAt": deployment.updated,
+                        "startedAt": deployment.updated,
+                        "enableExecuteCommand": deployment.takes_sessions,
+                        "containers": self.containers(&deployment.task_definition, &id, deployment.takes_sessions),
                     })
                 })
             })
         });
         tasks.collect()
+    }
+
+    /// The containers of a task. The agent that takes sessions is a process of theirs, and ends where it cannot write.
+    fn containers(&self, definition: &str, task: &str, takes_sessions: bool) -> Vec<Value> {
+        let Some((family, revision)) = last_part(definition).split_once(':') else { return Vec::new() };
+        let revisions = self.families.get(family).map(Vec::as_slice).unwrap_or_default();
+        let definition = revisions.iter().find(|definition| definition.revision.to_string() == revision);
+        let containers = definition.and_then(|definition| definition.given.get("containerDefinitions")?.as_array());
+        let containers = containers.map(Vec::as_slice).unwrap_or_default();
+        let shown = |(number, container): (usize, &Value)| {
+            let status = if container["readonlyRootFilesystem"] == true { "STOPPED" } else { "RUNNING" };
+            let agent = json!({"name": "ExecuteCommandAgent", "lastStatus": status});
+            json!({
+                "name": container["name"],
+                "lastStatus": "RUNNING",
+                "runtimeId": format!("{task}-{number:010}"),
+                "managedAgents": if takes_sessions { json!([agent]) } else { json!([]) },
+            })
+        };
+        containers.iter().enumerate().map(shown).collect()
+    }
+
+    /// A session whose other end nobody plays: its URL has no address.
+    pub(super) fn execute_command(&mut self, cx: &Context, input: &Input) -> Answer {
+        self.cluster(input)?;
+        if !input.flag("interactive").unwrap_or(false) {
+            return Err(Fault::new(INVALID, "Interactive is the only mode supported currently."));
+        }
+        input.need("command")?;
+        let wanted = last_part(input.need("task")?).to_owned();
+        let tasks = self.tasks(cx, cluster_name(input));
+        let is_it = |task: &&Value| task["taskArn"].as_str().map(last_part) == Some(&wanted);
+        let task = tasks.iter().find(is_it).ok_or_else(|| Fault::new(INVALID, "The task provided was not found."))?;
+        let containers = task["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let container = match (input.text("container"), containers) {
+            (None, [only]) => Some(only),
+            (name, containers) => containers.iter().find(|container| container["name"].as_str() == name),
+        };
+        let container = container.ok_or_else(|| Fault::new(INVALID, "The container provided was not found."))?;
+        if container["managedAgents"][0]["lastStatus"] != "RUNNING" {
+            let message = "The execute command failed because execute command was not enabled when the task was run or the execute command agent isn't running. Wait and try again or run a new task with execute command enabled and try again.";
+            return Err(Fault::new(INVALID, message));
+        }
+        let session = format!("ecs-execute-command-{}", uuid::Uuid::new_v4().simple());
+        let host = format!("ssmmessages.{}.sandbox.invalid", cx.region);
+        Ok(json!({
+            "clusterArn": task["clusterArn"],
+            "taskArn": task["taskArn"],
+            "containerName": container["name"],
+            "interactive": true,
+            "session": {
+                "sessionId": session,
+                "streamUrl": format!("wss://{host}/v1/data-channel/{session}?role=publish_subscribe"),
+                "tokenValue": uuid::Uuid::new_v4().simple().to_string(),
+            },
+        }))
     }
 }
