@@ -41,7 +41,7 @@ pub(crate) enum Verb {
     Drift(DriftArgs),
     /// Judge the environment by HIPAA's controls, with evidence from AWS
     Compliance(ComplianceArgs),
-    /// Show what the environment costs in a month, by service, without AWS
+    /// Show what the environment costs in a month, by service; without AWS, but for `--live`
     Cost(CostArgs),
     /// Print the least that whoever runs rcm has to be allowed, as IAM policies
     #[command(after_help = PERMISSIONS_EXAMPLES)]
@@ -286,13 +286,16 @@ pub(crate) struct ComplianceArgs {
 /// Options of `cost`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rcm cost --partner acme\n  rcm cost --partner acme --tiers\n  rcm cost --partner acme --assume tasks=4 \
+    after_help = "Examples:\n  rcm cost --partner acme\n  rcm cost --partner acme --live\n  rcm cost --partner acme --tiers\n  rcm cost --partner acme --assume tasks=4 \
                         --assume data-out-gb=200 --html cost.html"
 )]
 pub(crate) struct CostArgs {
     /// Show the three tiers side by side, beside the cost tables of the setup that rcm replaces
     #[arg(long)]
     pub(crate) tiers: bool,
+    /// Ask AWS's Price List API for each price, instead of the table that comes with rcm
+    #[arg(long, conflicts_with = "tiers")]
+    pub(crate) live: bool,
     /// Assume another number for what usage decides, as in tasks=4 or lcus=0.5; can be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = assumption)]
     pub(crate) assume: Vec<(String, Quantity)>,
@@ -577,7 +580,7 @@ pub(crate) struct PermissionsArgs {
 /// What somebody is to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Allowed {
-    /// Also drift, compliance and dns
+    /// Also drift, compliance, cost --live and dns
     Plan,
     /// Also rollback, secrets, import and state rebuild
     Provision,

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use rcm::config::ImageRef;
+use rcm::cost::Assumptions;
 use rcm::engine::model::FaultKind;
 use rcm::engine::plan::Depth;
 use rcm::engine::run::Outcome;
@@ -200,6 +201,7 @@ fn live(seen: &mut Seen, file: &str, changed: &str) {
             drop(rcm.plan(&Goal::provision()).await.unwrap());
             drop(rcm.drift().await.unwrap());
             drop(rcm.compliance().await.unwrap());
+            drop(rcm.cost_live(&Assumptions::default()).await.unwrap());
         };
         seen.of(stage, &rcm, Verb::Plan, look).await;
         seen.of(stage, &rcm, Verb::Status, async || drop(rcm.status().await.unwrap())).await;

@@ -6,7 +6,7 @@
 use std::{
     env, fmt,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -46,14 +46,15 @@ pub(super) async fn run(globals: &Globals, args: &ExecArgs) -> Result<Exit, Comm
     let region = session.environment.config().aws_region.as_str().to_owned();
     // Here ends what is rcm's.
     drop(session);
-    terminal::tell(&format!("The container {} of the task {}; its session is logged.\n", place.container, place.task));
+    let Place { task, container, .. } = &place;
+    terminal::tell(&format!("Session {} in the container {container} of the task {task}\n", opened.id));
     let error = joining(&plugin, &opened, &place, &region).exec();
     Err(CommandError::new(Exit::Failed, format!("{} does not start: {error}", plugin.display()))
         .hint("the session was opened, and ends by itself when nobody joins it"))
 }
 
 /// The plug-in, as it joins a session.
-fn joining(plugin: &PathBuf, session: &rcm::Session, place: &Place, region: &str) -> Command {
+fn joining(plugin: &Path, session: &rcm::Session, place: &Place, region: &str) -> Command {
     let response = json!({
         "SessionId": session.id, "StreamUrl": session.stream_url, "TokenValue": session.token.expose()
     });

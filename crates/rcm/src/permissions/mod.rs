@@ -26,7 +26,7 @@ use policy::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// `plan`, and what else only looks at resources: `drift`, `compliance`, `dns`.
+    /// `plan`, and what else only looks at resources: `drift`, `compliance`, `cost --live`, `dns`.
     Plan,
     /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes.
     Provision,
@@ -95,8 +95,8 @@ pub(crate) struct Extent<'a> {
 pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> {
     let of = |pick: fn(&Kind) -> Vec<&'static str>| kinds.iter().flat_map(pick).collect::<Vec<_>>();
     let of_verb = |verb: &Verb| {
-        // Which zones there are is asked of AWS before anything is planned.
-        let looks = || [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones"]].concat();
+        // Which zones there are is asked of AWS before anything is planned; prices are by `cost --live`.
+        let looks = || [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones", "pricing:GetProducts"]].concat();
         match verb {
             Verb::Plan => looks(),
             Verb::Provision => [looks(), of(|kind| changes(kind, kind.here))].concat(),
