@@ -96,7 +96,10 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
     let of = |pick: fn(&Kind) -> Vec<&'static str>| kinds.iter().flat_map(pick).collect::<Vec<_>>();
     let of_verb = |verb: &Verb| {
         // Which zones there are is asked of AWS before anything is planned; prices are by `cost --live`.
-        let looks = || [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones", "pricing:GetProducts"]].concat();
+        let looks = || {
+            [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones", "pricing:GetProducts"]]
+                .concat()
+        };
         match verb {
             Verb::Plan => looks(),
             Verb::Provision => [looks(), of(|kind| changes(kind, kind.here))].concat(),
