@@ -177,3 +177,71 @@ fn every_plan_says_what_it_changes() {
     let left = nanos(&kept["monthly_cost"]["after_usd"]);
     assert!(left > 0, "logs and their key are kept, and are paid for: {}", kept["monthly_cost"]);
 }
+
+#[test]
+fn live_prices_count_where_aws_leaves_no_doubt_and_the_table_stays_elsewhere() {
+    let bench = Bench::strict();
+    let found = cost(&bench, " --live --sandbox");
+    let now = |name: &str| {
+        let prices = found["live"]["prices"].as_array().unwrap();
+        prices.iter().find(|now| now["price"] == name).unwrap_or_else(|| panic!("{name}: {prices:#?}"))
+    };
+    let told = |name: &str| (now(name)["table_usd"].as_str().unwrap(), now(name)["live_usd"].as_str());
+    assert_eq!(told("fargate-vcpu"), ("0.04048", Some("0.0506")));
+    assert_eq!(told("fargate-gb"), ("0.004445", Some("0.004445")));
+    // Of several products of one usage type the one that is meant; of tiers the first that costs anything, for a million.
+    assert_eq!(told("alb-hour"), ("0.0225", Some("0.025")));
+    assert_eq!(told("rds-multi-az/db.t3.medium"), ("0.145", Some("0.15")));
+    assert_eq!(told("kms-requests"), ("3.00", Some("4.00")));
+    assert_eq!(told("dashboard"), ("3.00", Some("3.00")));
+    assert_eq!(now("fargate-vcpu")["published"], "2026-11-20T00:00:00Z");
+    for (name, why) in [
+        ("logs-kept", "2 products match"),
+        ("nat-hour", "its price is in CNY"),
+        ("nat-gb", "AWS counts it in `MB`"),
+        ("secret", "no product matches"),
+    ] {
+        assert_eq!((&now(name)["live_usd"], &now(name)["why"]), (&Value::Null, &json!(why)), "{name}");
+    }
+    // 302.1432 + 1460 × (0.0506 - 0.04048) + 730 × (0.025 - 0.0225) + 730 × (0.15 - 0.145) + 0.1 × (4 - 3)
+    assert_eq!(found["monthly_usd"], "322.4934");
+    let lines = found["lines"].as_array().unwrap();
+    assert_eq!(lines.iter().map(|line| nanos(&line["monthly_usd"])).sum::<i64>(), nanos(&found["monthly_usd"]));
+    let of = |price: &str| lines.iter().find(|line| line["price"] == price).unwrap();
+    assert_eq!((&of("fargate-vcpu")["live"], &of("nat-hour")["live"]), (&json!(true), &json!(false)));
+
+    let told = bench.run("cost --live --sandbox").expect_code(0).stdout;
+    for line in [
+        "at $0.0506 live",
+        "Other than in the table of ",
+        "$0.04048 → $0.0506 per vCPU-hour",
+        "Of the table all the same",
+        "its price is in CNY",
+        "Total                     $322.49",
+    ] {
+        assert!(told.contains(line), "{line:?} is not in:\n{told}");
+    }
+    // Nobody is asked who did not say so.
+    assert_eq!(cost(&bench, "").get("live"), None);
+}
+
+#[test]
+fn prices_of_another_region_are_asked_for_by_its_own_names() {
+    let bench = Bench::strict();
+    bench.partner("acme", &SHIPPED.replace("us-east-1", "us-west-2"));
+    let found = cost(&bench, " --live --sandbox");
+    let prices = found["live"]["prices"].as_array().unwrap();
+    let live = prices.iter().filter(|now| now["live_usd"] != Value::Null);
+    let live: Vec<_> = live.map(|now| (now["price"].as_str().unwrap(), now["live_usd"].as_str().unwrap())).collect();
+    assert_eq!(live, [("fargate-vcpu", "0.041"), ("dashboard", "3.00")]);
+}
+
+#[test]
+fn asking_for_prices_needs_aws_and_a_permission_of_who_plans() {
+    let bench = Bench::strict();
+    // Nobody answers at the bench's port.
+    let ran = bench.run("cost --live").expect_code(1);
+    assert!(ran.stderr.contains("GetCallerIdentity") && ran.stdout.is_empty(), "{}", ran.transcript());
+    assert!(bench.run("permissions --verb plan").expect_code(0).stdout.contains("\"pricing:GetProducts\""));
+    assert!(!bench.run("permissions --verb status").expect_code(0).stdout.contains("pricing:"));
+}

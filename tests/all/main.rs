@@ -11,6 +11,7 @@ mod deploy;
 mod dns;
 mod doctor;
 mod embedding;
+mod exec;
 mod firewall;
 mod history;
 mod init;

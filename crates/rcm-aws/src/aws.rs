@@ -42,6 +42,10 @@ pub struct Connect {
     pub recorder: Recorder,
 }
 
+/// The Price List API answers there for all Regions
+/// ([endpoints](https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html#price-list-query-api-endpoints)).
+const PRICE_LIST: &str = "us-east-1";
+
 /// A client that is made when it is first asked for. A run needs few of all that there are, and all of them together took 44 MiB before
 /// anything was sent (dev profile, 2026-11-28).
 pub type Lazy<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
@@ -71,6 +75,7 @@ pub struct Aws {
     pub iam: Lazy<aws_sdk_iam::Client>,
     pub kms: Lazy<aws_sdk_kms::Client>,
     pub logs: Lazy<aws_sdk_cloudwatchlogs::Client>,
+    pub pricing: Lazy<aws_sdk_pricing::Client>,
     pub quotas: Lazy<aws_sdk_servicequotas::Client>,
     pub rds: Lazy<aws_sdk_rds::Client>,
     pub route53: Lazy<aws_sdk_route53::Client>,
@@ -148,6 +153,7 @@ impl Aws {
             iam: client!(aws_sdk_iam),
             kms: client!(aws_sdk_kms),
             logs: client!(aws_sdk_cloudwatchlogs),
+            pricing: client!(aws_sdk_pricing, |config| config.region(Region::new(PRICE_LIST))),
             quotas: client!(aws_sdk_servicequotas),
             rds: client!(aws_sdk_rds),
             route53: client!(aws_sdk_route53),

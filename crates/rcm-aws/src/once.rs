@@ -14,11 +14,21 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig};
 
-/// Operations that make something new each time they are executed begin with one of these. Route 53 makes records by
+/// Operations that make something new each time they are executed begin with one of these: ExecuteCommand a session. Route 53 makes records by
 /// ChangeResourceRecordSets, EC2 rules of security groups by Authorize…: sent twice, the second is refused, and what the first has
 /// made looks like somebody else's.
-const MAKERS: &[&str] =
-    &["Allocate", "Authorize", "ChangeResourceRecordSets", "Copy", "Create", "Register", "Request", "Restore", "Run"];
+const MAKERS: &[&str] = &[
+    "Allocate",
+    "Authorize",
+    "ChangeResourceRecordSets",
+    "Copy",
+    "Create",
+    "Execute",
+    "Register",
+    "Request",
+    "Restore",
+    "Run",
+];
 
 /// Turns the SDK's retries off for [`MAKERS`].
 #[derive(Debug)]

@@ -53,7 +53,7 @@ pub(crate) enum Verb {
     /// Judge the environment by HIPAA's controls, with evidence from AWS
     #[command(after_help = examples::COMPLIANCE)]
     Compliance(ComplianceArgs),
-    /// Show what the environment costs in a month, by service, without AWS
+    /// Show what the environment costs in a month, by service; without AWS, but for `--live`
     #[command(after_help = examples::COST)]
     Cost(CostArgs),
     /// Print the least that whoever runs rcm has to be allowed, as IAM policies
@@ -71,6 +71,9 @@ pub(crate) enum Verb {
     /// Print what the application has written, and what it writes from now on
     #[command(after_help = examples::LOGS)]
     Logs(LogsArgs),
+    /// Open a shell in a container of the application, or run a command there
+    #[command(after_help = examples::EXEC)]
+    Exec(ExecArgs),
     /// Print where a browser finds the application, and AWS's console its parts
     #[command(after_help = examples::OPEN)]
     Open(OpenArgs),
@@ -316,6 +319,9 @@ pub(crate) struct CostArgs {
     /// Show the three tiers side by side, beside the cost tables of the setup that rcm replaces
     #[arg(long)]
     pub(crate) tiers: bool,
+    /// Ask AWS's Price List API for each price, instead of the table that comes with rcm
+    #[arg(long, conflicts_with = "tiers")]
+    pub(crate) live: bool,
     /// Assume another number for what usage decides, as in tasks=4 or lcus=0.5; can be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = assumption)]
     pub(crate) assume: Vec<(String, Quantity)>,
@@ -358,6 +364,20 @@ pub(crate) struct LogsArgs {
     /// Only what matches this filter pattern of CloudWatch Logs, as in 'ERROR -healthz' or '{ $.level = "error" }'
     #[arg(long, value_name = "PATTERN")]
     pub(crate) filter: Option<String>,
+}
+
+/// Options of `exec`.
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// The container [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// The task, by its id or ARN [default: the newest that lets people in]
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    /// What to run there, each word as it is: no shell comes between [default: /bin/sh]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 /// Options of `open`.
@@ -556,7 +576,7 @@ pub(crate) struct PermissionsArgs {
 /// What somebody is to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Allowed {
-    /// Also drift, compliance and dns
+    /// Also drift, compliance, cost --live and dns
     Plan,
     /// Also rollback, secrets, import and state rebuild
     Provision,
@@ -568,6 +588,8 @@ pub(crate) enum Allowed {
     Status,
     /// To read what the application writes
     Logs,
+    /// To open a shell in its containers
+    Exec,
 }
 
 impl From<Allowed> for rcm::permissions::Verb {
@@ -579,6 +601,7 @@ impl From<Allowed> for rcm::permissions::Verb {
             Allowed::Destroy => Self::Destroy,
             Allowed::Status => Self::Status,
             Allowed::Logs => Self::Logs,
+            Allowed::Exec => Self::Exec,
         }
     }
 }

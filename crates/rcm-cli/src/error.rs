@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, fmt, io};
 
 use rcm::{
-    Check, Error, Verdict,
+    Check, Error, NoSession, Verdict,
     audit::AuditError,
     compliance::Breach,
     engine::{
@@ -186,6 +186,7 @@ impl CommandError {
                 .hint(format!("bring the rest up to date first: {}", next.command("provision"))),
             Error::NoRelease(_) => Self::from_error(Exit::Failed, error)
                 .hint(format!("deploy the image that is wanted: {}", next.command("deploy --image FILE|REF"))),
+            Error::NoSession(why) => no_session(why, next),
             Error::Stale(_) => Self::from_error(Exit::Refused, error),
             Error::Declined => Self::from_error(Exit::NotApproved, error),
             Error::NotInState(_) => Self::from_error(Exit::Failed, error)
@@ -222,6 +223,35 @@ impl CommandError {
     /// Of a mistake in the partner file, which explains itself.
     pub(crate) fn config(error: &rcm::config::ConfigError) -> Self {
         Self::new(Exit::Config, error.to_string())
+    }
+}
+
+fn no_session(why: &NoSession, next: &Next) -> CommandError {
+    let is = CommandError::from_error(Exit::Failed, why);
+    match why {
+        NoSession::AppRunner { .. } => is.hint(format!(
+            "what the application writes: {}; compute = \"ecs\" has containers that one can look into",
+            next.command("logs")
+        )),
+        NoSession::SwitchedOff { .. } => is.hint(format!(
+            "set ecs_exec = true in the partner file (docs/partner-file.md says what that costs), then: {}, which replaces the tasks",
+            next.command("provision")
+        )),
+        NoSession::NoTask { .. } => is.hint(format!("how the service is: {}", next.command("status"))),
+        NoSession::NoSuchTask { .. } => is.hint(format!("the newest that lets people in: {}", next.command("exec"))),
+        NoSession::NoSuchContainer { .. } => is.hint("name one of these with --container"),
+        NoSession::Before { .. } => is.hint(format!(
+            "wait for the tasks that replace it: {}; if none do, roll out new ones with `rcm deploy`",
+            next.command("status")
+        )),
+        NoSession::NoAgent { status, .. } if status == "PENDING" => {
+            is.hint("it starts with the container: run the same command again in a moment")
+        }
+        NoSession::NoAgent { .. } => is.hint(format!(
+            "it starts again by itself, if it can: it needs ssmmessages (by its role and by the network) and files that can be written to; \
+             whether all of that is as it is to be: {}",
+            next.command("plan --refresh full")
+        )),
     }
 }
 

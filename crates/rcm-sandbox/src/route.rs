@@ -26,7 +26,7 @@ struct Scope {
 }
 
 /// Services with one endpoint for all regions sign for their home region.
-const GLOBAL: [&str; 4] = ["account", "iam", "route53", "sts"];
+const GLOBAL: [&str; 5] = ["account", "iam", "pricing", "route53", "sts"];
 
 /// Services whose operations are a method and a path.
 const REST: [&str; 7] = ["access-analyzer", "account", "backup", "guardduty", "route53", "s3", "securityhub"];

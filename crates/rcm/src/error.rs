@@ -8,7 +8,7 @@ use rcm_engine::{
     store::StoreError,
 };
 
-use crate::{Check, Verdict, audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
+use crate::{Check, NoSession, Verdict, audit::AuditError, compliance::Breach, config::ConfigError, image::ImageError};
 
 fn are(addresses: &[Address]) -> String {
     let names: Vec<&str> = addresses.iter().map(Address::as_str).collect();
@@ -190,6 +190,9 @@ pub enum Error {
     /// No image has run before the present one.
     #[error("there is nothing to go back to: {0}")]
     NoRelease(String),
+    /// No session can be opened in a container.
+    #[error(transparent)]
+    NoSession(#[from] NoSession),
     /// A saved plan no longer says what would be done.
     #[error("the saved plan is out of date: {0}")]
     Stale(String),

@@ -31,9 +31,10 @@ pub mod resolver;
 pub use config::PartnerConfig;
 pub use error::Error;
 pub use ops::{
-    Certificate, Check, Cloud, Component, DEPLOY_ACTIONS, DOCTOR_ACTIONS, Deployed, Destroyed, Dns, Environment, Goal,
-    LOGS_ACTIONS, Link, LogQuery, Origin, Output, Outputs, OwnBlueprint, OwnKinds, PREFLIGHT_ACTIONS, Part, Purpose,
-    Renewed, Report, Retained, RolledBack, Run, STATUS_ACTIONS, SecretInfo, Seen, Settings, Status, Verdict, Wanted,
+    Certificate, Check, Cloud, Component, DEPLOY_ACTIONS, DOCTOR_ACTIONS, Deployed, Destroyed, Dns, EXEC_ACTIONS,
+    Environment, ExecQuery, Goal, LOGS_ACTIONS, Link, LogQuery, NoSession, Origin, Output, Outputs, OwnBlueprint,
+    OwnKinds, PREFLIGHT_ACTIONS, Part, Place, Purpose, Renewed, Report, Retained, RolledBack, Run, STATUS_ACTIONS,
+    SecretInfo, Seen, Session, Settings, Status, Verdict, Wanted,
 };
 pub use rcm_aws as aws;
 pub use rcm_engine as engine;

@@ -25,6 +25,7 @@ ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", min = 1, max
         what: "the account baseline",
         settings: "account_baseline = true\nsecurity_hub = true\nsecurity_phone = \"+1 555 0100\"",
     },
+    Addition { what: "a shell in the containers", settings: "ecs_exec = true" },
     Addition { what: "network ACLs", settings: "network_acls = true" },
     Addition { what: "the firewall", settings: r#"waf = "block""# },
     Addition { what: "interface endpoints", settings: "vpc_endpoints = true" },

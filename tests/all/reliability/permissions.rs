@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use rcm::config::ImageRef;
+use rcm::cost::Assumptions;
 use rcm::engine::model::FaultKind;
 use rcm::engine::plan::Depth;
 use rcm::engine::run::Outcome;
 use rcm::permissions::{Policy, Verb, asked_by};
-use rcm::{Environment, Error, Goal, LogQuery};
+use rcm::{Environment, Error, ExecQuery, Goal, LogQuery, NoSession};
 use rcm_testkit::calls::Call;
 
 use super::stage::{Stage, everything, on_app_runner, play};
@@ -205,6 +206,7 @@ fn live(seen: &mut Seen, file: &str, changed: &str) {
             drop(rcm.plan(&Goal::provision()).await.unwrap());
             drop(rcm.drift().await.unwrap());
             drop(rcm.compliance().await.unwrap());
+            drop(rcm.cost_live(&Assumptions::default()).await.unwrap());
         };
         seen.of(stage, &rcm, Verb::Plan, look).await;
         seen.of(stage, &rcm, Verb::Status, async || drop(rcm.status().await.unwrap())).await;
@@ -223,6 +225,12 @@ fn live(seen: &mut Seen, file: &str, changed: &str) {
             Err(error) => panic!("{error}"),
         };
         seen.of(stage, &rcm, Verb::Logs, read).await;
+        let session = async || match rcm.place_for_session(&ExecQuery::default()).await {
+            Ok(place) => drop(rcm.open_session(&place, "/bin/sh").await.unwrap()),
+            Err(Error::NoSession(NoSession::AppRunner { .. })) => {}
+            Err(error) => panic!("{error}"),
+        };
+        seen.of(stage, &rcm, Verb::Exec, session).await;
         let other = stage.rcm(changed, Depth::Full).await;
         seen.of(stage, &other, Verb::Provision, async || run(&other, Goal::provision()).await).await;
         seen.of(stage, &rcm, Verb::Provision, async || run(&rcm, Goal::provision()).await).await;
@@ -252,7 +260,7 @@ fn every_verb_is_allowed_what_it_sends_and_nothing_that_none_sends() {
     let smaller = "
         db_read_replicas = 1\ndb_instance_class = \"db.t3.large\"\ndb_port = 5433\nalarms = false\nwaf = \"count\"
         vpc_endpoints = false\nnat_gateways = 2\necs_schedules = []\nbackup_plan = false\nbrand_name = \"Other\"
-        ecs_scale_cpu = 60\nsecret_policies = false\nimage_scanning = \"basic\"\ns3_access_logs = false\nflow_logs = false
+        ecs_scale_cpu = 60\nsecret_policies = false\nimage_scanning = \"basic\"\ns3_access_logs = false\nflow_logs = false\necs_exec = false
     ";
     live(&mut seen, &everything(), &with_settings(&everything(), smaller));
     live(&mut seen, &on_app_runner(), &with_settings(&on_app_runner(), "brand_name = \"Other\"\necs_max_count = 5"));

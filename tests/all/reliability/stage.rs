@@ -33,6 +33,7 @@ pub(super) fn everything() -> String {
     let settings = r#"
         db_read_replicas = 2
         ecs_schedules = [{ name = "night", schedule = "cron(0 20 * * ? *)", timezone = "America/New_York", min = 1, max = 2 }]
+        ecs_exec = true
         account_baseline = true
         security_hub = true
         security_phone = "+1 555 0100"

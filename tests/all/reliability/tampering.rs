@@ -18,8 +18,9 @@ use aws_sdk_ec2::types::{
 };
 use aws_sdk_ecr::types::{ImageScanningConfiguration, ImageTagMutability};
 use aws_sdk_ecs::types::{
-    AwsVpcConfiguration, CapacityProviderStrategyItem, ClusterSetting, ClusterSettingName, DeploymentCircuitBreaker,
-    DeploymentConfiguration, LoadBalancer, NetworkConfiguration,
+    AwsVpcConfiguration, CapacityProviderStrategyItem, ClusterConfiguration, ClusterSetting, ClusterSettingName,
+    DeploymentCircuitBreaker, DeploymentConfiguration, ExecuteCommandConfiguration, ExecuteCommandLogging,
+    LoadBalancer, NetworkConfiguration,
 };
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, FixedResponseActionConfig, IpAddressType, LoadBalancerAttribute, Matcher,
@@ -805,6 +806,12 @@ fn compute() -> Vec<Row> {
             let request = at.aws.ecs.update_cluster_settings().cluster(at.id("compute/cluster"));
             request.settings(off).send().await.unwrap();
         }),
+        row(Quick, "ecs/cluster", "sessions", "compute/cluster", |at| async move {
+            let unlogged = ExecuteCommandConfiguration::builder().logging(ExecuteCommandLogging::None).build();
+            let unlogged = ClusterConfiguration::builder().execute_command_configuration(unlogged).build();
+            let request = at.aws.ecs.update_cluster().cluster(at.id("compute/cluster"));
+            request.configuration(unlogged).send().await.unwrap();
+        }),
         row(Quick, "ecs/cluster", "capacity_providers", "compute/cluster", |at| async move {
             let request = at.aws.ecs.put_cluster_capacity_providers().cluster(at.id("compute/cluster"));
             let request =
@@ -843,7 +850,7 @@ fn compute() -> Vec<Row> {
         deployment("maximum_percent", 100, 150, true),
         deployment("circuit_breaker", 100, 200, false),
         row(Quick, "ecs/service", "execute_command", SERVICE, move |at| async move {
-            service(&at).enable_execute_command(true).send().await.unwrap();
+            service(&at).enable_execute_command(false).send().await.unwrap();
         }),
         scaled("min", Some(1), None),
         scaled("max", None, Some(50)),

@@ -5,17 +5,24 @@
 //!
 //! Surprises: CreateCluster answers with the existing cluster of that name, whoever made it, instead of refusing; so the
 //! name is looked up first. A deleted cluster stays visible as `INACTIVE`, and its name is free again. The first cluster of an
-//! account needs ECS's [service-linked role](super::iam_service_linked_role).
+//! account needs ECS's [service-linked role](super::iam_service_linked_role). How sessions are logged cannot be taken off again:
+//! it is set to ECS's own way instead, which needs no key and logs to wherever the container does.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ecs::types::{Cluster as Described, ClusterField, ClusterSetting, ClusterSettingName};
-use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Readiness, Resource};
+use aws_sdk_ecs::types::{
+    Cluster as Described, ClusterConfiguration, ClusterField, ClusterSetting, ClusterSettingName,
+    ExecuteCommandConfiguration, ExecuteCommandLogConfiguration, ExecuteCommandLogging,
+};
+use rcm_engine::model::{Actions, Deployment, Fault, FaultKind, Id, Known, Observed, Owned, Readiness, Ref, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     batch::in_order,
     ecs::{claim, listed, ours, tagged},
+    kms_key::Key,
+    logs_group::LogGroup,
 };
 use crate::{
     Aws,
@@ -40,6 +47,19 @@ pub struct Spec {
     pub container_insights: ContainerInsights,
     /// What its services' tasks may run on (`FARGATE`, `FARGATE_SPOT`).
     pub capacity_providers: BTreeSet<String>,
+    /// How sessions in its containers are encrypted and logged, where there are any.
+    #[serde(default)]
+    pub sessions: Option<Sessions>,
+}
+
+/// How [sessions](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html) are encrypted and logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    /// What encrypts them between whoever opens one and the container.
+    pub kms_key: Ref<Key>,
+    /// Where what is typed and shown goes, encrypted.
+    pub log_group: Ref<LogGroup>,
 }
 
 /// What CloudWatch Container Insights collects.
@@ -93,12 +113,18 @@ impl Resource for Cluster {
         }
         let request = cx.cloud.ecs.create_cluster().cluster_name(name).settings(spec.container_insights.setting());
         let request = request.set_capacity_providers(Some(spec.capacity_providers.iter().cloned().collect()));
+        let request = request.set_configuration(spec.sessions.as_ref().map(|sessions| logged(cx, sessions)).transpose()?);
         let answer = request.set_tags(Some(tagged(cx.identity))).send().await.map_err(fault("ecs", "CreateCluster"))?;
         let arn = answer.cluster().and_then(|cluster| cluster.cluster_arn());
         arn.map(Id::from).ok_or_else(|| missing("ecs", "CreateCluster", "clusterArn"))
     }
 
     async fn configure(cx: &Cx<'_>, id: &Id, spec: &Spec) -> Result<(), Fault> {
+        if cx.changes("sessions") {
+            let configuration = spec.sessions.as_ref().map_or_else(|| Ok(ecs_own_way()), |sessions| logged(cx, sessions));
+            let request = cx.cloud.ecs.update_cluster().cluster(id.as_str()).configuration(configuration?);
+            request.send().await.map_err(fault("ecs", "UpdateCluster"))?;
+        }
         if !cx.changes("container_insights") && !cx.changes("capacity_providers") {
             return Ok(());
         }
@@ -170,6 +196,7 @@ impl Resource for Cluster {
                 "ecs:DescribeClusters",
                 "ecs:PutClusterCapacityProviders",
                 "ecs:TagResource",
+                "ecs:UpdateCluster",
                 "ecs:UpdateClusterSettings",
             ],
             read: &["ecs:DescribeClusters", "ecs:ListClusters", "ecs:ListTagsForResource"],
@@ -183,7 +210,8 @@ async fn clusters(aws: &Aws, names: &[String]) -> Result<Vec<Described>, Fault> 
     let mut found = Vec::new();
     for names in names.chunks(BATCH) {
         let request = aws.ecs.describe_clusters().set_clusters(Some(names.to_vec()));
-        let request = request.include(ClusterField::Settings).include(ClusterField::Tags);
+        let request = request.include(ClusterField::Settings).include(ClusterField::Configurations);
+        let request = request.include(ClusterField::Tags);
         let answer = request.send().await.map_err(fault("ecs", "DescribeClusters"))?;
         found.extend(answer.clusters.unwrap_or_default());
     }
@@ -204,6 +232,34 @@ fn providers(cluster: &Described) -> BTreeSet<String> {
     cluster.capacity_providers().iter().cloned().collect()
 }
 
+fn sessions(configuration: ExecuteCommandConfiguration) -> ClusterConfiguration {
+    ClusterConfiguration::builder().execute_command_configuration(configuration).build()
+}
+
+fn logged(cx: &Cx<'_>, wanted: &Sessions) -> Result<ClusterConfiguration, Fault> {
+    let logs = ExecuteCommandLogConfiguration::builder()
+        .cloud_watch_log_group_name(cx.id(&wanted.log_group)?.as_str())
+        .cloud_watch_encryption_enabled(true);
+    let configuration = ExecuteCommandConfiguration::builder()
+        .kms_key_id(cx.id(&wanted.kms_key)?.as_str())
+        .logging(ExecuteCommandLogging::Override)
+        .log_configuration(logs.build());
+    Ok(sessions(configuration.build()))
+}
+
+fn ecs_own_way() -> ClusterConfiguration {
+    sessions(ExecuteCommandConfiguration::builder().logging(ExecuteCommandLogging::Default).build())
+}
+
+/// How sessions are encrypted and logged, as a spec would say it; a log group that is not encrypted is none.
+fn seen_sessions(cluster: &Described) -> Option<Value> {
+    let configuration = cluster.configuration()?.execute_command_configuration()?;
+    let logs = configuration.log_configuration();
+    let group = logs.filter(|logs| logs.cloud_watch_encryption_enabled()).and_then(|logs| logs.cloud_watch_log_group_name());
+    let is_set = configuration.kms_key_id().is_some() || group.is_some();
+    is_set.then(|| json!({"kms_key": configuration.kms_key_id(), "log_group": group}))
+}
+
 async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>>>, Fault> {
     let clusters = clusters(aws, &ids.iter().map(ToString::to_string).collect::<Vec<_>>()).await?;
     Ok(in_order(ids, clusters, |cluster| cluster.cluster_arn(), |cluster| {
@@ -211,7 +267,7 @@ async fn describe(aws: &Aws, ids: &[&Id]) -> Result<Vec<Option<Observed<Outputs>
             cluster_arn: cluster.cluster_arn().unwrap_or_default().to_owned(),
             cluster_name: cluster.cluster_name().unwrap_or_default().to_owned(),
         });
-        let seen = seen.see("capacity_providers", providers(cluster));
+        let seen = seen.see("capacity_providers", providers(cluster)).see("sessions", seen_sessions(cluster));
         match insights(cluster) {
             Some(insights) => seen.see("container_insights", insights),
             None => seen,

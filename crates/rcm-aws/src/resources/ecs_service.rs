@@ -8,7 +8,8 @@
 //! for is kept in a tag, and only a deployment of that one counts. The desired count is autoscaling's once there is a
 //! scaling target. A deleted service drains: until it is `INACTIVE`, its name is taken and its tasks hold their network
 //! interfaces, without which neither subnets nor security groups can go. UpdateService starts a new deployment for what it
-//! is given, so it is given only what differs. What tasks run on changes only with a forced deployment, and the launch type Fargate, which
+//! is given, so it is given only what differs. Whether a shell can be opened is a matter of when a task was started, so a change of it
+//! starts others: those that let somebody in would stay. What tasks run on changes only with a forced deployment, and the launch type Fargate, which
 //! services of older versions of rcm have, is left where it is the same as what is wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +113,7 @@ impl Resource for Service {
 
     fn effect(field: &str, before: &Value, after: &Value) -> Option<&'static str> {
         match field {
-            "capacity" => Some("its tasks are replaced, without a gap"),
+            "capacity" | "execute_command" => Some("its tasks are replaced, without a gap"),
             "desired_count" if before != &json!(0) && after != &json!(0) => {
                 Some("for a service that starts anew: how many tasks run by now is autoscaling's business")
             }

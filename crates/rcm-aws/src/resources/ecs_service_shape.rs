@@ -147,7 +147,8 @@ impl Shape {
             request = request.deployment_configuration(self.deployment());
         }
         if self.execute_command != live.execute_command {
-            request = request.enable_execute_command(self.execute_command);
+            // Only new tasks have another mind.
+            request = request.enable_execute_command(self.execute_command).force_new_deployment(true);
         }
         Ok(request)
     }

@@ -52,6 +52,7 @@ Examples:
 pub(super) const COST: &str = "\
 Examples:
   rcm cost --partner acme
+  rcm cost --partner acme --live
   rcm cost --partner acme --tiers
   rcm cost --partner acme --assume tasks=4 --assume data-out-gb=200
   rcm cost --partner acme --html cost.html";
@@ -83,6 +84,12 @@ Examples:
   rcm logs --partner acme --since 1h
   rcm logs --partner acme --follow --filter '?ERROR ?WARN'
   rcm logs --partner acme --since 2026-11-28T09:00:00Z --output json";
+
+pub(super) const EXEC: &str = "\
+Examples:
+  rcm exec --partner acme
+  rcm exec --partner acme -- sh -c 'ls /tmp | wc -l'
+  rcm exec --partner acme --task 0123456789abcdef0123456789abcdef -- env";
 
 pub(super) const OPEN: &str = "\
 Examples:

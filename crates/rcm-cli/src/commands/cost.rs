@@ -13,12 +13,17 @@ use crate::{
 };
 
 pub(super) async fn run(globals: &Globals, args: &CostArgs) -> Result<Exit, CommandError> {
-    let session = Session::open(globals, Needs::state_only("cost"), |_| {}).await?;
+    let needs = Needs { cloud: args.live, ..Needs::state_only("cost") };
+    let session = Session::open(globals, needs, |_| {}).await?;
     let mut assumptions = Assumptions::default();
     for (name, value) in &args.assume {
         assumptions.set(name, *value).map_err(|error| session.error(&error))?;
     }
-    let found = session.environment.cost(&assumptions).map_err(|error| session.error(&error))?;
+    let found = match args.live {
+        true => session.environment.cost_live(&assumptions).await,
+        false => session.environment.cost(&assumptions),
+    };
+    let found = found.map_err(|error| session.error(&error))?;
     let tiers = match args.tiers {
         true => session.environment.cost_by_tier(&assumptions).map_err(|error| session.error(&error))?,
         false => Vec::new(),

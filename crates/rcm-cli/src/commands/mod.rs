@@ -8,6 +8,7 @@ mod destroy;
 mod dns;
 mod doctor;
 mod drift;
+mod exec;
 mod graph;
 mod history;
 mod import;
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, CommandError> {
         Verb::Status(args) => wait_for(status::run(globals, args)),
         Verb::Doctor => wait_for(doctor::run(globals)),
         Verb::Logs(args) => wait_for(logs::run(globals, args)),
+        Verb::Exec(args) => wait_for(exec::run(globals, args)),
         Verb::Open(args) => wait_for(open::run(globals, args)),
         Verb::Import(args) => wait_for(import::run(globals, args)),
         Verb::Rollback => wait_for(rollback::run(globals)),

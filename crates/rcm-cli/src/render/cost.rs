@@ -26,11 +26,16 @@ pub(crate) fn report(name: &str, cost: &Cost) -> String {
     }
     text.push_str(&format!("\n{}\n", paint(BOLD, &format!("{:<20} {:>12}", "Total", cost.monthly_usd))));
     text.push_str(&missing(cost));
+    text.push_str(&asked(cost));
     text + &assumed(cost)
 }
 
 fn basis(cost: &Cost) -> String {
-    format!("({}, on demand, prices of {}; no taxes, no free tiers)", cost.region, cost.as_of)
+    let prices = match &cost.live {
+        Some(live) => format!("prices of {:.0} as AWS tells them, else of {}", live.at, cost.as_of),
+        None => format!("prices of {}", cost.as_of),
+    };
+    format!("({}, on demand, {prices}; no taxes, no free tiers)", cost.region)
 }
 
 fn heading(service: &Service, most: i64) -> String {
@@ -67,10 +72,37 @@ fn row(summed: &Summed<'_>) -> [String; 5] {
     [
         line.what.to_owned(),
         format!("{quantity} {}", line.unit),
-        format!("at ${}{}", line.unit_usd.exact(), if line.verified { "" } else { " ?" }),
+        format!("at ${}{}", line.unit_usd.exact(), mark(line)),
         monthly.to_string(),
         line.assumption.map(|name| format!("by {name}")).unwrap_or_default(),
     ]
+}
+
+fn mark(line: &Line) -> &'static str {
+    match (line.live, line.verified) {
+        (true, _) => " live",
+        (false, true) => "",
+        (false, false) => " ?",
+    }
+}
+
+/// What AWS says of the prices now: what differs from the table, and what it did not tell.
+fn asked(cost: &Cost) -> String {
+    let Some(live) = &cost.live else { return String::new() };
+    let differs =
+        live.prices.iter().filter_map(|now| Some((now, now.live_usd?))).filter(|(now, usd)| now.table_usd != *usd);
+    let differs = differs.map(|(now, usd)| {
+        [now.what.to_owned(), format!("${} → ${} per {}", now.table_usd.exact(), usd.exact(), now.unit)]
+    });
+    let kept = live.prices.iter().filter_map(|now| Some([now.what.to_owned(), now.why.clone()?]));
+    let told = live.prices.iter().filter(|now| now.live_usd.is_some()).count();
+    let part = |title: String, rows: Vec<[String; 2]>| match rows.is_empty() {
+        true => String::new(),
+        false => format!("\n{}\n{}", paint(BOLD, &title), table("  ", &rows)),
+    };
+    format!("live: a price as AWS's Price List tells it now; {} of {}\n", told, count(live.prices.len(), "price"))
+        + &part(format!("Other than in the table of {}", cost.as_of), differs.collect())
+        + &part("Of the table all the same".to_owned(), kept.collect())
 }
 
 /// What the sum lacks, and what is uncertain about it.
@@ -201,6 +233,11 @@ pub(crate) fn html(name: &str, cost: &Cost, tiers: &[Tiered]) -> String {
     }
     if cost.unverified() > 0 {
         body.push_str("<p class=\"note\">?: a price that was not compared with AWS's own list</p>\n");
+    }
+    for now in cost.live.iter().flat_map(|live| &live.prices) {
+        if let Some(why) = &now.why {
+            body.push_str(&format!("<p class=\"note\">{}: the table's price, as {}</p>\n", now.what, escaped(why)));
+        }
     }
     body.push_str("<h2>Assumed <small>what usage decides</small></h2>\n<table class=\"why\">");
     for assumption in &cost.assumptions {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use jiff::Timestamp;
 use rcm::{
     Run,
-    audit::{Began, Called, Entry, Line, Verified},
+    audit::{Began, Called, Entry, Line, Opened, Verified},
 };
 
 use super::{BOLD, DIM, GREEN, RED, count, duration, paint, table::table};
@@ -66,6 +66,7 @@ pub(crate) fn run(lines: &[Line]) -> String {
         match &line.entry {
             Entry::RunBegan(began) => text.push_str(&beginning(began)),
             Entry::Call(call) => rows.push(self::call(call)),
+            Entry::SessionOpened(opened) => text.push_str(&self::opened(opened)),
             Entry::RunEnded(ended) => {
                 text.push_str(&table("  ", &std::mem::take(&mut rows)));
                 let calls = count(ended.calls, "call");
@@ -103,6 +104,11 @@ fn call(call: &Called) -> [String; 6] {
         duration(Duration::from_millis(*took_ms)),
         request_id.clone().unwrap_or_default(),
     ]
+}
+
+fn opened(opened: &Opened) -> String {
+    let Opened { at, session, task, container, .. } = opened;
+    format!("{at:.0} opened the session {session} in the container {container} of the task {task}\n")
 }
 
 fn mended(mended: &rcm::audit::Mended) -> String {

@@ -9,6 +9,7 @@
 //! | services | a target group must have a load balancer; none goes with tasks or under a deployment; `DRAINING` for some polls, then `INACTIVE`, and only then is the name free |
 //! | deployments | `IN_PROGRESS` for some polls, then `COMPLETED`, with an event |
 //! | tasks | as many as are running; one that is stopped is replaced, and described for an hour; their network interfaces hold subnets and security groups until the service is `INACTIVE` |
+//! | sessions | open only in tasks that were started to take them and whose agent runs, which it does only where it can write; nobody is at the other end |
 //!
 //! A request is kept as it came, with AWS's defaults around it, so that no field is missing because nobody thought of it here.
 
@@ -95,6 +96,7 @@ impl Ecs {
             "ListTasks" => self.list_tasks(cx, input),
             "DescribeTasks" => self.describe_tasks(cx, input),
             "StopTask" => self.stop_task(cx, input),
+            "ExecuteCommand" => self.execute_command(cx, input),
             "TagResource" => {
                 let tags = input.tags("tags", "key", "value");
                 self.tags_of(input)?.extend(tags);

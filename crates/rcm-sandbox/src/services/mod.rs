@@ -17,6 +17,7 @@ mod guardduty;
 mod iam;
 mod kms;
 mod logs;
+mod pricing;
 mod rds;
 mod route53;
 mod s3;
@@ -55,6 +56,7 @@ pub(crate) fn services() -> Vec<Arc<dyn Service>> {
         Arc::new(Emulator::<iam::Iam>::default()),
         Arc::new(Emulator::<kms::Kms>::default()),
         Arc::new(Emulator::<logs::Logs>::default()),
+        Arc::new(Emulator::<pricing::Pricing>::default()),
         Arc::new(Emulator::<rds::Rds>::default()),
         Arc::new(Emulator::<route53::Route53>::default()),
         Arc::new(Emulator::<s3::S3>::default()),

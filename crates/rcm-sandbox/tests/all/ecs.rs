@@ -565,3 +565,35 @@ async fn tasks_run_on_what_the_cluster_has_and_move_by_a_forced_deployment_alone
     let (_, message) = refusal(other.send().await);
     assert!(message.contains("both a launch type and capacity provider strategy"), "{message}");
 }
+
+#[tokio::test]
+async fn a_session_is_opened_where_the_agent_can_write_and_whoever_started_the_task_wanted_it() {
+    let cloud = Cloud::new().await;
+    let ecs = with_cluster(&cloud).await;
+    let network = Network::new(&cloud).await;
+    let opened = async |read_only: bool, takes_sessions: bool| {
+        let name = format!("api-{read_only}-{takes_sessions}");
+        let container = ContainerDefinition::builder().name("api").image("nginx").readonly_root_filesystem(read_only);
+        let definition = ecs.register_task_definition().family(&name).container_definitions(container.build());
+        let definition = definition.requires_compatibilities(Compatibility::Fargate).network_mode(NetworkMode::Awsvpc);
+        definition.cpu("256").memory("512").send().await.unwrap();
+        let service = ecs.create_service().cluster(CLUSTER).service_name(&name).task_definition(&name).desired_count(1);
+        let service = service.launch_type(LaunchType::Fargate).enable_execute_command(takes_sessions);
+        service.network_configuration(within(&[&network.subnets[0]], &network.security_group)).send().await.unwrap();
+        for _ in 0..20 {
+            ecs.describe_services().cluster(CLUSTER).services(&name).send().await.unwrap();
+        }
+        let tasks = ecs.list_tasks().cluster(CLUSTER).service_name(&name).send().await.unwrap().task_arns.unwrap();
+        let request = ecs.execute_command().cluster(CLUSTER).task(&tasks[0]).container("api").command("/bin/sh");
+        request.interactive(true).send().await
+    };
+    let session = opened(false, true).await.unwrap().session.unwrap();
+    assert!(
+        session.stream_url().unwrap().starts_with("wss://ssmmessages.us-east-1.") && session.token_value().is_some()
+    );
+    for (read_only, takes_sessions) in [(true, true), (false, false)] {
+        let (code, message) = refusal(opened(read_only, takes_sessions).await);
+        assert_eq!(code, "InvalidParameterException");
+        assert!(message.contains("agent isn't running"), "{message}");
+    }
+}

@@ -34,6 +34,8 @@ pub enum Entry {
     RunBegan(Began),
     /// A run has sent a request that changes something.
     Call(Called),
+    /// A session in a container was opened.
+    SessionOpened(Opened),
     /// A run has ended.
     RunEnded(Ended),
     /// What a process that died has left was found and mended.
@@ -116,6 +118,21 @@ pub struct Called {
     pub request_id: Option<String>,
 }
 
+/// A session in a container was opened. What is done in it is in the log group of sessions, and not here: a command may hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The run that has opened it, which says who.
+    pub run: String,
+    /// When.
+    pub at: Timestamp,
+    /// AWS's name for the session, which its log has too.
+    pub session: String,
+    /// The task.
+    pub task: String,
+    /// The container.
+    pub container: String,
+}
+
 /// A run has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -162,9 +179,10 @@ impl Entry {
     /// The run that the line is of.
     pub fn run(&self) -> Option<&str> {
         match self {
-            Self::RunBegan(Began { run, .. }) | Self::Call(Called { run, .. }) | Self::RunEnded(Ended { run, .. }) => {
-                Some(run)
-            }
+            Self::RunBegan(Began { run, .. })
+            | Self::Call(Called { run, .. })
+            | Self::SessionOpened(Opened { run, .. })
+            | Self::RunEnded(Ended { run, .. }) => Some(run),
             Self::Mended(Mended { by, .. }) | Self::Gap(Gap { by, .. }) => Some(by),
             Self::AcceptedRisk(_) | Self::Unknown => None,
         }

@@ -99,7 +99,7 @@ impl Verified {
             }
             Entry::RunEnded(_) => self.open = None,
             Entry::Gap(gap) => self.problem(at, format!("found at {:.0}: it {}", gap.at, gap.why)),
-            Entry::AcceptedRisk(_) | Entry::Call(_) | Entry::Mended(_) | Entry::Unknown => {}
+            Entry::AcceptedRisk(_) | Entry::Call(_) | Entry::SessionOpened(_) | Entry::Mended(_) | Entry::Unknown => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use rcm_aws::resources::{
     autoscaling_scheduled_action::{self, ScheduledAction},
     autoscaling_target::{self, Bounds, ScalableTarget},
     ecs_capacity::{FARGATE, FARGATE_SPOT, Share},
-    ecs_cluster::{self, Cluster, ContainerInsights},
+    ecs_cluster::{self, Cluster, ContainerInsights, Sessions},
     ecs_container::{Container, Scratch},
     ecs_service::{self, LoadBalancer, Service},
     ecs_task_definition::{self, Architecture, Image, TaskDefinition},
@@ -63,6 +63,11 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, below: &Below) -> Com
             name: plan.name("cluster"),
             container_insights: ContainerInsights::Enabled,
             capacity_providers: [FARGATE, FARGATE_SPOT].map(str::to_owned).into(),
+            sessions: below
+                .logs
+                .sessions
+                .clone()
+                .map(|log_group| Sessions { kms_key: below.security.key.clone(), log_group }),
         },
     );
     graph.after(&cluster, &role);
@@ -95,7 +100,9 @@ fn task_definition(plan: &Blueprint<'_>, below: &Below) -> ecs_task_definition::
             name: API.into(),
             port: CONTAINER_PORT,
             user: Some(USER.into()),
-            read_only_root: true,
+            // The agent of a session writes to the container's files, and AWS supports it on no other
+            // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-considerations).
+            read_only_root: !config.ecs_exec,
             scratch: scratch(plan),
             init_process: true,
             environment: environment(plan),
@@ -163,7 +170,7 @@ fn service(
         minimum_healthy_percent: 100,
         maximum_percent: 200,
         circuit_breaker: true,
-        execute_command: false,
+        execute_command: plan.config.ecs_exec,
     }
 }
 

@@ -15,6 +15,9 @@ use super::{Blueprint, network::Network, security::Security};
 const SERVICES: [(&str, bool); 5] =
     [("ecr.api", false), ("ecr.dkr", false), ("logs", true), ("secretsmanager", true), ("ec2", false)];
 
+/// Where the agent of a session finds whoever opened it.
+const SESSIONS: (&str, bool) = ("ssmmessages", false);
+
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network, security: &Security) {
     if !plan.config.vpc_endpoints {
         return;
@@ -35,7 +38,8 @@ pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, network: &Network, se
         description: "HTTPS from the service".into(),
     };
     let rule = graph.add::<SecurityGroupRule>("security/rule/endpoints-from-service", rule);
-    for (service, own) in SERVICES {
+    let sessions = plan.config.ecs_exec.then_some(SESSIONS);
+    for (service, own) in SERVICES.into_iter().chain(sessions) {
         let interface =
             Interface { subnets: network.private.clone(), security_groups: vec![group.clone()], private_dns: true };
         let spec = ec2_vpc_endpoint::Spec {

@@ -6,7 +6,7 @@ use rcm_aws::resources::iam_role::{self, Role};
 use rcm_engine::model::{Graph, Ref};
 use serde_json::{Value, json};
 
-use super::{Blueprint, security::Security};
+use super::{Blueprint, security::Security, storage::session_log_group};
 
 /// What others need of this layer.
 pub(super) struct Identity {
@@ -62,22 +62,19 @@ fn runner(part: &str) -> Value {
 }
 
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> Identity {
-    let mut role = |address: &str, suffix: &str, description: &str, policy: (&str, Value)| {
-        role(graph, plan, address, trust(plan), (suffix, description, &[policy]))
+    let mut role = |address: &str, suffix: &str, description: &str, policies: &[(&str, Value)]| {
+        role(graph, plan, address, trust(plan), (suffix, description, policies))
     };
+    let sessions = plan.config.ecs_exec.then(|| ("sessions", sessions(plan, security)));
+    let of_task: Vec<_> = [("application", task(plan, security))].into_iter().chain(sessions).collect();
     Identity {
         execution: role(
             "identity/execution-role",
             "ecs-execution",
             "Starts tasks: pulls images, reads secrets, opens log streams",
-            ("start-tasks", execution(plan, security)),
+            &[("start-tasks", execution(plan, security))],
         ),
-        task: role(
-            "identity/task-role",
-            "ecs-task",
-            "What the application may do in AWS",
-            ("application", task(plan, security)),
-        ),
+        task: role("identity/task-role", "ecs-task", "What the application may do in AWS", &of_task),
     }
 }
 
@@ -134,6 +131,28 @@ fn task(plan: &Blueprint<'_>, security: &Security) -> Value {
         "Statement": [
             allow("WriteAuditLogs", &["s3:PutObject"], json!(objects)),
             allow("EncryptAuditLogs", &["kms:GenerateDataKey"], security.key.to_value()),
+        ]
+    })
+}
+
+/// [What a session needs](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html#ecs-exec-required-iam-permissions)
+/// of the task: a channel to whoever opened it, the key that it is encrypted with, and its log group.
+fn sessions(plan: &Blueprint<'_>, security: &Security) -> Value {
+    let group = plan.arn("logs", &format!("log-group:{}", session_log_group(plan)));
+    let channels = ["CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel"];
+    let channels = channels.map(|action| format!("ssmmessages:{action}"));
+    let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            allow("OpenChannels", &channels, json!("*")),
+            allow("DecryptSessions", &["kms:Decrypt"], security.key.to_value()),
+            allow("FindGroups", &["logs:DescribeLogGroups"], json!("*")),
+            allow(
+                "LogSessions",
+                &["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                json!([group.as_str(), format!("{group}:*")])
+            ),
         ]
     })
 }

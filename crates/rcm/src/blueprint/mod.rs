@@ -94,6 +94,13 @@ pub fn notes(config: &PartnerConfig) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if config.ecs_exec {
+        notes.push(
+            "ecs_exec: whoever may send ecs:ExecuteCommand gets a shell in the application's container as root, secrets and patients' \
+             data in reach; what is typed and shown there is logged to /ecs-exec/, under the partner's key"
+                .to_owned(),
+        );
+    }
     if config.api_image.is_none() {
         notes.push(format!(
             "no image has been deployed: the service {}-api runs 0 tasks. Deploy one with `rcm deploy --image FILE|REF`",

@@ -31,6 +31,8 @@ pub(super) struct TaskLogs {
     pub(super) application: Ref<LogGroup>,
     /// A group that Container Insights would make by itself, unencrypted and kept for ever, if it were not there before.
     pub(super) insights: Ref<LogGroup>,
+    /// What is typed and shown in sessions, where there are any.
+    pub(super) sessions: Option<Ref<LogGroup>>,
 }
 
 pub(super) fn add(graph: &mut Graph, plan: &Blueprint<'_>, security: &Security) -> Storage {
@@ -62,6 +64,10 @@ pub(super) fn of_tasks(graph: &mut Graph, plan: &Blueprint<'_>, security: &Secur
             "storage/log-group/container-insights",
             format!("/aws/ecs/containerinsights/{}/performance", plan.name("cluster")),
         ),
+        sessions: plan
+            .config
+            .ecs_exec
+            .then(|| group(graph, security, "storage/log-group/sessions", session_log_group(plan))),
     }
 }
 
@@ -69,6 +75,11 @@ pub(super) fn of_tasks(graph: &mut Graph, plan: &Blueprint<'_>, security: &Secur
 pub(super) fn group(graph: &mut Graph, security: &Security, address: &str, name: String) -> Ref<LogGroup> {
     let kms_key = security.key.clone();
     graph.add::<LogGroup>(address, logs_group::Spec { name, kms_key, retention_days: SEVEN_YEARS })
+}
+
+/// The name of the group that sessions in containers are in. Not below the application's `/ecs/`: whoever may read that need not see these.
+pub(super) fn session_log_group(plan: &Blueprint<'_>) -> String {
+    format!("/ecs-exec/{}", plan.prefix)
 }
 
 /// The name of the group that the VPC's flow logs are in.

@@ -460,6 +460,16 @@ static CONTROLS: &[Control] = &[
         each("ecs/task-definition", Test::Yes("container/read_only_root")),
     ),
     stack(
+        "ecs-exec-disabled",
+        "Nobody can open a shell in the application's containers",
+        &[WORKFORCE, ACCESS],
+        Check::Choice {
+            kind: "ecs/service",
+            test: Test::No("execute_command"),
+            why: "ecs_exec is on: whoever may send ecs:ExecuteCommand is root in the container",
+        },
+    ),
+    stack(
         "ecs-task-definition-nonroot-user",
         "The application does not run as root",
         &[ACCESS],

@@ -47,7 +47,8 @@ fn every_control_finds_what_it_is_about() {
         let by_output = matches!(control.check.test(), Some(Test::Output(..)));
         let expected = match control.check {
             _ if by_output => Verdict::Open,
-            Check::Choice { .. } => Verdict::Deviates,
+            // The one that is chosen as it is asked for unless the file says otherwise.
+            Check::Choice { .. } if control.id != "ecs-exec-disabled" => Verdict::Deviates,
             _ => Verdict::Pass,
         };
         assert!(findings.iter().all(|finding| finding.verdict == expected), "{}: {findings:?}", control.id);
@@ -195,6 +196,17 @@ fn endpoints_that_nobody_has_chosen_are_a_deviation_and_break_nothing() {
     };
     assert_eq!(verdicts(""), [Verdict::Deviates; 2]);
     assert_eq!(verdicts("vpc_endpoints = true"), [Verdict::Pass; 2]);
+}
+
+#[test]
+fn a_way_into_containers_costs_their_read_only_files_and_is_said() {
+    let judged = judged(&subjects(&graph("ecs_exec = true")), &[]);
+    let of_ecs: Vec<_> = judged.iter().filter(|judged| judged.control.id.starts_with("ecs-")).collect();
+    let verdict = |id: &str| of_ecs.iter().find(|judged| judged.control.id == id).unwrap().verdict;
+    assert_eq!(verdict("ecs-containers-readonly-access"), Verdict::Fail);
+    assert_eq!(verdict("ecs-exec-disabled"), Verdict::Deviates);
+    let others = of_ecs.iter().filter(|judged| judged.verdict == Verdict::Pass).count();
+    assert_eq!(others, of_ecs.len() - 2, "{of_ecs:?}");
 }
 
 #[test]

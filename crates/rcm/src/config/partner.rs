@@ -124,6 +124,8 @@ pub struct PartnerConfig {
     pub ecs_spot: bool,
     /// How many tasks never run on Spot.
     pub ecs_on_demand_base: u32,
+    /// Whether people with the right to may open a shell in a container.
+    pub ecs_exec: bool,
     /// Whether the account as a whole is watched and guarded too.
     pub account_baseline: bool,
     /// Whether the account's trail logs reads and writes of objects in S3.
@@ -319,6 +321,7 @@ fn decide(file: &Path, from: &Environment<'_>) -> Result<PartnerConfig, Problem>
         ecs_schedules: from.schedules("ecs_schedules"),
         ecs_spot: values.flag("ecs_spot")?,
         ecs_on_demand_base: values.number("ecs_on_demand_base")?,
+        ecs_exec: values.flag("ecs_exec")?,
         account_baseline: values.flag("account_baseline")?,
         baseline_s3_data_events: values.flag("baseline_s3_data_events")?,
         security_email: from.text("security_email"),

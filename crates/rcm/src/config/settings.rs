@@ -531,6 +531,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         example: "2",
     },
     Setting {
+        name: "ecs_exec",
+        kind: Kind::Flag,
+        default: Preset::Always(Value::Flag(false)),
+        doc: "Whether `rcm exec` may open a shell, as root, in a container that sees patients' data, see [Exec](#exec) before. In production that has to be accepted by `--accept-risk`. Costs the logs of the sessions alone.",
+        example: "true",
+    },
+    Setting {
         name: "account_baseline",
         kind: Kind::Flag,
         default: Preset::Always(Value::Flag(false)),

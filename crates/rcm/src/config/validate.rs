@@ -137,6 +137,7 @@ impl<'a> Environment<'a> {
             Self::app_runner_has_an_address_of_its_own,
             Self::app_runner_scales_by_itself,
             Self::app_runner_has_no_firewall,
+            Self::app_runner_has_no_shell,
             Self::task_counts,
             Self::nat_gateways,
             Self::storage_limit,
@@ -254,6 +255,16 @@ impl<'a> Environment<'a> {
         let refusal = Refusal::new(format!("{} has no effect on App Runner", self.quote("waf")))
             .help("rcm puts a firewall before a load balancer alone: delete the line, or use compute = \"ecs\"");
         Some(self.problem(&["waf"], refusal))
+    }
+
+    fn app_runner_has_no_shell(&self) -> Option<Problem> {
+        self.on_app_runner()?;
+        if !self.flag("ecs_exec")? {
+            return None;
+        }
+        let refusal = Refusal::new("ecs_exec has no effect on App Runner")
+            .help("App Runner lets nobody into its containers: delete the line, or use compute = \"ecs\"");
+        Some(self.problem(&["ecs_exec"], refusal))
     }
 
     fn task_counts(&self) -> Option<Problem> {

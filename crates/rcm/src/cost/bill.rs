@@ -78,6 +78,8 @@ pub struct Line {
     pub service: &'static str,
     /// The resource.
     pub address: String,
+    /// What the price is called in the table.
+    pub price: &'static str,
     /// What is paid for.
     pub what: &'static str,
     /// How much of it, in a month.
@@ -94,6 +96,8 @@ pub struct Line {
     pub source: &'static str,
     /// Whether the price was compared with AWS's own list of prices.
     pub verified: bool,
+    /// Whether it is what AWS says now.
+    pub live: bool,
 }
 
 /// Something that costs and that there is no price for.
@@ -159,6 +163,7 @@ impl<'a> Bill<'a> {
         self.lines.push(Line {
             service,
             address,
+            price: &price.name,
             what: &price.what,
             quantity,
             unit: &price.unit,
@@ -167,6 +172,7 @@ impl<'a> Bill<'a> {
             assumption,
             source: &price.source,
             verified: price.is_verified(self.region),
+            live: false,
         });
     }
 

@@ -8,6 +8,7 @@
 mod assumptions;
 mod bill;
 mod kinds;
+mod live;
 mod money;
 mod prices;
 mod seed;
@@ -19,12 +20,14 @@ use serde::Serialize;
 pub use self::{
     assumptions::{Assumption, Assumptions, names},
     bill::{Line, Unpriced},
+    live::{Live, Now},
     money::{Quantity, Usd},
     seed::{Beside, beside},
 };
 use crate::{Error, config::Tier};
 use bill::Bill;
 pub(crate) use bill::Stack;
+pub(crate) use live::Question;
 use prices::PRICES;
 
 /// What an environment costs in a month.
@@ -46,6 +49,9 @@ pub struct Cost {
     pub assumptions: Vec<Assumption>,
     /// What is not in the sum, as there is no price for it.
     pub unpriced: Vec<Unpriced>,
+    /// What AWS says of the prices now, if it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
 }
 
 /// What a service costs in a month.
@@ -91,18 +97,27 @@ impl Cost {
         }
         let mut bill = Bill::of(stack, region, assumptions);
         bill.lines.sort_by_key(|line| kinds::SERVICES.iter().position(|service| *service == line.service));
-        let sum = |name: &str| bill.lines.iter().filter(|line| line.service == name).map(|line| line.monthly_usd).sum();
-        let services = kinds::SERVICES.iter().map(|name| Service { name, monthly_usd: sum(name) });
-        Ok(Self {
+        let cost = Self {
             region: region.to_owned(),
             as_of: &PRICES.as_of,
             currency: &PRICES.currency,
-            monthly_usd: bill.lines.iter().map(|line| line.monthly_usd).sum(),
-            services: services.filter(|service| service.monthly_usd > Usd::default()).collect(),
+            monthly_usd: Usd::default(),
+            services: Vec::new(),
             assumptions: bill.assumptions(),
             lines: bill.lines,
             unpriced: bill.unpriced,
-        })
+            live: None,
+        };
+        Ok(cost.summed())
+    }
+
+    /// The same with what its lines come to.
+    fn summed(mut self) -> Self {
+        let sum = |name: &str| self.lines.iter().filter(|line| line.service == name).map(|line| line.monthly_usd).sum();
+        let services = kinds::SERVICES.iter().map(|name| Service { name, monthly_usd: sum(name) });
+        self.services = services.filter(|service| service.monthly_usd > Usd::default()).collect();
+        self.monthly_usd = self.lines.iter().map(|line| line.monthly_usd).sum();
+        self
     }
 
     /// What a service comes to.

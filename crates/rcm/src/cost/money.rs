@@ -26,6 +26,16 @@ impl Usd {
         Self(i64::try_from((exact + half) / i128::from(MILLIS)).unwrap_or(i64::MAX))
     }
 
+    /// The price of `per` of something that costs `each`, as AWS writes prices: `0.0000006000`. None where that is no exact number of
+    /// billionths of a dollar.
+    pub(super) fn of_many(each: &str, per: u32) -> Option<Self> {
+        const PLACES: usize = 18;
+        let each = scaled(each, PLACES)?;
+        let nanos = each.checked_mul(i128::from(per))?;
+        let unit = 10_i128.pow(9);
+        (nanos % unit == 0).then(|| i64::try_from(nanos / unit).ok().map(Self)).flatten()
+    }
+
     /// In cents, to the next one.
     pub fn cents(self) -> i64 {
         const CENT: i64 = NANOS / 100;
@@ -185,6 +195,16 @@ fn parse(text: &str, places: usize) -> Result<i64, &'static str> {
     format!("{whole}{fraction:0<places$}").parse().map_err(|_| "the number is too large")
 }
 
+/// The same, of any size, as AWS writes it; none where it is no decimal, or has more places.
+fn scaled(text: &str, places: usize) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > places {
+        return None;
+    }
+    format!("{whole}{fraction:0<places$}").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,6 +225,19 @@ mod tests {
         // A tenth of a dollar, ten million times, is a million dollars and nothing beside it.
         assert_eq!(usd("0.1").times(Quantity::of(10_000_000)), usd("1000000"));
         assert_eq!(usd("1234567.895").to_string(), "$1,234,567.90");
+    }
+
+    #[test]
+    fn the_price_of_many_is_exact_or_none() {
+        assert_eq!(Usd::of_many("0.0404800000", 1), Some(usd("0.04048")));
+        assert_eq!(Usd::of_many("0.0000006000", 1_000_000), Some(usd("0.6")));
+        assert_eq!(Usd::of_many("5", 1), Some(usd("5")));
+        // A ten-billionth of a dollar is none of ours, and of a million of them it is.
+        assert_eq!(Usd::of_many("0.0000166667", 1), None);
+        assert_eq!(Usd::of_many("0.0000166667", 1_000_000), Some(usd("16.6667")));
+        for wrong in ["", "-1", "1e-7", "1,5", "0.1234567890123456789"] {
+            assert_eq!(Usd::of_many(wrong, 1), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! What the environment costs in a month, and what a plan changes of that. Asks nobody.
+//! What the environment costs in a month, and what a plan changes of that. Asks nobody, unless it is to ask for prices.
 
+use jiff::Timestamp;
 use rcm_engine::{plan::Plan, store::State};
 
 use super::{Environment, deploy::any_image, fixed, hosted_zone, zones};
@@ -7,7 +8,7 @@ use crate::{
     Error, PartnerConfig,
     blueprint::Surroundings,
     config::Tier,
-    cost::{Assumptions, Change, Cost, Stack, Tiered},
+    cost::{Assumptions, Change, Cost, Question, Stack, Tiered},
 };
 
 impl Environment {
@@ -18,6 +19,23 @@ impl Environment {
     /// [`Error::NoPrices`] where there are no prices of the Region.
     pub fn cost(&self, assumptions: &Assumptions) -> Result<Cost, Error> {
         self.cost_of(&self.config, assumptions)
+    }
+
+    /// The same at the prices that AWS's Price List API tells now; where it does not tell one without doubt, at the table's
+    /// ([`Cost::live`] says why). Sends only calls that read.
+    ///
+    /// # Errors
+    /// As [`cost`](Self::cost), and where AWS refuses or does not answer.
+    pub async fn cost_live(&self, assumptions: &Assumptions) -> Result<Cost, Error> {
+        let cost = self.cost(assumptions)?;
+        self.check_account().await?;
+        let mut answers = Vec::new();
+        // One after another: there are some thirty, and AWS takes few a second.
+        for question in Question::of(&cost) {
+            let products = self.aws.products(question.service, &question.filters).await?;
+            answers.push(question.answered(&products.found, products.more));
+        }
+        Ok(cost.at(answers, Timestamp::now()))
     }
 
     /// The same in each tier: the file's own settings over the tier's presets.

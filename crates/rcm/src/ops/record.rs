@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::Environment;
 use crate::{
     Error,
-    audit::{Acceptance, AuditLog, Began, Called, Ended, Entry, Line, Mended, Verified, Writer},
+    audit::{Acceptance, AuditLog, Began, Called, Ended, Entry, Line, Mended, Opened, Verified, Writer},
 };
 
 /// A run, as the audit log tells it.
@@ -58,7 +58,7 @@ impl Environment {
                         runs[at].cut_off = Some(mended);
                     }
                 }
-                Entry::AcceptedRisk(_) | Entry::Gap(_) | Entry::Unknown => {}
+                Entry::AcceptedRisk(_) | Entry::SessionOpened(_) | Entry::Gap(_) | Entry::Unknown => {}
             }
         }
         Ok(runs)
@@ -163,6 +163,18 @@ impl Recording {
     /// Writes down who has accepted what, and returns when it is on the disk.
     pub(super) fn accept(&self, acceptances: Vec<Acceptance>) -> Result<(), Error> {
         acceptances.into_iter().for_each(|acceptance| self.writer.add(Entry::AcceptedRisk(acceptance)));
+        Ok(self.writer.finish()?)
+    }
+
+    /// Writes down that a session was opened, and returns when it is on the disk.
+    pub(super) fn opened(&self, session: &str, task: &str, container: &str) -> Result<(), Error> {
+        self.writer.add(Entry::SessionOpened(Opened {
+            run: self.run.clone(),
+            at: Timestamp::now(),
+            session: session.to_owned(),
+            task: task.to_owned(),
+            container: container.to_owned(),
+        }));
         Ok(self.writer.finish()?)
     }
 

@@ -27,8 +27,8 @@ use policy::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verb {
-    /// `plan`, and what else only looks at resources: `preflight`, `drift`, `compliance`, `dns`, and `doctor` but for what is in the
-    /// database's URL.
+    /// `plan`, and what else only looks at resources: `preflight`, `drift`, `compliance`, `cost --live`, `dns`, and `doctor` but for
+    /// what is in the database's URL.
     Plan,
     /// `provision`, `rollback`, `secrets rotate`, `import`: all that makes and changes; and `doctor` with what is in the database's URL.
     Provision,
@@ -40,11 +40,14 @@ pub enum Verb {
     Status,
     /// `logs`: what the application writes, which may tell of patients.
     Logs,
+    /// `exec`: a shell in the application's containers.
+    Exec,
 }
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Plan, Self::Provision, Self::Deploy, Self::Destroy, Self::Status, Self::Logs];
+    pub const ALL: [Self; 7] =
+        [Self::Plan, Self::Provision, Self::Deploy, Self::Destroy, Self::Status, Self::Logs, Self::Exec];
 
     /// As it is typed.
     pub fn name(self) -> &'static str {
@@ -55,6 +58,7 @@ impl Verb {
             Self::Destroy => "destroy",
             Self::Status => "status",
             Self::Logs => "logs",
+            Self::Exec => "exec",
         }
     }
 }
@@ -102,8 +106,11 @@ pub(crate) struct Extent<'a> {
 pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> {
     let of = |pick: fn(&Kind) -> Vec<&'static str>| kinds.iter().flat_map(pick).collect::<Vec<_>>();
     let of_verb = |verb: &Verb| {
-        // Which zones there are is asked of AWS before anything is planned.
-        let looks = || [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones"]].concat();
+        // Which zones there are is asked of AWS before anything is planned; prices are by `cost --live`.
+        let looks = || {
+            [of(|kind| kind.actions.read.to_vec()), vec!["ec2:DescribeAvailabilityZones", "pricing:GetProducts"]]
+                .concat()
+        };
         let checks = || [crate::PREFLIGHT_ACTIONS, crate::DOCTOR_ACTIONS].concat();
         match verb {
             Verb::Plan => [looks(), checks()].concat(),
@@ -115,6 +122,7 @@ pub(crate) fn actions(verbs: &[Verb], kinds: &[Kind]) -> BTreeSet<&'static str> 
             }
             Verb::Status => crate::STATUS_ACTIONS.to_vec(),
             Verb::Logs => crate::LOGS_ACTIONS.to_vec(),
+            Verb::Exec => crate::EXEC_ACTIONS.to_vec(),
         }
     };
     verbs.iter().flat_map(of_verb).collect()

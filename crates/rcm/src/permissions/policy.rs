@@ -15,7 +15,7 @@ use super::reference::{About, Action, REFERENCE, Tags};
 pub const LONGEST: usize = 6144;
 
 /// Services that answer in one Region for all, or that are asked before a Region matters.
-pub(super) const GLOBAL: &[&str] = &["account", "iam", "route53", "s3"];
+pub(super) const GLOBAL: &[&str] = &["account", "iam", "pricing", "route53", "s3"];
 
 /// Whose resources a policy is about.
 #[derive(Debug, Clone, Copy)]

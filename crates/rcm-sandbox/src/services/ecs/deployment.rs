@@ -11,10 +11,13 @@ use crate::time;
 pub(super) struct Deployment {
     pub(super) id: String,
     pub(super) task_definition: String,
+    /// Whether its tasks take sessions, as the service was when they were to be started.
+    #[serde(default)]
+    pub(super) takes_sessions: bool,
     pub(super) desired: i64,
     pub(super) running: i64,
     created: f64,
-    updated: f64,
+    pub(super) updated: f64,
     countdown: Countdown,
     /// Whether all tasks are as desired.
     settled: bool,
@@ -23,12 +26,14 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
-    pub(super) fn new(cx: &Context, task_definition: &str, desired: i64) -> Deployment {
+    /// Of a service that was `given` this.
+    pub(super) fn new(cx: &Context, task_definition: &str, desired: i64, given: &Map<String, Value>) -> Deployment {
         let now = time::now();
         let digits = uuid::Uuid::new_v4().as_u128() % 10_000_000_000_000_000_000;
         Deployment {
             id: format!("ecs-svc/{digits:019}"),
             task_definition: task_definition.to_owned(),
+            takes_sessions: given.get("enableExecuteCommand") == Some(&Value::Bool(true)),
             desired,
             running: 0,
             created: now,

@@ -116,16 +116,17 @@ impl Ecs {
         let task_definition = self.check_task_definition(cx, input.need("taskDefinition")?, input)?;
         self.check_capacity(input)?;
         let desired = input.number("desiredCount").unwrap_or(0);
+        let given = with_defaults(input);
         let service = Service {
             arn: format!("arn:aws:ecs:{}:{}:service/{key}", cx.region, cx.account),
             status: Status::Active,
             created: time::now(),
-            deployments: vec![Deployment::new(cx, &task_definition, desired)],
+            deployments: vec![Deployment::new(cx, &task_definition, desired, &given)],
             task_definition,
             desired,
             client_token: input.string("clientToken"),
             request: input.0.clone(),
-            given: with_defaults(input),
+            given,
             events: Vec::new(),
             stopped: Vec::new(),
             tags: input.tags("tags", "key", "value"),
@@ -327,7 +328,7 @@ impl Service {
         let changed = ROLLED_OUT.iter().any(|member| before.get(*member) != self.given.get(*member));
         let forced = input.flag("forceNewDeployment").unwrap_or(false);
         if changed || forced || task_definition != self.task_definition {
-            self.deployments.insert(0, Deployment::new(cx, &task_definition, self.desired));
+            self.deployments.insert(0, Deployment::new(cx, &task_definition, self.desired, &self.given));
             self.task_definition = task_definition;
         } else if let Some(primary) = self.deployments.first_mut().filter(|primary| primary.desired != self.desired) {
             primary.scale(cx, self.desired);

@@ -11,6 +11,8 @@ use crate::service::Context;
 use crate::time;
 use crate::wire::Fault;
 
+const INVALID: &str = "InvalidParameterException";
+
 /// For how many seconds a stopped task is still described:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html>.
 const REMEMBERED: f64 = 3600.0;
@@ -82,35 +84,96 @@ impl Ecs {
         let tasks = services.flat_map(|service| {
             let lately = |task: &&Value| task["stoppedAt"].as_f64().is_some_and(|at| time::now() - at < REMEMBERED);
             let stopped = service.stopped.iter().filter(lately).cloned();
-            let running = service.deployments.iter().flat_map(|its| running(cx, cluster, service, its));
+            let running = service.deployments.iter().flat_map(|its| self.running(cx, cluster, service, its));
             running.chain(stopped)
         });
         tasks.collect()
     }
-}
 
-/// The tasks of a deployment. Their ids follow from it and from their numbers there; one that was stopped does not come back.
-fn running(cx: &Context, cluster: &str, service: &Service, deployment: &Deployment) -> Vec<Value> {
-    let arns = (0..).map(|number| {
-        let name = format!("{}#{number}", deployment.id);
-        let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).simple();
-        format!("arn:aws:ecs:{}:{}:task/{cluster}/{id}", cx.region, cx.account)
-    });
-    let runs = |arn: &String| service.stopped.iter().all(|stopped| stopped["taskArn"] != arn.as_str());
-    let count = usize::try_from(deployment.running).unwrap_or_default();
-    let tasks = arns.filter(runs).take(count).map(|arn| {
-        json!({
-            "taskArn": arn,
-            "clusterArn": cluster_arn(cx, cluster),
-            "taskDefinitionArn": deployment.task_definition,
-            "group": format!("service:{}", service.name),
-            "startedBy": deployment.id,
-            "launchType": service.given.get("launchType"),
-            "desiredStatus": "RUNNING",
-            "lastStatus": "RUNNING",
-        })
-    });
-    tasks.collect()
+    /// The tasks of a deployment. Their ids follow from it and from their numbers there; one that was stopped does not come back.
+    fn running(&self, cx: &Context, cluster: &str, service: &Service, deployment: &Deployment) -> Vec<Value> {
+        let ids = (0..).map(|number| {
+            let name = format!("{}#{number}", deployment.id);
+            uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).simple().to_string()
+        });
+        let arn = |id: &str| format!("arn:aws:ecs:{}:{}:task/{cluster}/{id}", cx.region, cx.account);
+        let runs = |id: &String| service.stopped.iter().all(|stopped| stopped["taskArn"] != arn(id).as_str());
+        let count = usize::try_from(deployment.running).unwrap_or_default();
+        let tasks = ids.filter(runs).take(count).map(|id| {
+            json!({
+                "taskArn": arn(&id),
+                "clusterArn": cluster_arn(cx, cluster),
+                "taskDefinitionArn": deployment.task_definition,
+                "group": format!("service:{}", service.name),
+                "startedBy": deployment.id,
+                "launchType": service.given.get("launchType"),
+                "desiredStatus": "RUNNING",
+                "lastStatus": "RUNNING",
+                "healthStatus": "UNKNOWN",
+                "createdAt": deployment.updated,
+                "startedAt": deployment.updated,
+                "enableExecuteCommand": deployment.takes_sessions,
+                "containers": self.containers(&deployment.task_definition, &id, deployment.takes_sessions),
+            })
+        });
+        tasks.collect()
+    }
+
+    /// The containers of a task. The agent that takes sessions is a process of theirs, and ends where it cannot write.
+    fn containers(&self, definition: &str, task: &str, takes_sessions: bool) -> Vec<Value> {
+        let Some((family, revision)) = last_part(definition).split_once(':') else { return Vec::new() };
+        let revisions = self.families.get(family).map(Vec::as_slice).unwrap_or_default();
+        let definition = revisions.iter().find(|definition| definition.revision.to_string() == revision);
+        let containers = definition.and_then(|definition| definition.given.get("containerDefinitions")?.as_array());
+        let containers = containers.map(Vec::as_slice).unwrap_or_default();
+        let shown = |(number, container): (usize, &Value)| {
+            let status = if container["readonlyRootFilesystem"] == true { "STOPPED" } else { "RUNNING" };
+            let agent = json!({"name": "ExecuteCommandAgent", "lastStatus": status});
+            json!({
+                "name": container["name"],
+                "lastStatus": "RUNNING",
+                "runtimeId": format!("{task}-{number:010}"),
+                "managedAgents": if takes_sessions { json!([agent]) } else { json!([]) },
+            })
+        };
+        containers.iter().enumerate().map(shown).collect()
+    }
+
+    /// A session whose other end nobody plays: its URL has no address.
+    pub(super) fn execute_command(&mut self, cx: &Context, input: &Input) -> Answer {
+        self.cluster(input)?;
+        if !input.flag("interactive").unwrap_or(false) {
+            return Err(Fault::new(INVALID, "Interactive is the only mode supported currently."));
+        }
+        input.need("command")?;
+        let wanted = last_part(input.need("task")?).to_owned();
+        let tasks = self.tasks(cx, cluster_name(input));
+        let is_it = |task: &&Value| task["taskArn"].as_str().map(last_part) == Some(&wanted);
+        let task = tasks.iter().find(is_it).ok_or_else(|| Fault::new(INVALID, "The task provided was not found."))?;
+        let containers = task["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let container = match (input.text("container"), containers) {
+            (None, [only]) => Some(only),
+            (name, containers) => containers.iter().find(|container| container["name"].as_str() == name),
+        };
+        let container = container.ok_or_else(|| Fault::new(INVALID, "The container provided was not found."))?;
+        if container["managedAgents"][0]["lastStatus"] != "RUNNING" {
+            let message = "The execute command failed because execute command was not enabled when the task was run or the execute command agent isn't running. Wait and try again or run a new task with execute command enabled and try again.";
+            return Err(Fault::new(INVALID, message));
+        }
+        let session = format!("ecs-execute-command-{}", uuid::Uuid::new_v4().simple());
+        let host = format!("ssmmessages.{}.sandbox.invalid", cx.region);
+        Ok(json!({
+            "clusterArn": task["clusterArn"],
+            "taskArn": task["taskArn"],
+            "containerName": container["name"],
+            "interactive": true,
+            "session": {
+                "sessionId": session,
+                "streamUrl": format!("wss://{host}/v1/data-channel/{session}?role=publish_subscribe"),
+                "tokenValue": uuid::Uuid::new_v4().simple().to_string(),
+            },
+        }))
+    }
 }
 
 /// Whether it is the task of that ARN or id.
