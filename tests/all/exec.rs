@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use rcm::engine::store::write_atomically;
 use rcm_testkit::{Ran, Terminal};
 use serde_json::Value;
 
@@ -42,7 +43,7 @@ impl Desk {
              for word in \"$@\"; do printf '%s\\n' \"$word\"; done > {dir}/arguments\nenv > {dir}/environment\n{work}\n"
         );
         let file = self.dir.path().join("session-manager-plugin");
-        fs::write(&file, script).unwrap();
+        write_atomically(&file, script.as_bytes()).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
@@ -113,10 +114,10 @@ fn the_plug_in_gets_the_session_the_token_is_no_argument_and_the_exit_code_is_it
 fn the_terminal_and_its_ctrl_c_are_the_sessions() {
     let desk = Desk::new("ecs_exec = true");
     desk.plugin(VERSION, "trap 'echo interrupted-and-here; exit 5' INT\necho at-work\nwhile true; do sleep 0.05; done");
-    let mut terminal = Terminal::start(&desk.bench.command("exec --sandbox").env("PATH", {
-        // `script` runs it by a shell, which needs its own programs.
-        format!("{}:/usr/bin:/bin", desk.dir.path().display())
-    }));
+    let mut command = desk.bench.command("exec --sandbox");
+    // `script` runs it by a shell, which needs its own programs.
+    command.env("PATH", format!("{}:/usr/bin:/bin", desk.dir.path().display()));
+    let mut terminal = Terminal::start(&command);
     terminal.wait_until_it_shows("at-work");
     terminal.type_line("\u{3}");
     terminal.wait_until_it_shows("interrupted-and-here");

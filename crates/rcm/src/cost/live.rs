@@ -193,7 +193,7 @@ mod tests {
         let nat = product(json!({"a": tier("0", "Hrs", json!({"USD": "0.052"}))}));
         assert_eq!(told("nat-hour", &[]).unwrap_err(), "no product matches");
         assert_eq!(told("nat-hour", &[nat.clone(), nat.clone()]).unwrap_err(), "2 products match");
-        let more = tell(PRICES.get("nat-hour").unwrap(), &[nat.clone()], true).unwrap_err();
+        let more = tell(PRICES.get("nat-hour").unwrap(), std::slice::from_ref(&nat), true).unwrap_err();
         assert_eq!(more, "more than 1 products match");
         assert_eq!(of(json!({"a": tier("0", "Quantity", json!({"USD": "0.052"}))})), "AWS counts it in `Quantity`");
         assert_eq!(of(json!({"a": tier("0", "Hrs", json!({"CNY": "0.37"}))})), "its price is in CNY");

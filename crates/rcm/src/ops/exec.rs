@@ -133,7 +133,9 @@ impl Environment {
         let state = self.state()?;
         self.check_state(&state.deployment)?;
         if let Some(service) = id(&state, apprunner_service::Service::KIND) {
-            return Err(NoSession::AppRunner { service: last_part(&service).to_owned() }.into());
+            // `…:service/NAME/ID`
+            let name = service.rsplit('/').nth(1).unwrap_or(&service);
+            return Err(NoSession::AppRunner { service: name.to_owned() }.into());
         }
         let service = match id(&state, Service::KIND) {
             Some(service) => service,
