@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
+use rcm::audit;
 use rcm::engine::model::{Address, Event, EventKind, Fault, FaultKind, Id, UndoOf};
 use rcm::{Check, Verdict};
 use rcm_testkit::{disagreements, poll, root};
@@ -46,6 +47,7 @@ async fn printed(bench: &Bench) -> Printed {
     all.whole("graph", &ran("graph", 0));
     all.whole("cost", &ran("cost", 0));
     all.whole("cost", &ran("cost --tiers", 0));
+    all.whole("cost", &ran("cost --live --sandbox", 0));
     all.whole("plan", &ran(&format!("plan --sandbox --out {saved}"), 0));
     all.whole("saved-plan", &fs::read_to_string(&saved).unwrap());
     all.lines("event", &ran("provision --sandbox", 6));
@@ -125,6 +127,22 @@ fn a_field_that_nobody_has_written_down_is_found_and_a_missing_one_too() {
     assert_eq!(disagreements("open", &[json!([{ "name": "logs" }])]).len(), 1);
     let unknown = json!({ "event": "undo-done", "at": "2026-11-28T09:00:00Z", "address": "network/vpc", "more": 1 });
     assert_eq!(disagreements("event", &[unknown]).len(), 1);
+}
+
+#[test]
+fn a_session_is_in_the_audit_log_as_its_schema_says() {
+    let text = || "something".to_owned();
+    let opened = audit::Opened {
+        run: text(),
+        at: "2026-11-28T09:00:00Z".parse().unwrap(),
+        session: text(),
+        task: text(),
+        container: text(),
+    };
+    let mut line = json!(audit::Entry::SessionOpened(opened));
+    line["previous"] = json!(text());
+    line["hash"] = json!(text());
+    assert_eq!(disagreements("audit-line", &[line]), [""; 0]);
 }
 
 /// The kinds of events that the engine has, by its source: a new one belongs into the list below and into the schema.
