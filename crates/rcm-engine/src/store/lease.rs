@@ -17,23 +17,29 @@ use std::{
 use super::Holder;
 
 /// How long a holder may show no sign of life before whoever waits takes its lease.
-pub(super) const SILENCE: Duration = Duration::from_secs(30);
+pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// How often a holder shows one.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// A lease that this process has taken. Dropping it gives it back.
+/// A lease that this process has taken. Dropping it gives it back, soon.
+///
+/// It is renewed every [`HEARTBEAT`], from a thread of its own, and others may take it after a [`SILENCE`]. So a backend that is far away has
+/// to count it as lost itself, in [`check`](Self::check), once the last renewal that has succeeded was begun a silence ago.
 pub trait Lease: fmt::Debug + Send + Sync {
     /// The fencing token: greater than that of every lease on this deployment before.
     fn token(&self) -> u64;
 
-    /// Whether it is still ours. Cheap enough to be asked before everything that is sent.
+    /// Whether it is still ours. Cheap enough to be asked before everything that is sent, on a runtime's thread: whoever cannot ask
+    /// so quickly says what the last renewal has shown.
     fn check(&self) -> Result<(), Lost>;
 
-    /// Shows a sign of life.
+    /// Shows a sign of life, and sees whether it is still ours: if not, `check` knows it from then on. Has a time limit, since the end of a
+    /// run waits for one that is under way.
     fn renew(&self) -> Result<(), Lost>;
 
-    /// Keeps it from being taken by others for as long as what this returns lives, which is to be as short as a write.
+    /// Keeps it from being taken by others for as long as what this returns lives, which is to be as short as a write. Where changes are
+    /// refused by their token it need not ([`Backend`](super::Backend) says more), and is a look at whose it is.
     fn hold(&self) -> Result<Held, Lost>;
 }
 
@@ -99,10 +105,18 @@ impl Fence {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(lease));
     }
 
+    /// The token of the lease, while it is not given back.
+    pub fn token(&self) -> Option<u64> {
+        self.lease().map(|lease| lease.token())
+    }
+
     /// Whether something may be sent: yes, but under a lease that is lost.
     pub fn check(&self) -> Result<(), Lost> {
-        let lease = self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
-        lease.map_or(Ok(()), |lease| lease.check())
+        self.lease().map_or(Ok(()), |lease| lease.check())
+    }
+
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade)
     }
 }
 

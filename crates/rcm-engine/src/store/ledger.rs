@@ -86,14 +86,10 @@ impl Ledger {
     }
 
     async fn begin(&self) -> Result<Writer, String> {
-        let path = self.store.journal_path();
-        if !self.continues && path.exists() {
-            // Left over by a process that ended between its snapshot and the removal.
-            let _held = self.lock.lease().hold().map_err(|lost| lost.brief())?;
-            self.store.remove_journal().map_err(|error| error.to_string())?;
-        }
-        let writer = Writer::open(&path, Arc::clone(self.lock.lease()))?;
-        if !self.continues {
+        let (store, lease, anew) = (self.store.clone(), Arc::clone(self.lock.lease()), !self.continues);
+        let opened = tokio::task::spawn_blocking(move || Writer::open(&store, lease, anew)).await;
+        let writer = opened.map_err(|error| error.to_string())??;
+        if anew {
             let (lineage, serial) = {
                 let state = self.state();
                 (state.lineage, state.serial)

@@ -1,6 +1,6 @@
-//! The lock of a deployment on this machine's disk: a [`Lease`] in a file.
+//! The lock of a deployment: a [`Lease`] that shows signs of life. And the lease that is a file on this machine's disk.
 //!
-//! The operating system holds it for the process (`flock`), so a dead process cannot leave it behind. A process that lives but
+//! The operating system holds the file for the process (`flock`), so a dead process cannot leave it behind. A process that lives but
 //! stands still can: its file is replaced by whoever has watched it for long enough, and so it has the lock no more.
 
 use std::{
@@ -16,10 +16,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Fence, Lease, Lost,
-    lease::{HEARTBEAT, Heart, Held},
-};
+use super::{Backend, Document, Fence, HEARTBEAT, Held, Lease, Lost, Owner, Refused, Sighting, lease::Heart};
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,46 +64,23 @@ pub struct Lock {
     lease: Arc<dyn Lease>,
 }
 
-/// How a lock could not be had.
-#[derive(Debug)]
-pub(super) enum Refused {
-    /// Somebody holds it.
-    Held(Sighting),
-    /// The file cannot be used.
-    Io(io::Error),
-}
-
-impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// A holder and its last sign of life. Two equal ones mean that there was none in between.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sighting {
-    /// Who, if the file says so.
-    pub(super) holder: Option<Holder>,
-    token: u64,
-    /// By the holder's clock.
-    pub(super) sign: Option<SystemTime>,
-}
-
 impl Lock {
-    /// Takes the lock at `path` for `holder`, from `silent` too if that is all there is to be seen, or says who has it.
-    pub(super) fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
-        Self::take_beating(path, holder, silent, HEARTBEAT)
-    }
-
-    fn take_beating(
-        path: &Path,
+    /// Takes the lock of `owner` for `holder`, from `silent` too if that is all there is to be seen, or says who has it.
+    pub(super) fn take(
+        backend: &dyn Backend,
+        owner: &Owner,
         holder: &Holder,
         silent: Option<&Sighting>,
-        heartbeat: Duration,
     ) -> Result<Self, Refused> {
-        let lease: Arc<dyn Lease> = Arc::new(FileLease::take(path, holder, silent)?);
-        let heart = Heart::start(Arc::clone(&lease), heartbeat)?;
-        Ok(Self { _heart: heart, lease })
+        // Not since it waits.
+        let holder = Holder { since: Timestamp::now(), ..holder.clone() };
+        let lease = backend.take(owner, &holder, silent)?;
+        Self::of(lease, HEARTBEAT)
+            .map_err(|source| Refused::Io { path: backend.locate(owner, &Document::Lock), source })
+    }
+
+    fn of(lease: Arc<dyn Lease>, heartbeat: Duration) -> io::Result<Self> {
+        Ok(Self { _heart: Heart::start(Arc::clone(&lease), heartbeat)?, lease })
     }
 
     /// Lets `fence` stop everything once the lock is lost.
@@ -124,9 +98,9 @@ pub(super) fn holder(path: &Path) -> io::Result<Option<Holder>> {
     Ok(if is_held(path)? { sighting(path).holder } else { None })
 }
 
-/// The lock as a lease.
+/// A lease that is a file.
 #[derive(Debug)]
-struct FileLease {
+pub(super) struct FileLease {
     path: PathBuf,
     /// Locked for as long as it is open.
     file: File,
@@ -134,23 +108,28 @@ struct FileLease {
 }
 
 impl FileLease {
-    fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
+    /// Takes the lease at `path` for `holder`, from `silent` too if that is all there is to be seen, or says who has it.
+    pub(super) fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
+        Self::try_take(path, holder, silent)
+            .map_err(|source| Refused::Io { path: path.to_owned(), source })?
+            .map_err(Refused::Held)
+    }
+
+    fn try_take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> io::Result<Result<Self, Sighting>> {
         let guard = Guard::open(path)?;
         if !guard.try_take()? {
             // Its holder is writing, or somebody takes it.
-            return Err(Refused::Held(sighting(path)));
+            return Ok(Err(sighting(path)));
         }
         let before = sighting(path);
         if is_held(path)? && silent != Some(&before) {
-            return Err(Refused::Held(before));
+            return Ok(Err(before));
         }
         // Greater than before, and where the file was deleted by hand greater than what may have stood there.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let token = now.max(before.token + 1);
-        // Not since it waits.
-        let holder = Holder { since: Timestamp::now(), ..holder.clone() };
-        let file = replace(path, &Written { token, holder })?;
-        Ok(Self { path: path.to_owned(), file, token })
+        let file = replace(path, &Written { token, holder: holder.clone() })?;
+        Ok(Ok(Self { path: path.to_owned(), file, token }))
     }
 }
 
@@ -262,7 +241,8 @@ mod tests {
     use super::*;
 
     fn take(path: &Path, who: &str, silent: Option<&Sighting>) -> Result<Lock, Refused> {
-        Lock::take_beating(path, &Holder::this_process(who, "test"), silent, Duration::from_millis(10))
+        let lease = FileLease::take(path, &Holder::this_process(who, "test"), silent)?;
+        Ok(Lock::of(Arc::new(lease), Duration::from_millis(10)).unwrap())
     }
 
     fn seen(refused: Result<Lock, Refused>) -> Sighting {
