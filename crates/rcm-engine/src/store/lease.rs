@@ -105,17 +105,13 @@ impl Fence {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::downgrade(lease));
     }
 
-    /// The token of the lease, while it is not given back.
-    pub fn token(&self) -> Option<u64> {
-        self.lease().map(|lease| lease.token())
-    }
-
     /// Whether something may be sent: yes, but under a lease that is lost.
     pub fn check(&self) -> Result<(), Lost> {
         self.lease().map_or(Ok(()), |lease| lease.check())
     }
 
-    fn lease(&self) -> Option<Arc<dyn Lease>> {
+    /// The lease, while it is not given back; and it is not for as long as somebody has it from here.
+    pub fn lease(&self) -> Option<Arc<dyn Lease>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade)
     }
 }

@@ -1,6 +1,7 @@
 //! The operations on one environment of one partner.
 
 mod account;
+mod aside;
 mod certificate;
 mod check;
 mod compliance;
@@ -38,7 +39,7 @@ use rcm_engine::{
     model::{Deployment, Events, Registry},
     plan::Depth,
     run::{Cancel, OnFailure},
-    store::{Fence, Holder, Lock, Store},
+    store::{Backend, Fence, Holder, Lock, Store},
 };
 
 pub use certificate::{Certificate, Destroyed, Retained};
@@ -77,7 +78,7 @@ pub enum Cloud {
 /// more fields.
 #[derive(Clone)]
 pub struct Settings {
-    /// The directory that states are kept in.
+    /// The directory that states are kept in, unless there is a `store`.
     pub state_dir: PathBuf,
     /// Cloud the requests go.
     pub cloud: Cloud,
@@ -105,6 +106,8 @@ pub struct Settings {
     pub kinds: Option<OwnKinds>,
     /// What is made of the graph that rcm's blueprint gives: [`with_blueprint`](Self::with_blueprint).
     pub blueprint: Option<OwnBlueprint>,
+    /// Where states are kept instead of in `state_dir`: [`with_store`](Self::with_store).
+    pub store: Option<Arc<dyn Backend>>,
 }
 
 impl Settings {
@@ -125,6 +128,7 @@ impl Settings {
             unreported: BTreeSet::new(),
             kinds: None,
             blueprint: None,
+            store: None,
         }
     }
 }
@@ -167,7 +171,7 @@ impl Environment {
         Ok(Self {
             deployment: deployment(&config),
             registry: own::registry(&aws, settings.kinds.as_ref())?,
-            store: Store::new(&settings.state_dir, &config.partner, &config.environment),
+            store: own::store(&config, &settings),
             config,
             settings,
             aws,
