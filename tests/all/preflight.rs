@@ -234,8 +234,12 @@ async fn what_a_policy_denies_is_told_from_what_none_allows() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_asked_is_told_and_stops_nobody() {
     let place = Place::new().await;
-    let unasked =
-        ["GetRegionOptStatus", "SimulatePrincipalPolicy", "ListServiceQuotas", "DescribeOrderableDBInstanceOptions"];
+    let unasked = [
+        "GetRegionOptStatus",
+        "SimulatePrincipalPolicy",
+        "ListServiceQuotas",
+        "DescribeOrderableDBInstanceOptions",
+    ];
     for operation in unasked {
         place.wire.trouble(Rule::new(Fault::refuse(501, "NotImplemented")).operation(operation));
     }
