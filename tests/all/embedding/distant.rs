@@ -105,4 +105,9 @@ impl Lease for Far<dyn Lease> {
         self.from.wait();
         self.part.hold()
     }
+
+    fn give_back(&self) {
+        self.from.wait();
+        self.part.give_back();
+    }
 }

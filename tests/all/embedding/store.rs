@@ -241,7 +241,7 @@ async fn dropped_at(nth: usize, moment: Moment, program: &Program, file: &str, g
 async fn dropped_at_every(step: usize, store: impl Fn(&Memory) -> Arc<dyn Backend>) {
     let mut dropped = 0;
     for nth in (1..100).step_by(step) {
-        let moment = if nth / step % 2 == 0 { Moment::Arrived } else { Moment::Executed };
+        let moment = if (nth / step).is_multiple_of(2) { Moment::Arrived } else { Moment::Executed };
         let memory = Memory::new();
         let program = Program::new(store(&memory)).await;
         let change = format!("{MORE}nat_gateways = 2\nwaf = \"count\"\n");

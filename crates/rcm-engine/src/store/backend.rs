@@ -116,7 +116,8 @@ impl fmt::Display for Document {
 /// ([`spawn_blocking`](tokio::task::spawn_blocking)), so that an asynchronous client may be waited for by
 /// [`Handle::block_on`](tokio::runtime::Handle::block_on). What is not `async` there (`Environment::state`, `history`) calls on the
 /// thread that it is called on. On a runtime's own threads come [`Lease::check`], which is to answer from what is known here, and the
-/// drop of a lease or of what `hold` returned when the future of a run is dropped, which are to leave what takes time to somebody else.
+/// drop of a lease where a run is dropped or never begins, which is to leave what takes time to somebody else. [`Lease::renew`] comes
+/// on a thread of its own.
 pub trait Backend: fmt::Debug + Send + Sync {
     /// All of a document as it is now; `None` if it is not there.
     fn read(&self, owner: &Owner, document: &Document) -> io::Result<Option<Vec<u8>>>;

@@ -22,7 +22,7 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 /// How often a holder shows one.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// A lease that this process has taken. Dropping it gives it back, soon.
+/// A lease that this process has taken. Dropping it gives it back.
 ///
 /// It is renewed every [`HEARTBEAT`], from a thread of its own, and others may take it after a [`SILENCE`]. So a backend that is far away has
 /// to count it as lost itself, in [`check`](Self::check), once the last renewal that has succeeded was begun a silence ago.
@@ -41,6 +41,12 @@ pub trait Lease: fmt::Debug + Send + Sync {
     /// Keeps it from being taken by others for as long as what this returns lives, which is to be as short as a write. Where changes are
     /// refused by their token it need not ([`Backend`](super::Backend) says more), and is a look at whose it is.
     fn hold(&self) -> Result<Held, Lost>;
+
+    /// Gives it back at the end of all that was done under it, on a thread that may wait: then whoever comes next finds it free.
+    ///
+    /// Where a run is dropped or never begins this does not come, and the drop has to do, on whichever thread it comes: where it would have
+    /// to wait, it leaves that to somebody else, and the lease is free a moment later.
+    fn give_back(&self) {}
 }
 
 /// A lease that nobody can take until this is dropped.
@@ -121,10 +127,12 @@ impl Fence {
 pub(super) struct Heart {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
+    /// Whether a beat takes no time, so that the last one can be waited for anywhere.
+    is_near: bool,
 }
 
 impl Heart {
-    pub(super) fn start(lease: Arc<dyn Lease>, every: Duration) -> io::Result<Self> {
+    pub(super) fn start(lease: Arc<dyn Lease>, every: Duration, is_near: bool) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let beat = move || {
             while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
@@ -137,14 +145,23 @@ impl Heart {
             }
         };
         let thread = thread::Builder::new().name("rcm-lease".into()).spawn(beat)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), is_near })
+    }
+
+    /// Ends it, and waits for the last beat.
+    pub(super) fn stop(&mut self) {
+        self.stop.take();
+        // It holds the lease: only when it has ended is the lease given back. It does nothing that can panic.
+        self.thread.take().map(thread::JoinHandle::join);
     }
 }
 
 impl Drop for Heart {
     fn drop(&mut self) {
+        if self.is_near {
+            return self.stop();
+        }
+        // A beat that is under way may wait for just the runtime whose thread this is.
         self.stop.take();
-        // It holds the lease: only when it has ended is the lease given back. It does nothing that can panic.
-        self.thread.take().map(thread::JoinHandle::join);
     }
 }

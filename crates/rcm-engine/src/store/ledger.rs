@@ -106,7 +106,7 @@ impl Ledger {
         Fault::invalid("journal", format!("{}: {why}; nothing more is sent to the cloud", path.display()))
     }
 
-    /// Writes a snapshot of everything so far and ends the journal. Writes nothing if nothing was appended.
+    /// Writes a snapshot of everything so far, ends the journal, and gives the lock back. Writes nothing if nothing was appended.
     ///
     /// # Errors
     /// Also where the lock is lost: what another run does by now is not what this state says.
@@ -118,6 +118,7 @@ impl Ledger {
             state.serial += 1;
             self.store.save(&self.lock, &state)?;
         }
+        self.lock.give_back();
         Ok(state)
     }
 }

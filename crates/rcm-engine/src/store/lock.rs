@@ -60,7 +60,7 @@ struct Written {
 #[derive(Debug)]
 pub struct Lock {
     // Before the lease: it ends first.
-    _heart: Heart,
+    heart: Heart,
     lease: Arc<dyn Lease>,
 }
 
@@ -75,12 +75,18 @@ impl Lock {
         // Not since it waits.
         let holder = Holder { since: Timestamp::now(), ..holder.clone() };
         let lease = backend.take(owner, &holder, silent)?;
-        Self::of(lease, HEARTBEAT)
+        Self::of(lease, HEARTBEAT, backend.is_near())
             .map_err(|source| Refused::Io { path: backend.locate(owner, &Document::Lock), source })
     }
 
-    fn of(lease: Arc<dyn Lease>, heartbeat: Duration) -> io::Result<Self> {
-        Ok(Self { _heart: Heart::start(Arc::clone(&lease), heartbeat)?, lease })
+    fn of(lease: Arc<dyn Lease>, heartbeat: Duration, is_near: bool) -> io::Result<Self> {
+        Ok(Self { heart: Heart::start(Arc::clone(&lease), heartbeat, is_near)?, lease })
+    }
+
+    /// Gives it back, on a thread that may wait for the backend. A drop does so too, a moment later where that is far away.
+    pub fn give_back(mut self) {
+        self.heart.stop();
+        self.lease.give_back();
     }
 
     /// Lets `fence` stop everything once the lock is lost.
@@ -238,11 +244,13 @@ fn replace(path: &Path, written: &Written) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc};
+
     use super::*;
 
     fn take(path: &Path, who: &str, silent: Option<&Sighting>) -> Result<Lock, Refused> {
         let lease = FileLease::take(path, &Holder::this_process(who, "test"), silent)?;
-        Ok(Lock::of(Arc::new(lease), Duration::from_millis(10)).unwrap())
+        Ok(Lock::of(Arc::new(lease), Duration::from_millis(10), true).unwrap())
     }
 
     fn seen(refused: Result<Lock, Refused>) -> Sighting {
@@ -309,6 +317,52 @@ mod tests {
         seen(take(&path, "heir", Some(&sighting)));
         drop(write);
         take(&path, "heir", Some(&sighting)).unwrap();
+    }
+
+    /// A lease whose sign of life takes as long as somebody makes it.
+    #[derive(Debug)]
+    struct Slow {
+        begun: mpsc::Sender<()>,
+        go_on: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Lease for Slow {
+        fn token(&self) -> u64 {
+            1
+        }
+
+        fn check(&self) -> Result<(), Lost> {
+            Ok(())
+        }
+
+        fn renew(&self) -> Result<(), Lost> {
+            // Nobody listens to later ones.
+            self.begun.send(()).ok();
+            self.go_on.lock().unwrap().recv_timeout(Duration::from_secs(10)).ok();
+            Ok(())
+        }
+
+        fn hold(&self) -> Result<Held, Lost> {
+            Ok(Held::by(()))
+        }
+    }
+
+    #[test]
+    fn whoever_drops_the_lock_of_a_place_that_is_far_away_does_not_wait_for_its_sign_of_life() {
+        let ((begun, begins), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+        let lease = Arc::new(Slow { begun, go_on: Mutex::new(goes_on) });
+        let left = Arc::downgrade(&lease);
+        let lock = Lock::of(lease, Duration::from_millis(1), false).unwrap();
+        begins.recv_timeout(Duration::from_secs(10)).unwrap();
+        let dropped = Instant::now();
+        drop(lock);
+        assert!(dropped.elapsed() < Duration::from_secs(5), "{:?}", dropped.elapsed());
+        go_on.send(()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while left.strong_count() > 0 {
+            assert!(Instant::now() < deadline, "the lease is not given back");
+            thread::yield_now();
+        }
     }
 
     #[test]

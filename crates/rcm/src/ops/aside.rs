@@ -41,6 +41,15 @@ impl Environment {
     }
 }
 
+/// Gives the lock back, so that the next one who comes finds it free.
+pub(super) async fn give_back(lock: Lock) -> Result<(), Error> {
+    let give_back = move || {
+        lock.give_back();
+        Ok(())
+    };
+    aside(give_back).await
+}
+
 /// Writes the snapshot, and gives the lock back.
 pub(super) async fn checkpoint(ledger: Ledger) -> Result<State, Error> {
     aside(move || Ok(ledger.checkpoint()?)).await

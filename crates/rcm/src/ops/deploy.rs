@@ -23,7 +23,11 @@ use rcm_engine::{
 };
 use tokio::time::Instant;
 
-use super::{Environment, Goal, Outputs, Report, aside::aside, fixed, zones};
+use super::{
+    Environment, Goal, Outputs, Report,
+    aside::{aside, give_back},
+    fixed, zones,
+};
 use crate::{
     Error, PartnerConfig,
     config::ImageRef,
@@ -121,7 +125,7 @@ impl Environment {
         if component == Component::Api {
             self.check_unpinned(None)?;
         }
-        let _lock = self.lock().await?;
+        let lock = self.lock().await?;
         let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let uri = repository_uri(&state, component)?;
@@ -149,6 +153,7 @@ impl Environment {
         }
         let pushed = pushed?;
         recording.end("done", BTreeMap::new()).await;
+        give_back(lock).await?;
         let reference = format!("{uri}@{}", pushed.digest);
         let reference = reference.parse().map_err(|_| Fault::invalid("push", format!("{reference} is no image")))?;
         Ok((pushed, reference))

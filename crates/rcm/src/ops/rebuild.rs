@@ -41,7 +41,12 @@ impl Environment {
         })?;
         recording.end("done", BTreeMap::new()).await;
         let (store, state) = (self.store.clone(), rebuilt.state.clone());
-        let backup = aside(move || Ok(store.replace(&lock, &state)?)).await?;
+        let put = move || {
+            let backup = store.replace(&lock, &state)?;
+            lock.give_back();
+            Ok(backup)
+        };
+        let backup = aside(put).await?;
         Ok((rebuilt, backup))
     }
 }

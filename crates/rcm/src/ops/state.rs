@@ -7,7 +7,10 @@ use rcm_engine::{
     store::{Entry, State},
 };
 
-use super::{Environment, Outputs, aside::checkpoint};
+use super::{
+    Environment, Outputs,
+    aside::{checkpoint, give_back},
+};
 use crate::Error;
 
 impl Environment {
@@ -47,7 +50,6 @@ impl Environment {
 
     /// Whether the lock is free. A lock cannot be left behind by a dead process, so there is never one to break.
     pub async fn lock_is_free(&self) -> Result<(), Error> {
-        self.store.lock(&self.holder(), Duration::ZERO, &Events::none()).await?;
-        Ok(())
+        give_back(self.store.lock(&self.holder(), Duration::ZERO, &Events::none()).await?).await
     }
 }

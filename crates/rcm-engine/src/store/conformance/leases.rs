@@ -30,8 +30,11 @@ fn one_holder(trial: &Trial<'_>) -> Result<(), String> {
     let by = named()?;
     expect(is_first(by.as_ref()), || format!("the holder is {by:?}, and the first has the lease"))?;
     first.check().map_err(|lost| format!("check after others have looked: {lost}"))?;
+    first.give_back();
     drop(first);
-    trial.take("second").map(drop)?;
+    let second = trial.try_take("second", None)?;
+    expect(second.is_ok(), || "it was given back, and is not free".to_owned())?;
+    drop(second);
     if soon(|| Ok(named()?.is_none()))? { Ok(()) } else { is_free() }
 }
 
@@ -73,16 +76,24 @@ fn alive(trial: &Trial<'_>) -> Result<(), String> {
     first.check().map_err(|lost| format!("check: {lost}"))
 }
 
-/// A lease that was taken over, and the one that took its place.
-fn taken_over_from(trial: &Trial<'_>) -> Result<(Arc<dyn Lease>, Arc<dyn Lease>, Sighting), String> {
-    let first = trial.take("first")?;
-    let silent = trial.seen()?;
-    let heir = trial.take_from("heir", Some(&silent))?;
-    Ok((first, heir, silent))
+/// A lease that was taken over, and the one that took its place because this was all there was to be seen.
+struct Succession {
+    first: Arc<dyn Lease>,
+    heir: Arc<dyn Lease>,
+    silent: Sighting,
+}
+
+impl Succession {
+    fn of(trial: &Trial<'_>) -> Result<Self, String> {
+        let first = trial.take("first")?;
+        let silent = trial.seen()?;
+        let heir = trial.take_from("heir", Some(&silent))?;
+        Ok(Self { first, heir, silent })
+    }
 }
 
 fn taken_over(trial: &Trial<'_>) -> Result<(), String> {
-    let (first, heir, silent) = taken_over_from(trial)?;
+    let Succession { first, heir, silent } = Succession::of(trial)?;
     expect(heir.token() > first.token(), || format!("token {} comes after {}", heir.token(), first.token()))?;
     match first.renew() {
         Err(Lost::Taken { by }) if by.user == "heir" => {}
@@ -138,7 +149,7 @@ fn held(trial: &Trial<'_>) -> Result<(), String> {
 }
 
 fn given_back_late(trial: &Trial<'_>) -> Result<(), String> {
-    let (first, heir, _) = taken_over_from(trial)?;
+    let Succession { first, heir, .. } = Succession::of(trial)?;
     drop(first);
     let seen = trial.seen()?;
     expect(seen.token == heir.token(), || format!("token {} is seen of the heir's {}", seen.token, heir.token()))?;
