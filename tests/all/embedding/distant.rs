@@ -1,21 +1,33 @@
 //! A store that is far away: whatever it is asked, an asynchronous client waits for the answer.
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{
+    fmt, io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rcm::engine::store::{Backend, Document, Held, Holder, Lease, Lost, Memory, Owner, Refused, Sighting, Tail};
 use tokio::runtime::Handle;
 
 /// Panics when it is asked on a thread of the runtime, which could do nothing else until the answer is there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Distant {
     place: Memory,
     runtime: Handle,
+    meanwhile: Arc<Mutex<Option<Act>>>,
 }
+
+type Act = Box<dyn FnOnce() + Send>;
 
 impl Distant {
     /// `place`, as seen from afar.
     pub(super) fn new(place: &Memory) -> Self {
-        Self { place: place.clone(), runtime: Handle::current() }
+        Self { place: place.clone(), runtime: Handle::current(), meanwhile: Arc::default() }
+    }
+
+    /// What somebody else does once, as soon as something was read.
+    pub(super) fn meanwhile(&self, act: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Box::new(act));
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&Memory) -> T) -> T {
@@ -28,9 +40,18 @@ impl Distant {
     }
 }
 
+impl fmt::Debug for Distant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Distant({:?})", self.place)
+    }
+}
+
 impl Backend for Distant {
     fn read(&self, owner: &Owner, document: &Document) -> io::Result<Option<Vec<u8>>> {
-        self.ask(|place| place.read(owner, document))
+        let read = self.ask(|place| place.read(owner, document));
+        let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
+        meanwhile.into_iter().for_each(|act| act());
+        read
     }
 
     fn replace(&self, owner: &Owner, document: &Document, bytes: &[u8], token: u64) -> io::Result<()> {

@@ -14,16 +14,20 @@ use rcm::{
     audit::Entry,
     aws::{Aws, Connect},
     engine::{
-        model::{EventKind, Events},
+        model::{Deployment, EventKind, Events},
         plan::Depth,
         run::{Cancel, OnFailure, Outcome},
         store::{
-            Backend, Document, Holder, Lease, Lost, Memory, Owner, Refused, StoreError, conformance, write_atomically,
+            Backend, Document, Entry as Journaled, Holder, Lease, Ledger, Lost, Memory, Owner, Refused, Release, Store,
+            StoreError, conformance, write_atomically,
         },
     },
 };
 use rcm_sandbox::Sandbox;
-use rcm_testkit::calls::{Moment, Wire};
+use rcm_testkit::{
+    calls::{Moment, Wire},
+    poll,
+};
 use tokio::sync::Notify;
 
 use super::{REGION, distant::Distant, partner_with, sandbox};
@@ -237,6 +241,13 @@ async fn dropped_at(nth: usize, moment: Moment, program: &Program, file: &str, g
     }
 }
 
+/// Waits until nobody has the lease: what is left of a run that was dropped is dropped piece by piece. In real time, as that goes.
+async fn is_free(memory: &Memory) {
+    let memory = memory.clone();
+    let free = move || poll(Duration::from_secs(20), || memory.holder(&owner()).unwrap().is_none().then_some(()));
+    assert!(tokio::task::spawn_blocking(free).await.unwrap().is_some(), "the lease is not given back");
+}
+
 /// Drops a provision, a change and a destroy at every `step`th request each, and goes on with each in the same store.
 async fn dropped_at_every(step: usize, store: impl Fn(&Memory) -> Arc<dyn Backend>) {
     let mut dropped = 0;
@@ -248,6 +259,7 @@ async fn dropped_at_every(step: usize, store: impl Fn(&Memory) -> Arc<dyn Backen
         for (file, goal) in [("", Goal::provision()), (change.as_str(), Goal::provision()), (MORE, Goal::destroy())] {
             let came_to_it = dropped_at(nth, moment, &program, file, &goal).await;
             dropped += usize::from(came_to_it);
+            is_free(&memory).await;
             let environment = Arc::new(open(program.settings(), file).await);
             done(&environment, &goal).await;
             if !goal.destroy {
@@ -265,12 +277,12 @@ async fn dropped_at_every(step: usize, store: impl Fn(&Memory) -> Arc<dyn Backen
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_dropped_is_gone_on_with_from_the_same_store() {
-    dropped_at_every(10, |memory| Arc::new(memory.clone())).await;
+    dropped_at_every(15, |memory| Arc::new(memory.clone())).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_dropped_is_gone_on_with_from_a_store_that_is_far_away() {
-    dropped_at_every(20, |memory| Arc::new(Distant::new(memory))).await;
+    dropped_at_every(30, |memory| Arc::new(Distant::new(memory))).await;
 }
 
 /// Whatever is awaited asks a store that is far away from threads that may wait: on a runtime's own the store would panic.
@@ -320,6 +332,30 @@ async fn no_operation_that_is_awaited_blocks_the_runtime_for_the_store() {
     });
     assert_eq!(told.await.unwrap(), sent);
     program.no_file_came_into_being();
+}
+
+/// Two documents are read one after the other, and a store that is far away takes its time.
+#[tokio::test]
+async fn whoever_looks_while_a_run_ends_sees_what_was_before_or_after_and_nothing_older() {
+    let memory = Memory::new();
+    let distant = Distant::new(&memory);
+    let (near, far) = (Store::within(Arc::new(memory), owner()), Store::within(Arc::new(distant.clone()), owner()));
+    let deployment = Deployment {
+        project: "acme-rcm".into(),
+        partner: "acme".into(),
+        environment: "dev".into(),
+        account: super::ACCOUNT.into(),
+        region: REGION.into(),
+        partition: "aws".into(),
+    };
+    let holder = Holder::this_process("somebody", "rcm");
+    let lock = near.lock(&holder, Duration::ZERO, &Events::none()).await.unwrap();
+    let ledger = Ledger::open(near, lock, "rcm", &deployment).unwrap();
+    let release = Release { what: "an image".into(), at: jiff::Timestamp::UNIX_EPOCH };
+    ledger.append(Journaled::Released { release: release.clone() }).await.unwrap();
+    distant.meanwhile(move || drop(ledger.checkpoint().unwrap()));
+    let seen = tokio::task::spawn_blocking(move || far.load()).await.unwrap().unwrap().unwrap();
+    assert_eq!((seen.releases, seen.serial), (vec![release], 1));
 }
 
 #[tokio::test]

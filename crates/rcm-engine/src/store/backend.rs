@@ -105,8 +105,8 @@ impl fmt::Display for Document {
 /// returned is alive; and every change says its lease's `token`. After somebody else has taken the lease, a change of these by whoever had
 /// it must not happen: not even one that was sent before and arrives late. One of two things will do. Either nobody can take a
 /// lease while it is held (a row that is locked), or a change is refused whose token is smaller than the greatest that was given
-/// (a condition of the write). The second holds for the audit log too, which is written without `hold`: where only the first is
-/// there, a process that stood still may leave a line in the middle of others, which the next look at the log finds.
+/// (a condition of the write). The audit log is written without `hold`, so that only the second keeps a process that stood still from
+/// leaving a line among those of others; where it does, whoever checks the log is told.
 ///
 /// # Threads
 /// Calls come from any thread, and for different owners at the same time. For one owner, reads come at any time; changes come one

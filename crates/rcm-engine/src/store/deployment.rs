@@ -264,8 +264,8 @@ impl Store {
 
     /// The state as it is written down: the snapshot and what an unfinished journal adds. `None` if there never was one.
     pub fn load(&self) -> Result<Option<State>, StoreError> {
-        let Some(mut state) = self.snapshot()? else { return Ok(None) };
-        for entry in self.unfinished(&state)? {
+        let Some((mut state, unfinished)) = self.look()? else { return Ok(None) };
+        for entry in unfinished {
             state.apply(&entry);
         }
         Ok(Some(state))
@@ -273,8 +273,16 @@ impl Store {
 
     /// Whether a run was cut off: its journal is there and adds to the snapshot.
     pub fn is_unfinished(&self) -> Result<bool, StoreError> {
-        let Some(state) = self.snapshot()? else { return Ok(false) };
-        Ok(!self.unfinished(&state)?.is_empty())
+        Ok(self.look()?.is_some_and(|(_, unfinished)| !unfinished.is_empty()))
+    }
+
+    /// The snapshot, and what the journal adds to it.
+    fn look(&self) -> Result<Option<(State, Vec<Entry>)>, StoreError> {
+        // The journal first: if a run ends in between, the snapshot has all that the journal says, and not the other way round.
+        let journal = self.backend.read(&self.owner, &Document::Journal);
+        let Some(state) = self.snapshot()? else { return Ok(None) };
+        let unfinished = self.unfinished(&state, journal)?;
+        Ok(Some((state, unfinished)))
     }
 
     fn snapshot(&self) -> Result<Option<State>, StoreError> {
@@ -303,11 +311,11 @@ impl Store {
     }
 
     /// The entries of the journal that the snapshot does not hold yet.
-    fn unfinished(&self, state: &State) -> Result<Vec<Entry>, StoreError> {
+    fn unfinished(&self, state: &State, journal: io::Result<Option<Vec<u8>>>) -> Result<Vec<Entry>, StoreError> {
         let path = self.journal_path();
         let corrupt = |line, why| StoreError::CorruptJournal { path: path.clone(), line, why };
-        let text = self.backend.read(&self.owner, &Document::Journal).map_err(|error| corrupt(0, error.to_string()))?;
-        let entries = journal::read(&text.unwrap_or_default()).map_err(|(line, why)| corrupt(line, why))?;
+        let text = journal.map_err(|error| corrupt(0, error.to_string()))?.unwrap_or_default();
+        let entries = journal::read(&text).map_err(|(line, why)| corrupt(line, why))?;
         match entries.first() {
             Some(Entry::Opened { lineage, serial, .. }) if *lineage == state.lineage => {
                 if *serial < state.serial {
