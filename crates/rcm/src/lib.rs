@@ -14,8 +14,8 @@
 //!
 //! Data goes down this list once: file → [`config`] → [`blueprint`] → plan → steps → journal → state. Nothing here prints, asks
 //! or reads the environment; what happens is told as [`Events`](rcm_engine::model::Events).
-//! What a program may bring of its own ([`Settings::with_kinds`], [`Settings::with_blueprint`], [`Cloud::Config`]), and what it can
-//! rely on, is in `docs/embedding.md`; the examples `onboarding` and `directory` are programs that do.
+//! What a program may bring of its own ([`Settings::with_kinds`], [`Settings::with_blueprint`], [`Settings::with_store`],
+//! [`Cloud::Config`]), and what it can rely on, is in `docs/embedding.md`; the examples `onboarding` and `directory` are programs that do.
 
 pub mod audit;
 pub mod blueprint;

@@ -1,9 +1,11 @@
 //! rcm as a library: what a program that embeds it can rely on.
 
 mod beside;
+mod distant;
 mod kinds;
 mod sending;
 mod service;
+mod store;
 
 use std::path::Path;
 
@@ -15,16 +17,23 @@ pub(super) const REGION: &str = "us-east-1";
 
 /// A partner with as little as can be.
 pub(super) fn partner(name: &str) -> PartnerConfig {
+    partner_with(name, "")
+}
+
+/// The same with more `settings`, one a line; `environment` may be among them.
+pub(super) fn partner_with(name: &str, settings: &str) -> PartnerConfig {
+    let environment = if settings.contains("environment =") { "" } else { "environment = \"dev\"" };
     let text = format!(
         r##"
         project_prefix = "{name}-rcm"
         brand_name = "{name}"
-        environment = "dev"
+        {environment}
         support_email = "support@{name}.com"
         primary_color = "#FF5722"
         aws_account_id = "{ACCOUNT}"
         aws_region = "{REGION}"
         tier = "development"
+        {settings}
         "##
     );
     PartnerConfig::parse(format!("{name}.toml"), &text, None).unwrap()

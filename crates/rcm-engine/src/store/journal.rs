@@ -2,9 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Lease,
+    Document, Lease, Store, Tail,
     state::{Record, Release},
 };
 use crate::model::{Address, Fault, Id, Remnant};
@@ -183,15 +181,14 @@ pub enum Intent {
 }
 
 /// Reads a journal. A last line that a crash has torn is left out; a broken line before it is an error that names the line.
-pub(super) fn read(path: &Path) -> Result<Vec<Entry>, (usize, String)> {
-    let text = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err((0, error.to_string())),
-    };
-    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate();
+pub(super) fn read(text: &[u8]) -> Result<Vec<Entry>, (usize, String)> {
+    let lines = text[..whole(text)].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate();
     lines.map(|(at, line)| serde_json::from_slice(line).map_err(|error| (at + 1, error.to_string()))).collect()
+}
+
+/// How many bytes are finished lines.
+fn whole(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 /// Appends to the journal, for as long as the lock is held. Entries that come together share one write and one fsync.
@@ -202,7 +199,7 @@ pub(super) struct Writer(Arc<Shared>);
 struct Shared {
     lease: Arc<dyn Lease>,
     waiting: Mutex<Waiting>,
-    tail: Mutex<Tail>,
+    written: Mutex<Written>,
 }
 
 /// Lines that are not in the file yet.
@@ -214,23 +211,23 @@ struct Waiting {
 }
 
 #[derive(Debug)]
-struct Tail {
-    file: File,
+struct Written {
+    tail: Arc<dyn Tail>,
     /// How many lines are durable.
     durable: u64,
-    /// Why nothing may follow any more: after a failed write the file may end in half a line.
+    /// Why nothing may follow any more: after a failed write the journal may end in half a line.
     broken: Option<String>,
 }
 
 impl Writer {
-    /// Goes on at the end of the last whole line of `path`.
-    pub(super) fn open(path: &Path, lease: Arc<dyn Lease>) -> Result<Self, String> {
-        let file = {
+    /// Goes on at the end of the last whole line, or begins a journal that is `anew`.
+    pub(super) fn open(store: &Store, lease: Arc<dyn Lease>, anew: bool) -> Result<Self, String> {
+        let tail = {
             let _held = lease.hold().map_err(|lost| lost.brief())?;
-            prepare(path).map_err(|error| error.to_string())?
+            extend(store, lease.token(), anew).map_err(|error| error.to_string())?
         };
-        let tail = Tail { file, durable: 0, broken: None };
-        Ok(Self(Arc::new(Shared { lease, waiting: Mutex::default(), tail: Mutex::new(tail) })))
+        let written = Written { tail, durable: 0, broken: None };
+        Ok(Self(Arc::new(Shared { lease, waiting: Mutex::default(), written: Mutex::new(written) })))
     }
 
     /// Returns when the entry is on disk.
@@ -252,30 +249,30 @@ impl Writer {
 impl Shared {
     /// Makes everything durable that waits, unless line `mine` is so already.
     fn write(&self, mine: u64) -> Result<(), String> {
-        let mut tail = lock(&self.tail);
-        if tail.durable >= mine {
+        let mut written = lock(&self.written);
+        if written.durable >= mine {
             return Ok(());
         }
-        if let Some(broken) = &tail.broken {
+        if let Some(broken) = &written.broken {
             return Err(broken.clone());
         }
         let Waiting { bytes, lines } = {
             let mut waiting = lock(&self.waiting);
             Waiting { bytes: std::mem::take(&mut waiting.bytes), lines: waiting.lines }
         };
-        if let Err(why) = self.put(&mut tail.file, &bytes) {
-            tail.broken = Some(why.clone());
+        if let Err(why) = self.put(&*written.tail, &bytes) {
+            written.broken = Some(why.clone());
             return Err(why);
         }
-        tail.durable = lines;
+        written.durable = lines;
         Ok(())
     }
 
-    fn put(&self, file: &mut File, bytes: &[u8]) -> Result<(), String> {
+    fn put(&self, tail: &dyn Tail, lines: &[u8]) -> Result<(), String> {
         let held = self.lease.hold().map_err(|lost| lost.brief())?;
-        let written = file.write_all(bytes);
+        let added = tail.append(lines);
         drop(held);
-        written.and_then(|()| file.sync_data()).map_err(|error| error.to_string())
+        added.and_then(|()| tail.sync()).map_err(|error| error.to_string())
     }
 }
 
@@ -283,34 +280,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn prepare(path: &Path) -> io::Result<File> {
-    let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let fresh = !path.exists();
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    let text = std::fs::read(path)?;
-    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    file.set_len(whole as u64)?;
-    file.seek(SeekFrom::End(0))?;
-    if fresh {
-        super::atomic::sync_dir(&directory)?;
+fn extend(store: &Store, token: u64, anew: bool) -> io::Result<Arc<dyn Tail>> {
+    let (backend, owner) = (store.backend(), store.owner());
+    if anew {
+        // Left over by a process that ended between its snapshot and the removal.
+        backend.remove(owner, &Document::Journal, token)?;
     }
-    Ok(file)
+    let text = backend.read(owner, &Document::Journal)?.unwrap_or_default();
+    backend.extend(owner, &Document::Journal, u64::try_from(whole(&text)).unwrap_or(u64::MAX), token)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{
+        fs::OpenOptions,
+        io::Write,
+        sync::atomic::{AtomicBool, Ordering},
+    };
 
     use super::*;
     use crate::store::{Held, Holder, Lock, Lost};
 
-    fn lease(dir: &Path) -> Arc<dyn Lease> {
+    fn lease(store: &Store) -> Arc<dyn Lease> {
         let holder = Holder::this_process("tester", "test");
-        Arc::clone(Lock::take(&dir.join("prod.lock"), &holder, None).unwrap().lease())
+        Arc::clone(Lock::take(&**store.backend(), store.owner(), &holder, None).unwrap().lease())
+    }
+
+    fn entries(store: &Store) -> Result<Vec<Entry>, (usize, String)> {
+        read(&std::fs::read(store.journal_path()).unwrap())
     }
 
     fn gone(address: &str) -> Entry {
@@ -320,17 +317,22 @@ mod tests {
     #[tokio::test]
     async fn what_is_appended_is_read_back_and_a_torn_line_is_not() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.jsonl");
-        let writer = Writer::open(&path, lease(dir.path())).unwrap();
+        let store = Store::new(dir.path(), "acme", "prod");
+        let writer = Writer::open(&store, lease(&store), false).unwrap();
         writer.append(&gone("a")).await.unwrap();
         writer.append(&gone("b")).await.unwrap();
         drop(writer);
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"entry\":\"gone\",\"addr").unwrap();
-        assert_eq!(read(&path).unwrap(), [gone("a"), gone("b")]);
-        let writer = Writer::open(&path, lease(dir.path())).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(store.journal_path())
+            .unwrap()
+            .write_all(b"{\"entry\":\"gone\",\"addr")
+            .unwrap();
+        assert_eq!(entries(&store).unwrap(), [gone("a"), gone("b")]);
+        let writer = Writer::open(&store, lease(&store), false).unwrap();
         writer.append(&gone("c")).await.unwrap();
         drop(writer);
-        assert_eq!(read(&path).unwrap(), [gone("a"), gone("b"), gone("c")]);
+        assert_eq!(entries(&store).unwrap(), [gone("a"), gone("b"), gone("c")]);
     }
 
     /// A lease of another place than this machine's disk.
@@ -361,22 +363,22 @@ mod tests {
     #[tokio::test]
     async fn any_lease_will_do_and_nothing_is_written_once_it_is_lost() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.jsonl");
+        let store = Store::new(dir.path(), "acme", "prod");
         let lease = Arc::new(Elsewhere::default());
-        let writer = Writer::open(&path, lease.clone()).unwrap();
+        let writer = Writer::open(&store, lease.clone(), false).unwrap();
         writer.append(&gone("a")).await.unwrap();
         lease.lost.store(true, Ordering::SeqCst);
         assert_eq!(writer.append(&gone("b")).await.unwrap_err(), "the lock is lost");
-        assert_eq!(Writer::open(&path, lease).unwrap_err(), "the lock is lost");
-        assert_eq!(read(&path).unwrap(), [gone("a")]);
+        assert_eq!(Writer::open(&store, lease, false).unwrap_err(), "the lock is lost");
+        assert_eq!(entries(&store).unwrap(), [gone("a")]);
     }
 
     #[test]
     fn a_broken_line_in_the_middle_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal.jsonl");
-        crate::store::write_atomically(&path, b"{\"entry\":\"gone\",\"address\":\"a\",\"generation\":1}\nnonsense\n")
-            .unwrap();
-        assert_eq!(read(&path).unwrap_err().0, 2);
+        let store = Store::new(dir.path(), "acme", "prod");
+        let text = b"{\"entry\":\"gone\",\"address\":\"a\",\"generation\":1}\nnonsense\n";
+        crate::store::write_atomically(&store.journal_path(), text).unwrap();
+        assert_eq!(entries(&store).unwrap_err().0, 2);
     }
 }

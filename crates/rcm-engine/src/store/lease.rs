@@ -17,24 +17,36 @@ use std::{
 use super::Holder;
 
 /// How long a holder may show no sign of life before whoever waits takes its lease.
-pub(super) const SILENCE: Duration = Duration::from_secs(30);
+pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// How often a holder shows one.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// A lease that this process has taken. Dropping it gives it back.
+///
+/// It is renewed every [`HEARTBEAT`], from a thread of its own, and others may take it after a [`SILENCE`]. So a backend that is far away has
+/// to count it as lost itself, in [`check`](Self::check), once the last renewal that has succeeded was begun a silence ago.
 pub trait Lease: fmt::Debug + Send + Sync {
     /// The fencing token: greater than that of every lease on this deployment before.
     fn token(&self) -> u64;
 
-    /// Whether it is still ours. Cheap enough to be asked before everything that is sent.
+    /// Whether it is still ours. Cheap enough to be asked before everything that is sent, on a runtime's thread: whoever cannot ask
+    /// so quickly says what the last renewal has shown.
     fn check(&self) -> Result<(), Lost>;
 
-    /// Shows a sign of life.
+    /// Shows a sign of life, and sees whether it is still ours: if not, `check` knows it from then on. Has a time limit, since the end of a
+    /// run waits for one that is under way.
     fn renew(&self) -> Result<(), Lost>;
 
-    /// Keeps it from being taken by others for as long as what this returns lives, which is to be as short as a write.
+    /// Keeps it from being taken by others for as long as what this returns lives, which is to be as short as a write. Where changes are
+    /// refused by their token it need not ([`Backend`](super::Backend) says more), and is a look at whose it is.
     fn hold(&self) -> Result<Held, Lost>;
+
+    /// Gives it back at the end of all that was done under it, on a thread that may wait: then whoever comes next finds it free.
+    ///
+    /// Where a run is dropped or never begins this does not come, and the drop has to do, on whichever thread it comes: where it would have
+    /// to wait, it leaves that to somebody else, and the lease is free a moment later.
+    fn give_back(&self) {}
 }
 
 /// A lease that nobody can take until this is dropped.
@@ -101,8 +113,12 @@ impl Fence {
 
     /// Whether something may be sent: yes, but under a lease that is lost.
     pub fn check(&self) -> Result<(), Lost> {
-        let lease = self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade);
-        lease.map_or(Ok(()), |lease| lease.check())
+        self.lease().map_or(Ok(()), |lease| lease.check())
+    }
+
+    /// The lease, while it is not given back; and it is not for as long as somebody has it from here.
+    pub fn lease(&self) -> Option<Arc<dyn Lease>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Weak::upgrade)
     }
 }
 
@@ -111,10 +127,12 @@ impl Fence {
 pub(super) struct Heart {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
+    /// Whether a beat takes no time, so that the last one can be waited for anywhere.
+    is_near: bool,
 }
 
 impl Heart {
-    pub(super) fn start(lease: Arc<dyn Lease>, every: Duration) -> io::Result<Self> {
+    pub(super) fn start(lease: Arc<dyn Lease>, every: Duration, is_near: bool) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let beat = move || {
             while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
@@ -127,14 +145,23 @@ impl Heart {
             }
         };
         let thread = thread::Builder::new().name("rcm-lease".into()).spawn(beat)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), is_near })
+    }
+
+    /// Ends it, and waits for the last beat.
+    pub(super) fn stop(&mut self) {
+        self.stop.take();
+        // It holds the lease: only when it has ended is the lease given back. It does nothing that can panic.
+        self.thread.take().map(thread::JoinHandle::join);
     }
 }
 
 impl Drop for Heart {
     fn drop(&mut self) {
+        if self.is_near {
+            return self.stop();
+        }
+        // A beat that is under way may wait for just the runtime whose thread this is.
         self.stop.take();
-        // It holds the lease: only when it has ended is the lease given back. It does nothing that can panic.
-        self.thread.take().map(thread::JoinHandle::join);
     }
 }

@@ -86,14 +86,10 @@ impl Ledger {
     }
 
     async fn begin(&self) -> Result<Writer, String> {
-        let path = self.store.journal_path();
-        if !self.continues && path.exists() {
-            // Left over by a process that ended between its snapshot and the removal.
-            let _held = self.lock.lease().hold().map_err(|lost| lost.brief())?;
-            self.store.remove_journal().map_err(|error| error.to_string())?;
-        }
-        let writer = Writer::open(&path, Arc::clone(self.lock.lease()))?;
-        if !self.continues {
+        let (store, lease, anew) = (self.store.clone(), Arc::clone(self.lock.lease()), !self.continues);
+        let opened = tokio::task::spawn_blocking(move || Writer::open(&store, lease, anew)).await;
+        let writer = opened.map_err(|error| error.to_string())??;
+        if anew {
             let (lineage, serial) = {
                 let state = self.state();
                 (state.lineage, state.serial)
@@ -110,7 +106,7 @@ impl Ledger {
         Fault::invalid("journal", format!("{}: {why}; nothing more is sent to the cloud", path.display()))
     }
 
-    /// Writes a snapshot of everything so far and ends the journal. Writes nothing if nothing was appended.
+    /// Writes a snapshot of everything so far, ends the journal, and gives the lock back. Writes nothing if nothing was appended.
     ///
     /// # Errors
     /// Also where the lock is lost: what another run does by now is not what this state says.
@@ -122,6 +118,7 @@ impl Ledger {
             state.serial += 1;
             self.store.save(&self.lock, &state)?;
         }
+        self.lock.give_back();
         Ok(state)
     }
 }

@@ -1,6 +1,6 @@
-//! The lock of a deployment on this machine's disk: a [`Lease`] in a file.
+//! The lock of a deployment: a [`Lease`] that shows signs of life. And the lease that is a file on this machine's disk.
 //!
-//! The operating system holds it for the process (`flock`), so a dead process cannot leave it behind. A process that lives but
+//! The operating system holds the file for the process (`flock`), so a dead process cannot leave it behind. A process that lives but
 //! stands still can: its file is replaced by whoever has watched it for long enough, and so it has the lock no more.
 
 use std::{
@@ -16,10 +16,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Fence, Lease, Lost,
-    lease::{HEARTBEAT, Heart, Held},
-};
+use super::{Backend, Document, Fence, HEARTBEAT, Held, Lease, Lost, Owner, Refused, Sighting, lease::Heart};
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,50 +60,33 @@ struct Written {
 #[derive(Debug)]
 pub struct Lock {
     // Before the lease: it ends first.
-    _heart: Heart,
+    heart: Heart,
     lease: Arc<dyn Lease>,
 }
 
-/// How a lock could not be had.
-#[derive(Debug)]
-pub(super) enum Refused {
-    /// Somebody holds it.
-    Held(Sighting),
-    /// The file cannot be used.
-    Io(io::Error),
-}
-
-impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// A holder and its last sign of life. Two equal ones mean that there was none in between.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sighting {
-    /// Who, if the file says so.
-    pub(super) holder: Option<Holder>,
-    token: u64,
-    /// By the holder's clock.
-    pub(super) sign: Option<SystemTime>,
-}
-
 impl Lock {
-    /// Takes the lock at `path` for `holder`, from `silent` too if that is all there is to be seen, or says who has it.
-    pub(super) fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
-        Self::take_beating(path, holder, silent, HEARTBEAT)
-    }
-
-    fn take_beating(
-        path: &Path,
+    /// Takes the lock of `owner` for `holder`, from `silent` too if that is all there is to be seen, or says who has it.
+    pub(super) fn take(
+        backend: &dyn Backend,
+        owner: &Owner,
         holder: &Holder,
         silent: Option<&Sighting>,
-        heartbeat: Duration,
     ) -> Result<Self, Refused> {
-        let lease: Arc<dyn Lease> = Arc::new(FileLease::take(path, holder, silent)?);
-        let heart = Heart::start(Arc::clone(&lease), heartbeat)?;
-        Ok(Self { _heart: heart, lease })
+        // Not since it waits.
+        let holder = Holder { since: Timestamp::now(), ..holder.clone() };
+        let lease = backend.take(owner, &holder, silent)?;
+        Self::of(lease, HEARTBEAT, backend.is_near())
+            .map_err(|source| Refused::Io { path: backend.locate(owner, &Document::Lock), source })
+    }
+
+    fn of(lease: Arc<dyn Lease>, heartbeat: Duration, is_near: bool) -> io::Result<Self> {
+        Ok(Self { heart: Heart::start(Arc::clone(&lease), heartbeat, is_near)?, lease })
+    }
+
+    /// Gives it back, on a thread that may wait for the backend. A drop does so too, a moment later where that is far away.
+    pub fn give_back(mut self) {
+        self.heart.stop();
+        self.lease.give_back();
     }
 
     /// Lets `fence` stop everything once the lock is lost.
@@ -124,9 +104,9 @@ pub(super) fn holder(path: &Path) -> io::Result<Option<Holder>> {
     Ok(if is_held(path)? { sighting(path).holder } else { None })
 }
 
-/// The lock as a lease.
+/// A lease that is a file.
 #[derive(Debug)]
-struct FileLease {
+pub(super) struct FileLease {
     path: PathBuf,
     /// Locked for as long as it is open.
     file: File,
@@ -134,23 +114,28 @@ struct FileLease {
 }
 
 impl FileLease {
-    fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
+    /// Takes the lease at `path` for `holder`, from `silent` too if that is all there is to be seen, or says who has it.
+    pub(super) fn take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> Result<Self, Refused> {
+        Self::try_take(path, holder, silent)
+            .map_err(|source| Refused::Io { path: path.to_owned(), source })?
+            .map_err(Refused::Held)
+    }
+
+    fn try_take(path: &Path, holder: &Holder, silent: Option<&Sighting>) -> io::Result<Result<Self, Sighting>> {
         let guard = Guard::open(path)?;
         if !guard.try_take()? {
             // Its holder is writing, or somebody takes it.
-            return Err(Refused::Held(sighting(path)));
+            return Ok(Err(sighting(path)));
         }
         let before = sighting(path);
         if is_held(path)? && silent != Some(&before) {
-            return Err(Refused::Held(before));
+            return Ok(Err(before));
         }
         // Greater than before, and where the file was deleted by hand greater than what may have stood there.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let token = now.max(before.token + 1);
-        // Not since it waits.
-        let holder = Holder { since: Timestamp::now(), ..holder.clone() };
-        let file = replace(path, &Written { token, holder })?;
-        Ok(Self { path: path.to_owned(), file, token })
+        let file = replace(path, &Written { token, holder: holder.clone() })?;
+        Ok(Ok(Self { path: path.to_owned(), file, token }))
     }
 }
 
@@ -259,10 +244,13 @@ fn replace(path: &Path, written: &Written) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc};
+
     use super::*;
 
     fn take(path: &Path, who: &str, silent: Option<&Sighting>) -> Result<Lock, Refused> {
-        Lock::take_beating(path, &Holder::this_process(who, "test"), silent, Duration::from_millis(10))
+        let lease = FileLease::take(path, &Holder::this_process(who, "test"), silent)?;
+        Ok(Lock::of(Arc::new(lease), Duration::from_millis(10), true).unwrap())
     }
 
     fn seen(refused: Result<Lock, Refused>) -> Sighting {
@@ -329,6 +317,52 @@ mod tests {
         seen(take(&path, "heir", Some(&sighting)));
         drop(write);
         take(&path, "heir", Some(&sighting)).unwrap();
+    }
+
+    /// A lease whose sign of life takes as long as somebody makes it.
+    #[derive(Debug)]
+    struct Slow {
+        begun: mpsc::Sender<()>,
+        go_on: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Lease for Slow {
+        fn token(&self) -> u64 {
+            1
+        }
+
+        fn check(&self) -> Result<(), Lost> {
+            Ok(())
+        }
+
+        fn renew(&self) -> Result<(), Lost> {
+            // Nobody listens to later ones.
+            self.begun.send(()).ok();
+            self.go_on.lock().unwrap().recv_timeout(Duration::from_secs(10)).ok();
+            Ok(())
+        }
+
+        fn hold(&self) -> Result<Held, Lost> {
+            Ok(Held::by(()))
+        }
+    }
+
+    #[test]
+    fn whoever_drops_the_lock_of_a_place_that_is_far_away_does_not_wait_for_its_sign_of_life() {
+        let ((begun, begins), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+        let lease = Arc::new(Slow { begun, go_on: Mutex::new(goes_on) });
+        let left = Arc::downgrade(&lease);
+        let lock = Lock::of(lease, Duration::from_millis(1), false).unwrap();
+        begins.recv_timeout(Duration::from_secs(10)).unwrap();
+        let dropped = Instant::now();
+        drop(lock);
+        assert!(dropped.elapsed() < Duration::from_secs(5), "{:?}", dropped.elapsed());
+        go_on.send(()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while left.strong_count() > 0 {
+            assert!(Instant::now() < deadline, "the lease is not given back");
+            thread::yield_now();
+        }
     }
 
     #[test]

@@ -1,11 +1,8 @@
-//! The file: lines, their hashes, and the head beside it.
+//! The log as it is kept: lines, their hashes, and the head beside them.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::io;
 
-use rcm_engine::store::write_atomically;
+use rcm_engine::store::{Document, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -47,10 +44,10 @@ pub(super) struct Head {
 /// The log of one environment.
 #[derive(Debug, Clone)]
 pub(crate) struct AuditLog {
-    pub(super) path: PathBuf,
+    pub(super) store: Store,
 }
 
-/// What stands in the file.
+/// What stands in the log.
 pub(super) struct Text {
     /// All of it, the last line finished or not.
     pub(super) bytes: Vec<u8>,
@@ -71,9 +68,9 @@ impl Text {
 }
 
 impl AuditLog {
-    /// The log in this file, which need not be there yet.
-    pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
+    /// The log in this store, which need not be there yet.
+    pub(crate) fn of(store: Store) -> Self {
+        Self { store }
     }
 
     /// What was accepted so far, the oldest first. Every line is checked.
@@ -91,7 +88,7 @@ impl AuditLog {
         let (mut lines, mut previous) = (Vec::new(), NOTHING.to_owned());
         for (at, text) in text.lines().enumerate() {
             let line = read(text).and_then(|line| follows(&line, &previous).map(|()| line));
-            let line = line.map_err(|why| AuditError::Changed { path: self.path.clone(), line: at + 1, why })?;
+            let line = line.map_err(|why| AuditError::Changed { path: self.store.audit_path(), line: at + 1, why })?;
             previous.clone_from(&line.hash);
             lines.push(line);
         }
@@ -103,41 +100,37 @@ impl AuditLog {
         Ok(self.text()?.lines().filter_map(|text| serde_json::from_slice(text).ok()).collect())
     }
 
-    /// The file; an empty one if it is not there.
+    /// All of it; nothing if it is not there.
     pub(super) fn text(&self) -> Result<Text, AuditError> {
-        let bytes = existing(&self.path).map_err(|source| self.broken(source))?.unwrap_or_default();
+        let bytes = self.read(&Document::Audit)?.unwrap_or_default();
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         Ok(Text { bytes, whole })
     }
 
     /// How far it was when a run last began or ended; `None` where nothing says so that can be read.
     pub(super) fn head(&self) -> Result<Option<Head>, AuditError> {
-        let path = self.head_path();
-        let bytes = existing(&path).map_err(|source| AuditError::Io { path, source })?;
+        let bytes = self.read(&Document::AuditHead)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    pub(super) fn write_head(&self, head: &Head) -> Result<(), AuditError> {
+    pub(super) fn write_head(&self, head: &Head, token: u64) -> Result<(), AuditError> {
         let mut text = serde_json::to_vec(head).map_err(|error| self.broken(error.into()))?;
         text.push(b'\n');
-        let path = self.head_path();
-        write_atomically(&path, &text).map_err(|source| AuditError::Io { path, source })
+        let written = self.store.backend().replace(self.store.owner(), &Document::AuditHead, &text, token);
+        written.map_err(|source| self.unusable(&Document::AuditHead, source))
     }
 
-    fn head_path(&self) -> PathBuf {
-        self.path.with_extension("head.json")
+    fn read(&self, document: &Document) -> Result<Option<Vec<u8>>, AuditError> {
+        let read = self.store.backend().read(self.store.owner(), document);
+        read.map_err(|source| self.unusable(document, source))
+    }
+
+    fn unusable(&self, document: &Document, source: io::Error) -> AuditError {
+        AuditError::Io { path: self.store.backend().locate(self.store.owner(), document), source }
     }
 
     pub(super) fn broken(&self, source: io::Error) -> AuditError {
-        AuditError::Io { path: self.path.clone(), source }
-    }
-}
-
-fn existing(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        self.unusable(&Document::Audit, source)
     }
 }
 

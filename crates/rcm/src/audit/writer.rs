@@ -1,13 +1,12 @@
 //! Adding lines, for as long as the lock is held.
 //!
-//! A line is in the system's hands before what it tells of goes on, so that a killed process loses none; it is on the disk a
-//! moment later, and nobody waits for that. What cannot be written now is kept and tried again with the next line: a full disk
-//! stops no run that the journal does not stop.
+//! Where the store is near, a line is in the system's hands before what it tells of goes on, so that a killed process loses none; it
+//! is on the disk a moment later, and nobody waits for that. Where it is far away, the line is on its way at once. What cannot be
+//! written now is kept and tried again with the next line: a full disk stops no run that the journal does not stop.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
-    path::Path,
+    collections::VecDeque,
+    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +14,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rcm_engine::{model::Address, store::Fence};
+use rcm_engine::{
+    model::Address,
+    store::{self, Document, Fence, Lease},
+};
 
 use super::{
     AuditError, Began, Entry, Gap, Mended,
@@ -30,18 +32,18 @@ pub(crate) struct Writer(Arc<Shared>);
 struct Shared {
     log: AuditLog,
     fence: Fence,
+    /// Of the lease that the run is under.
+    token: u64,
+    /// What is not written yet, the oldest first.
+    waiting: Mutex<VecDeque<Entry>>,
     tail: Mutex<Tail>,
     syncing: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Tail {
-    file: File,
-    /// How many bytes are whole lines.
-    end: u64,
+    lines: Arc<dyn store::Tail>,
     head: Head,
-    /// What could not be written yet.
-    waiting: Vec<Entry>,
 }
 
 impl Writer {
@@ -55,111 +57,109 @@ impl Writer {
         began: Began,
         under_way: Vec<Address>,
     ) -> Result<(Self, Vec<String>), AuditError> {
+        // Kept until this is done: whoever has begun it may be gone before, and nobody else is to write meanwhile.
+        let lease = fence.lease().ok_or_else(|| log.broken(io::Error::other("the lock is not held")))?;
+        let token = lease.token();
         let (text, head) = (log.text()?, log.head()?);
         let gap = gap(&text, head.as_ref());
         let mended = mended(&text, &began, under_way);
-        let file = open(&log.path, text.whole).map_err(|source| log.broken(source))?;
-        let tail = Tail {
-            file,
-            end: u64::try_from(text.whole).unwrap_or(u64::MAX),
-            head: Head { lines: text.lines().count(), hash: last_hash(&text) },
-            waiting: Vec::new(),
-        };
+        let whole = u64::try_from(text.whole).unwrap_or(u64::MAX);
+        let lines = log.store.backend().extend(log.store.owner(), &Document::Audit, whole, token);
+        let lines = lines.map_err(|source| log.broken(source))?;
+        let tail = Tail { lines, head: Head { lines: text.lines().count(), hash: last_hash(&text) } };
         // Before the first line, so that there never is a log without one.
         if head.is_none() {
-            log.write_head(&tail.head)?;
+            log.write_head(&tail.head, token)?;
         }
-        let writer = Self(Arc::new(Shared { log, fence, tail: Mutex::new(tail), syncing: AtomicBool::new(false) }));
+        let (waiting, tail, syncing) = (Mutex::default(), Mutex::new(tail), AtomicBool::new(false));
+        let writer = Self(Arc::new(Shared { log, fence, token, waiting, tail, syncing }));
         let notes: Vec<String> = gap.iter().map(|why| format!("the audit log {why}")).collect();
         let gap = gap.map(|why| Entry::Gap(Gap { at: Timestamp::now(), by: began.run.clone(), why }));
         let entries = gap.into_iter().chain(mended.map(Entry::Mended)).chain([Entry::RunBegan(began)]);
-        entries.for_each(|entry| writer.tail().waiting.push(entry));
-        writer.finish()?;
+        writer.finish_with(entries.collect())?;
         Ok((writer, notes))
     }
 
     /// Adds a line, now or as soon as it can be.
     pub(crate) fn add(&self, entry: Entry) {
-        let mut tail = self.tail();
-        tail.waiting.push(entry);
+        self.0.waiting().push_back(entry);
         // It is tried again with the next line, and what is left at the end is said.
-        if self.0.flush(&mut tail).is_ok() {
-            drop(tail);
+        if !self.is_near() || self.0.flush(&mut self.0.tail()).is_ok() {
             self.sync_soon();
         }
     }
 
-    /// Returns when all lines and the head are on the disk.
-    pub(crate) fn finish(&self) -> Result<(), AuditError> {
-        let mut tail = self.tail();
-        self.0.flush(&mut tail).and_then(|()| tail.file.sync_data()).map_err(|source| self.0.log.broken(source))?;
-        self.0.log.write_head(&tail.head)
+    /// The lease that it is all done under, while that is not given back. Nobody else writes for as long as it is kept.
+    pub(crate) fn lease(&self) -> Option<Arc<dyn Lease>> {
+        self.0.fence.lease()
+    }
+
+    /// Adds lines, and returns when these, all before them, and the head are durable. Waits for the store.
+    pub(crate) fn finish_with(&self, entries: Vec<Entry>) -> Result<(), AuditError> {
+        let shared = &self.0;
+        shared.waiting().extend(entries);
+        let mut tail = shared.tail();
+        shared.flush(&mut tail).and_then(|()| tail.lines.sync()).map_err(|source| shared.log.broken(source))?;
+        shared.log.write_head(&tail.head, shared.token)
     }
 
     /// How many lines could not be written.
     pub(crate) fn waiting(&self) -> usize {
-        self.tail().waiting.len()
+        self.0.waiting().len()
     }
 
-    fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.0.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether adding a line takes no time.
+    pub(crate) fn is_near(&self) -> bool {
+        self.0.log.store.backend().is_near()
     }
 
-    /// Against a loss of power, beside the run.
+    /// Against a loss of power, beside the run; and where the store is far away, writes what waits.
     fn sync_soon(&self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if self.0.syncing.swap(true, Ordering::SeqCst) {
             return;
         }
-        let shared = Arc::clone(&self.0);
+        let writer = self.clone();
         runtime.spawn_blocking(move || {
-            shared.syncing.store(false, Ordering::SeqCst);
-            let file = shared.tail.lock().unwrap_or_else(PoisonError::into_inner).file.try_clone();
+            writer.0.syncing.store(false, Ordering::SeqCst);
             // At the end it is done once more, and there an error counts.
-            file.and_then(|file| file.sync_data()).ok();
+            writer.sync().ok();
         });
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut tail = self.0.tail();
+        if !self.is_near() && self.waiting() > 0 {
+            // Without it the run is over, and what its end has not written is told.
+            let Some(_lease) = self.lease() else { return Ok(()) };
+            self.0.flush(&mut tail)?;
+        }
+        let lines = Arc::clone(&tail.lines);
+        drop(tail);
+        lines.sync()
     }
 }
 
 impl Shared {
-    fn flush(&self, tail: &mut Tail) -> io::Result<()> {
-        while let Some(entry) = tail.waiting.first() {
-            self.fence.check().map_err(io::Error::other)?;
-            let (line, hash) = written(entry, &tail.head.hash)?;
-            if let Err(error) =
-                tail.file.seek(SeekFrom::Start(tail.end)).and_then(|_| tail.file.write_all(line.as_bytes()))
-            {
-                // Half a line would be in the way of the next one. If it stays all the same, the next one is written over it.
-                tail.file.set_len(tail.end).ok();
-                return Err(error);
-            }
-            tail.end += u64::try_from(line.len()).unwrap_or_default();
-            tail.head = Head { lines: tail.head.lines + 1, hash };
-            tail.waiting.remove(0);
-        }
-        Ok(())
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Opens the file for writing after its last whole line.
-fn open(path: &Path, whole: usize) -> io::Result<File> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let fresh = !path.exists();
-    let file = options.open(path)?;
-    let whole = u64::try_from(whole).unwrap_or(u64::MAX);
-    if file.metadata()?.len() > whole {
-        file.set_len(whole)?;
+
+    /// Writes what waits. Whoever has the tail is the only one who does.
+    fn flush(&self, tail: &mut Tail) -> io::Result<()> {
+        loop {
+            let Some(entry) = self.waiting().front().cloned() else { return Ok(()) };
+            self.fence.check().map_err(io::Error::other)?;
+            let (line, hash) = written(&entry, &tail.head.hash)?;
+            tail.lines.append(line.as_bytes())?;
+            tail.head = Head { lines: tail.head.lines + 1, hash };
+            self.waiting().pop_front();
+        }
     }
-    if let Some(parent) = path.parent().filter(|_| fresh) {
-        File::open(parent)?.sync_all()?;
-    }
-    Ok(file)
 }
 
 fn last_hash(text: &Text) -> String {

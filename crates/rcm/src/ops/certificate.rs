@@ -1,14 +1,11 @@
 //! The certificate of what a `destroy` has taken away, and of what stays until when.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use rcm_engine::{
     model::{Address, Deployment, Fault},
-    store::{State, StoreError, write_atomically},
+    store::{Document, State},
 };
 use serde::Serialize;
 
@@ -103,27 +100,19 @@ impl Environment {
         Ok(retained)
     }
 
-    /// Writes the certificate beside the state, as JSON and as text, unless it is there. Named after the instant at which the
-    /// last of it was gone, so that each `destroy` has its own.
+    /// Writes the certificate beside the state, as JSON and as text, unless it is there, and says what they are called. Named after the
+    /// instant at which the last of it was gone, so that each `destroy` has its own.
     pub fn file(&self, certificate: &Certificate) -> Result<[PathBuf; 2], Error> {
         let name = format!("destroyed-{}", certificate.at.strftime("%Y%m%dT%H%M%S.%3fZ"));
-        let path = |kind: &str| self.store.state_path().with_extension(format!("{name}.{kind}"));
-        let paths = [path("json"), path("txt")];
+        let document = |format| Document::Certificate { name: name.clone(), format };
+        let documents = [document("json"), document("txt")];
         let json = serde_json::to_string_pretty(certificate);
         let json = json.map_err(|error| Fault::invalid("certificate", error.to_string()))? + "\n";
-        for (path, text) in paths.iter().zip([json, certificate.to_string()]) {
-            write_new(path, &text)?;
+        for (document, text) in documents.iter().zip([json, certificate.to_string()]) {
+            self.store.create(document, text.as_bytes())?;
         }
-        Ok(paths)
+        Ok(documents.map(|document| self.store.backend().locate(self.store.owner(), &document)))
     }
-}
-
-fn write_new(path: &Path, text: &str) -> Result<(), Error> {
-    if path.exists() {
-        return Ok(());
-    }
-    let unwritten = |source| StoreError::Io { path: path.to_owned(), source };
-    Ok(write_atomically(path, text.as_bytes()).map_err(unwritten)?)
 }
 
 fn days_after(at: Timestamp, days: u32) -> Option<Timestamp> {

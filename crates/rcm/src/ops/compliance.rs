@@ -9,7 +9,7 @@ use rcm_engine::{
     store::State,
 };
 
-use super::{Environment, Goal, record::Recording};
+use super::{Environment, Goal, aside::aside, record::Recording};
 use crate::{
     Error,
     audit::Acceptance,
@@ -23,10 +23,10 @@ const PRODUCTION: &str = "prod";
 impl Environment {
     /// Judges every control by what AWS says is there. Reads everything there is to read; changes nothing, needs no lock.
     pub async fn compliance(&self) -> Result<Compliance, Error> {
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         self.check_account().await?;
-        let accepted = self.audit().acceptances()?;
+        let accepted = self.acceptances().await?;
         self.settings.events.run(EventKind::RefreshStarted { resources: state.records().count() });
         let live = refresh(&self.registry, &state, Depth::Full, &self.settings.unreported).await?;
         let controls = compliance::judged(&compliance::live(&state, &live), &accepted);
@@ -48,7 +48,7 @@ impl Environment {
     }
 
     /// Writes down who has accepted that `breaches` are not met, and why.
-    pub(super) fn accept_risks(
+    pub(super) async fn accept_risks(
         &self,
         goal: &Goal,
         breaches: &[Breach],
@@ -63,7 +63,7 @@ impl Environment {
             return Ok(());
         }
         // What was accepted before counts, so it has to be as it was written.
-        self.audit().acceptances()?;
+        self.acceptances().await?;
         let acceptances = resources.into_iter().map(|(control, resources)| Acceptance {
             at: Timestamp::now(),
             user: self.settings.user.clone(),
@@ -72,7 +72,12 @@ impl Environment {
             resources,
             reason: goal.accepted.get(control).cloned().unwrap_or_default(),
         });
-        recording.accept(acceptances.collect())
+        recording.accept(acceptances.collect()).await
+    }
+
+    async fn acceptances(&self) -> Result<Vec<Acceptance>, Error> {
+        let log = self.audit();
+        aside(move || Ok(log.acceptances()?)).await
     }
 }
 

@@ -23,7 +23,11 @@ use rcm_engine::{
 };
 use tokio::time::Instant;
 
-use super::{Environment, Goal, Outputs, Report, fixed, zones};
+use super::{
+    Environment, Goal, Outputs, Report,
+    aside::{aside, give_back},
+    fixed, zones,
+};
 use crate::{
     Error, PartnerConfig,
     config::ImageRef,
@@ -121,8 +125,8 @@ impl Environment {
         if component == Component::Api {
             self.check_unpinned(None)?;
         }
-        let _lock = self.lock().await?;
-        let state = self.state()?;
+        let lock = self.lock().await?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let uri = repository_uri(&state, component)?;
         let caller = self.check_account().await?;
@@ -132,7 +136,7 @@ impl Environment {
         let target = Arc::new(Registry::to_push(&login.url, Some(as_user(&login)))?);
         // Tags of the repository are immutable, and what has none goes after two weeks; this one is always the same image's.
         let tag = format!("rcm-{}", image.digest.short());
-        let recording = self.record("push", Some(caller.arn), Some(&state))?;
+        let recording = self.record("push", Some(caller.arn), Some(&state)).await?;
         let (at, began) = (Timestamp::now(), Instant::now());
         let pushed = push(&image, &target, name, &tag, tell).await;
         if !matches!(&pushed, Ok(Pushed { known: true, .. })) {
@@ -148,7 +152,8 @@ impl Environment {
             });
         }
         let pushed = pushed?;
-        recording.end("done", BTreeMap::new());
+        recording.end("done", BTreeMap::new()).await;
+        give_back(lock).await?;
         let reference = format!("{uri}@{}", pushed.digest);
         let reference = reference.parse().map_err(|_| Fault::invalid("push", format!("{reference} is no image")))?;
         Ok((pushed, reference))
@@ -169,12 +174,12 @@ impl Environment {
         let failed = matches!(report.outcome, Outcome::Failed { .. });
         // Why it failed is known already; that nobody can be asked for more is no other failure.
         let stopped = if failed { self.stopped_tasks().await.unwrap_or_default() } else { Vec::new() };
-        let has_predecessor = self.load()?.is_some_and(|state| state.releases.len() > 1);
+        let has_predecessor = self.load_aside().await?.is_some_and(|state| state.releases.len() > 1);
         Ok(Deployed { report, stopped, has_predecessor })
     }
 
     async fn stopped_tasks(&self) -> Option<Vec<StoppedTask>> {
-        let (service, logs) = (self.known_id(follow::SERVICE)?, self.known_id(LOGS));
+        let (service, logs) = (self.known_id(follow::SERVICE).await?, self.known_id(LOGS).await);
         self.aws.stopped_tasks(&service, logs.as_deref()).await.ok()
     }
 
@@ -184,7 +189,7 @@ impl Environment {
     /// Where there is none, or it is not in its repository any more.
     pub async fn last_good(&self) -> Result<ImageRef, Error> {
         self.check_unpinned(None)?;
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let present = fixed::deployed(&self.config, &state);
         let is_present = |release: &&Release| present.as_ref().is_some_and(|image| image.as_str() == release.what);
@@ -223,12 +228,13 @@ impl Environment {
     }
 
     /// Whether a run with this goal may begin: a deploy does not go on with what it would not bring to its end.
-    pub(super) fn check_deployable(&self, goal: &Goal) -> Result<(), Error> {
+    pub(super) async fn check_deployable(&self, goal: &Goal) -> Result<(), Error> {
         let Some(image) = &goal.image else { return Ok(()) };
         self.check_unpinned(Some(image))?;
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         repository_uri(&state, Component::Api)?;
-        if self.store.is_unfinished()? {
+        let store = self.store.clone();
+        if aside(move || Ok(store.is_unfinished()?)).await? {
             let theirs = self.of_the_image(Some(&state))?;
             let more = |undo: &&Undo| !theirs.contains(undo.key().0);
             if let Some(undo) = state.undo.iter().find(more) {

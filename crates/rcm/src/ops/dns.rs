@@ -98,7 +98,7 @@ impl Environment {
         if self.config.domain_name.is_none() {
             return Err(Error::NoDomain(self.config.file.clone()));
         }
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         self.check_account().await?;
         self.dns_of(&state, resolver).await

@@ -91,7 +91,7 @@ impl Environment {
     /// # Errors
     /// Where there is no state, or it is another account's. What cannot be read is no error but [`Verdict::Unknown`].
     pub async fn doctor(&self, resolver: Option<&Resolver>) -> Result<Vec<Check>, Error> {
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let (caller, mut checks) = here::look(&self.aws).await;
         let Ok(caller) = caller else { return Ok(checks) };

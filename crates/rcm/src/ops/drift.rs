@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use rcm_engine::{
     model::EventKind,
     plan::{Acceptance, Depth, Drift, Live, Possessions, TAGS, Untagged, accept, possessions, refresh, untagged},
-    store::{Ledger, State},
+    store::State,
 };
 
-use super::{Environment, Goal};
+use super::{Environment, Goal, aside::checkpoint};
 use crate::Error;
 
 impl Environment {
     /// What was changed, deleted and added outside rcm. Reads everything there is to read; changes nothing, needs no lock.
     pub async fn drift(&self) -> Result<Drift, Error> {
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         self.check_account().await?;
         self.look_for_drift(&state).await
@@ -24,18 +24,18 @@ impl Environment {
     /// from then on; the cloud is left alone.
     pub async fn accept_drift(&self) -> Result<(Drift, Acceptance), Error> {
         let lock = self.lock().await?;
-        self.check_state(&self.state()?.deployment)?;
+        self.check_state(&self.state_aside().await?.deployment)?;
         let caller = self.check_account().await?;
-        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        let ledger = self.open_ledger(lock).await?;
         let state = ledger.state().clone();
-        let recording = self.record("drift --accept", Some(caller.arn), Some(&state))?;
+        let recording = self.record("drift --accept", Some(caller.arn), Some(&state)).await?;
         let drift = self.look_for_drift(&state).await?;
         let acceptance = accept(&drift, &state, &self.wanted_graph(&state, &Goal::provision()).await?);
         for entry in &acceptance.entries {
             ledger.append(entry.clone()).await?;
         }
-        recording.end("done", BTreeMap::new());
-        ledger.checkpoint()?;
+        recording.end("done", BTreeMap::new()).await;
+        checkpoint(ledger).await?;
         Ok((drift, acceptance))
     }
 

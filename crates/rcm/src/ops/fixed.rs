@@ -1,8 +1,6 @@
 //! Settings that cannot change while the environment exists, and those that can only grow: AWS would refuse the change half-way
 //! through a run, so it is refused, or left out, before anything is sent.
 
-use std::path::Path;
-
 use rcm_aws::resources::{
     apprunner_service, ec2_vpc::Vpc, ecs_task_definition::TaskDefinition, rds_instance::Instance,
     rds_subnet_group::SubnetGroup, secrets_secret::Secret,
@@ -13,6 +11,7 @@ use rcm_engine::{
 };
 use serde_json::Value;
 
+use super::aside::aside;
 use crate::{
     Error, PartnerConfig,
     config::{Compute, ImageRef},
@@ -68,11 +67,12 @@ pub(super) fn check(config: &PartnerConfig, state: &State) -> Result<(), Error> 
 }
 
 /// Refuses to begin an environment beside another of the partner's in the same place: secrets are named without the environment.
-pub(super) fn check_neighbours(config: &PartnerConfig, state_dir: &Path, own: &State) -> Result<(), Error> {
+pub(super) async fn check_neighbours(config: &PartnerConfig, store: &Store, own: &State) -> Result<(), Error> {
     if !own.resources.is_empty() {
         return Ok(());
     }
-    for neighbour in neighbours(state_dir, &config.partner) {
+    let store = store.clone();
+    for neighbour in aside(move || neighbours(&store)).await? {
         let (there, here) = (&neighbour.deployment, &own.deployment);
         let same = (&there.account, &there.region, &there.project) == (&here.account, &here.region, &here.project);
         let lives = neighbour.resources.values().any(|record| record.kind == Secret::KIND);
@@ -136,11 +136,9 @@ pub(super) fn note(config: &PartnerConfig, state: &State) -> Option<String> {
     })
 }
 
-/// The states of the partner's environments. One that cannot be read is told of when somebody works on it.
-fn neighbours(state_dir: &Path, partner: &str) -> Vec<State> {
-    let files = std::fs::read_dir(state_dir.join(partner)).into_iter().flatten().flatten();
-    let names = files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned()));
-    names.filter_map(|name| Store::new(state_dir, partner, &name).load().ok().flatten()).collect()
+/// The states of the partner's other environments. One that cannot be read is told of when somebody works on it.
+fn neighbours(store: &Store) -> Result<Vec<State>, Error> {
+    Ok(store.neighbours()?.iter().filter_map(|neighbour| neighbour.load().ok().flatten()).collect())
 }
 
 /// A field of what was applied to the resource at that address, if it is there.

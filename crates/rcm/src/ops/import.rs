@@ -6,10 +6,10 @@ use rcm_engine::{
     model::{Address, Id, Identity, Node, Target},
     plan::{FieldChange, Found, View, find_out},
     run::acting_for,
-    store::{Entry, Facts, Ledger, Record, State},
+    store::{Entry, Facts, Record, State},
 };
 
-use super::{Environment, Goal};
+use super::{Environment, Goal, aside::checkpoint};
 use crate::Error;
 
 impl Environment {
@@ -19,20 +19,20 @@ impl Environment {
     /// Refused is what does not exist, what another deployment owns, and what could only be made right by replacing it.
     pub async fn import(&self, address: &Address, id: &Id) -> Result<Vec<FieldChange>, Error> {
         let lock = self.lock().await?;
-        if let Some(state) = self.load()? {
+        if let Some(state) = self.load_aside().await? {
             self.check_state(&state.deployment)?;
         }
         let caller = self.check_account().await?;
-        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        let ledger = self.open_ledger(lock).await?;
         let state = ledger.state().clone();
-        let recording = self.record("import", Some(caller.arn), Some(&state))?;
+        let recording = self.record("import", Some(caller.arn), Some(&state)).await?;
         let graph = self.wanted_graph(&state, &Goal::provision()).await?;
         let node = graph.get(address).ok_or_else(|| Error::NotWanted(address.clone()))?;
         let Found { record, differences } = self.importable(&state, node, id).await?;
         self.claim(&state, &record).await?;
         ledger.append(Entry::Known { record: Box::new(record) }).await?;
-        recording.end("done", BTreeMap::new());
-        ledger.checkpoint()?;
+        recording.end("done", BTreeMap::new()).await;
+        checkpoint(ledger).await?;
         Ok(differences)
     }
 
@@ -63,7 +63,7 @@ impl Environment {
     /// it, and in its tags.
     pub async fn rename(&self, from: &Address, to: &Address) -> Result<(), Error> {
         let lock = self.lock().await?;
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let record = state.resources.get(from).ok_or_else(|| Error::NotInState(from.clone()))?;
         if state.resources.contains_key(to) {
@@ -76,15 +76,15 @@ impl Environment {
             return Err(Error::OtherKind { address: to.clone(), is, wanted });
         }
         let caller = self.check_account().await?;
-        let recording = self.record("state mv", Some(caller.arn), Some(&state))?;
+        let recording = self.record("state mv", Some(caller.arn), Some(&state)).await?;
         // The tags first: they are written once more if this does not come to its end, and the state never says what is not so.
         for record in state.records().filter(|record| record.address == *from) {
             self.claim(&state, &Record { address: to.clone(), ..record.clone() }).await?;
         }
-        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        let ledger = self.open_ledger(lock).await?;
         ledger.append(Entry::Moved { from: from.clone(), to: to.clone() }).await?;
-        recording.end("done", BTreeMap::new());
-        ledger.checkpoint()?;
+        recording.end("done", BTreeMap::new()).await;
+        checkpoint(ledger).await?;
         Ok(())
     }
 

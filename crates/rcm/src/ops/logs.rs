@@ -56,7 +56,7 @@ impl Environment {
         query: &LogQuery,
         mut tell: impl FnMut(&LogEvent) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let group = group(&state)?;
         self.check_account().await?;

@@ -1,6 +1,7 @@
 //! The operations on one environment of one partner.
 
 mod account;
+mod aside;
 mod certificate;
 mod check;
 mod compliance;
@@ -39,7 +40,7 @@ use rcm_engine::{
     model::{Deployment, Events, Registry},
     plan::Depth,
     run::{Cancel, OnFailure},
-    store::{Fence, Holder, Lock, Store},
+    store::{Backend, Fence, Holder, Lock, Store},
 };
 
 pub use certificate::{Certificate, Destroyed, Retained};
@@ -79,7 +80,7 @@ pub enum Cloud {
 /// more fields.
 #[derive(Clone)]
 pub struct Settings {
-    /// The directory that states are kept in.
+    /// The directory that states are kept in, unless there is a `store`.
     pub state_dir: PathBuf,
     /// Cloud the requests go.
     pub cloud: Cloud,
@@ -107,6 +108,8 @@ pub struct Settings {
     pub kinds: Option<OwnKinds>,
     /// What is made of the graph that rcm's blueprint gives: [`with_blueprint`](Self::with_blueprint).
     pub blueprint: Option<OwnBlueprint>,
+    /// Where states are kept instead of in `state_dir`: [`with_store`](Self::with_store).
+    pub store: Option<Arc<dyn Backend>>,
 }
 
 impl Settings {
@@ -127,6 +130,7 @@ impl Settings {
             unreported: BTreeSet::new(),
             kinds: None,
             blueprint: None,
+            store: None,
         }
     }
 }
@@ -169,7 +173,7 @@ impl Environment {
         Ok(Self {
             deployment: deployment(&config),
             registry: own::registry(&aws, settings.kinds.as_ref())?,
-            store: Store::new(&settings.state_dir, &config.partner, &config.environment),
+            store: own::store(&config, &settings),
             config,
             settings,
             aws,

@@ -1,9 +1,12 @@
-//! What the embedding program brings of its own: kinds of resources, a blueprint, the SDK's configuration.
+//! What the embedding program brings of its own: kinds of resources, a blueprint, a store, the SDK's configuration.
 
 use std::sync::Arc;
 
 use rcm_aws::{Aws, aws::SdkConfig, resources};
-use rcm_engine::model::{Graph, GraphError, Registry};
+use rcm_engine::{
+    model::{Graph, GraphError, Registry},
+    store::{Backend, Directory, Owner, Store},
+};
 
 use super::{Cloud, Environment, Settings};
 use crate::{
@@ -42,6 +45,21 @@ impl Settings {
     ) -> Self {
         Self { blueprint: Some(Arc::new(blueprint)), ..self }
     }
+
+    /// With a store in the place of `state_dir`, where nothing is looked for or written then: states, journals, locks, audit logs,
+    /// copies and certificates are kept in `store`, which may be that of any number of environments.
+    ///
+    /// What one has to keep to is said at [`Backend`] and tried by [`conformance`](rcm_engine::store::conformance).
+    #[must_use]
+    pub fn with_store(self, store: Arc<dyn Backend>) -> Self {
+        Self { store: Some(store), ..self }
+    }
+}
+
+/// What is kept of the partner file's environment, in the program's store or on the disk.
+pub(super) fn store(config: &PartnerConfig, settings: &Settings) -> Store {
+    let backend = settings.store.clone().unwrap_or_else(|| Arc::new(Directory::new(&settings.state_dir)));
+    Store::within(backend, Owner::new(&config.partner, &config.environment))
 }
 
 /// rcm's kinds and the program's.

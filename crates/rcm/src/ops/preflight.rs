@@ -68,7 +68,7 @@ impl Environment {
     /// # Errors
     /// Where no plan can be made. What a check finds, and what it cannot see, is no error.
     pub async fn preflight(&self, goal: &Goal) -> Result<Vec<Check>, Error> {
-        let state = self.load()?.unwrap_or_else(|| State::new(self.deployment.clone()));
+        let state = self.load_aside().await?.unwrap_or_else(|| State::new(self.deployment.clone()));
         self.check_state(&state.deployment)?;
         let caller = self.check_account().await?;
         let (plan, _) = self.make_plan(&state, goal).await?;

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use rcm_engine::plan::{Rebuilt, rebuild};
+use rcm_engine::{
+    plan::{Rebuilt, rebuild},
+    store::Document,
+};
 
-use super::{Environment, fixed, zones};
+use super::{Environment, aside::aside, fixed, zones};
 use crate::Error;
 
 impl Environment {
@@ -13,12 +16,13 @@ impl Environment {
     /// Only looks at the cloud. A state that is there, readable or not, is an error unless `force` is set.
     pub async fn rebuild(&self, force: bool) -> Result<(Rebuilt, Option<PathBuf>), Error> {
         let lock = self.lock().await?;
-        let path = self.store.state_path();
-        if path.exists() && !force {
-            return Err(Error::StateExists(path));
+        let store = self.store.clone();
+        if aside(move || Ok(store.exists(&Document::State)?)).await? && !force {
+            return Err(Error::StateExists(self.store.state_path()));
         }
         let caller = self.check_account().await?;
-        let recording = self.record("state rebuild", Some(caller.arn), self.load().ok().flatten().as_ref())?;
+        let before = self.load_aside().await.ok().flatten();
+        let recording = self.record("state rebuild", Some(caller.arn), before.as_ref()).await?;
         let zones = match zones::lived_in(&self.registry, &self.deployment, &self.config).await? {
             Some(zones) => zones,
             None => zones::asked(&self.aws, &self.config).await?,
@@ -35,8 +39,14 @@ impl Environment {
             partner: self.config.partner.clone(),
             environment: self.config.environment.clone(),
         })?;
-        recording.end("done", BTreeMap::new());
-        let backup = self.store.replace(&lock, &rebuilt.state)?;
+        recording.end("done", BTreeMap::new()).await;
+        let (store, state) = (self.store.clone(), rebuilt.state.clone());
+        let put = move || {
+            let backup = store.replace(&lock, &state)?;
+            lock.give_back();
+            Ok(backup)
+        };
+        let backup = aside(put).await?;
         Ok((rebuilt, backup))
     }
 }

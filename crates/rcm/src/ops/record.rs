@@ -16,7 +16,7 @@ use rcm_engine::{
 };
 use serde::Serialize;
 
-use super::Environment;
+use super::{Environment, aside::aside};
 use crate::{
     Error,
     audit::{Acceptance, AuditLog, Began, Called, Ended, Entry, Line, Mended, Opened, Verified, Writer},
@@ -38,30 +38,7 @@ pub struct Run {
 impl Environment {
     /// The runs that the audit log tells of, the oldest first. Checks nothing: that does [`verify_audit`](Self::verify_audit).
     pub fn history(&self) -> Result<Vec<Run>, Error> {
-        let mut runs: Vec<Run> = Vec::new();
-        for Line { entry, .. } in self.audit().readable()? {
-            let named = |name: &str, runs: &[Run]| runs.iter().rposition(|run| run.began.run == name);
-            match entry {
-                Entry::RunBegan(began) => runs.push(Run { began, ended: None, cut_off: None, calls: 0 }),
-                Entry::RunEnded(ended) => {
-                    if let Some(at) = named(&ended.run, &runs) {
-                        runs[at].ended = Some(ended);
-                    }
-                }
-                Entry::Call(Called { run, .. }) => {
-                    if let Some(at) = named(&run, &runs) {
-                        runs[at].calls += 1;
-                    }
-                }
-                Entry::Mended(mended) => {
-                    if let Some(at) = mended.run.as_deref().and_then(|run| named(run, &runs)) {
-                        runs[at].cut_off = Some(mended);
-                    }
-                }
-                Entry::AcceptedRisk(_) | Entry::SessionOpened(_) | Entry::Gap(_) | Entry::Unknown => {}
-            }
-        }
-        Ok(runs)
+        runs(&self.audit())
     }
 
     /// The lines of the run whose name begins with `name`, in their order.
@@ -84,11 +61,11 @@ impl Environment {
     }
 
     pub(super) fn audit(&self) -> AuditLog {
-        AuditLog::at(self.store.audit_path())
+        AuditLog::of(self.store.clone())
     }
 
     /// Begins the record of a run, under the lock. Nothing may be sent where it cannot begin.
-    pub(super) fn record(
+    pub(super) async fn record(
         &self,
         verb: &str,
         identity: Option<String>,
@@ -111,7 +88,8 @@ impl Environment {
             serial: state.map(|state| state.serial),
         };
         let under_way = state.map(under_way).unwrap_or_default();
-        let (writer, notes) = Writer::begin(self.audit(), self.fence.clone(), began, under_way)?;
+        let (log, fence) = (self.audit(), self.fence.clone());
+        let (writer, notes) = aside(move || Ok(Writer::begin(log, fence, began, under_way)?)).await?;
         let calls = Arc::new(AtomicUsize::new(0));
         let (counted, told, name) = (Arc::clone(&calls), writer.clone(), run.clone());
         self.recorder.tell(move |sent| {
@@ -120,6 +98,34 @@ impl Environment {
         });
         Ok(Recording { writer, recorder: self.recorder.clone(), run, calls, notes, over: false })
     }
+}
+
+/// The runs that `log` tells of, the oldest first.
+pub(super) fn runs(log: &AuditLog) -> Result<Vec<Run>, Error> {
+    let mut runs: Vec<Run> = Vec::new();
+    for Line { entry, .. } in log.readable()? {
+        let named = |name: &str, runs: &[Run]| runs.iter().rposition(|run| run.began.run == name);
+        match entry {
+            Entry::RunBegan(began) => runs.push(Run { began, ended: None, cut_off: None, calls: 0 }),
+            Entry::RunEnded(ended) => {
+                if let Some(at) = named(&ended.run, &runs) {
+                    runs[at].ended = Some(ended);
+                }
+            }
+            Entry::Call(Called { run, .. }) => {
+                if let Some(at) = named(&run, &runs) {
+                    runs[at].calls += 1;
+                }
+            }
+            Entry::Mended(mended) => {
+                if let Some(at) = mended.run.as_deref().and_then(|run| named(run, &runs)) {
+                    runs[at].cut_off = Some(mended);
+                }
+            }
+            Entry::AcceptedRisk(_) | Entry::SessionOpened(_) | Entry::Gap(_) | Entry::Unknown => {}
+        }
+    }
+    Ok(runs)
 }
 
 /// What a run that has no end was working on.
@@ -160,56 +166,86 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Writes down who has accepted what, and returns when it is on the disk.
-    pub(super) fn accept(&self, acceptances: Vec<Acceptance>) -> Result<(), Error> {
-        acceptances.into_iter().for_each(|acceptance| self.writer.add(Entry::AcceptedRisk(acceptance)));
-        Ok(self.writer.finish()?)
+    /// Writes down who has accepted what, and returns when it is durable.
+    pub(super) async fn accept(&self, acceptances: Vec<Acceptance>) -> Result<(), Error> {
+        self.write(acceptances.into_iter().map(Entry::AcceptedRisk).collect()).await
     }
 
-    /// Writes down that a session was opened, and returns when it is on the disk.
-    pub(super) fn opened(&self, session: &str, task: &str, container: &str) -> Result<(), Error> {
-        self.writer.add(Entry::SessionOpened(Opened {
+    /// Writes down that a session was opened, and returns when it is durable.
+    pub(super) async fn opened(&self, session: &str, task: &str, container: &str) -> Result<(), Error> {
+        let opened = Opened {
             run: self.run.clone(),
             at: Timestamp::now(),
             session: session.to_owned(),
             task: task.to_owned(),
             container: container.to_owned(),
-        }));
-        Ok(self.writer.finish()?)
+        };
+        self.write(vec![Entry::SessionOpened(opened)]).await
+    }
+
+    async fn write(&self, entries: Vec<Entry>) -> Result<(), Error> {
+        let (writer, lease) = (self.writer.clone(), self.writer.lease());
+        aside(move || {
+            let _lease = lease;
+            Ok(writer.finish_with(entries)?)
+        })
+        .await
     }
 
     /// Ends it, and returns what people should know of the log.
-    pub(super) fn end(mut self, outcome: &str, counts: BTreeMap<String, usize>) -> Vec<String> {
-        self.close(outcome, counts);
-        std::mem::take(&mut self.notes)
+    pub(super) async fn end(mut self, outcome: &str, counts: BTreeMap<String, usize>) -> Vec<String> {
+        let (writer, last) = (self.writer.clone(), self.ended(outcome, counts));
+        let lease = writer.lease();
+        let closed = aside(move || {
+            let _lease = lease;
+            Ok(close(&writer, last))
+        });
+        let closed = closed.await;
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.extend(closed.unwrap_or_else(|error| Some(error.to_string())));
+        for note in &notes {
+            tracing::warn!("{note}");
+        }
+        notes
     }
 
-    fn close(&mut self, outcome: &str, counts: BTreeMap<String, usize>) {
-        if std::mem::replace(&mut self.over, true) {
-            return;
-        }
+    /// The last line. From here on no request is told any more.
+    fn ended(&mut self, outcome: &str, counts: BTreeMap<String, usize>) -> Entry {
+        self.over = true;
         self.recorder.stop();
-        self.writer.add(Entry::RunEnded(Ended {
+        Entry::RunEnded(Ended {
             run: self.run.clone(),
             at: Timestamp::now(),
             outcome: outcome.to_owned(),
             counts,
             calls: self.calls.load(Ordering::Relaxed),
-        }));
-        if let Err(error) = self.writer.finish() {
-            let lost = self.writer.waiting();
-            self.notes.push(format!("{error}: {lost} lines of this run are not in it"));
-        }
-        for note in &self.notes {
-            tracing::warn!("{note}");
-        }
+        })
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.close("failed", BTreeMap::new());
+        if self.over {
+            return;
+        }
+        let (writer, last) = (self.writer.clone(), self.ended("failed", BTreeMap::new()));
+        let (lease, notes) = (writer.lease(), std::mem::take(&mut self.notes));
+        let close = move || {
+            let _lease = lease;
+            notes.into_iter().chain(close(&writer, last)).for_each(|note| tracing::warn!("{note}"));
+        };
+        match tokio::runtime::Handle::try_current() {
+            // Nobody is there to wait for it.
+            Ok(runtime) if !self.writer.is_near() => drop(runtime.spawn_blocking(close)),
+            _ => close(),
+        }
     }
+}
+
+/// Writes the last line, and returns what people should know of what could not be written.
+fn close(writer: &Writer, last: Entry) -> Option<String> {
+    let error = writer.finish_with(vec![last]).err()?;
+    Some(format!("{error}: {} lines of this run are not in it", writer.waiting()))
 }
 
 /// How a run that did not begin its steps ended.

@@ -35,11 +35,12 @@ impl Environment {
     /// What keeps a run from beginning does so here too; [`Error::Declined`] when it is not approved. What cannot be undone is
     /// no error but in [`RolledBack::left`].
     pub async fn roll_back(&self, approve: impl FnOnce(&[Undo]) -> bool) -> Result<RolledBack, Error> {
-        if self.to_undo()?.is_empty() {
+        if self.load_aside().await?.is_none_or(|state| state.undo.is_empty()) {
             return Ok(RolledBack { undone: Vec::new(), left: Vec::new(), interrupted: false });
         }
         let (ledger, caller) = self.begin().await?;
-        let recording = self.record("rollback", Some(caller.arn), Some(&*ledger.state()))?;
+        let state = ledger.state().clone();
+        let recording = self.record("rollback", Some(caller.arn), Some(&state)).await?;
         let options = Options {
             parallelism: self.settings.parallelism,
             on_failure: OnFailure::Keep,
@@ -68,8 +69,8 @@ impl Environment {
             Ok(_) => "stuck",
             Err(error) => word(error),
         };
-        recording.end(outcome, BTreeMap::new());
-        end(ledger)?;
+        recording.end(outcome, BTreeMap::new()).await;
+        end(ledger).await?;
         result
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::{
     Environment, Outputs, account,
+    aside::checkpoint,
     compliance::check_accepted,
     deploy, fixed, hosted_zone, preflight,
     record::{Recording, word},
@@ -100,7 +101,7 @@ impl Environment {
 
     /// What a run would do. Changes nothing, needs no lock, and sends only calls that read.
     pub async fn plan(&self, goal: &Goal) -> Result<Plan, Error> {
-        let state = self.load()?.unwrap_or_else(|| State::new(self.deployment.clone()));
+        let state = self.load_aside().await?.unwrap_or_else(|| State::new(self.deployment.clone()));
         self.check_state(&state.deployment)?;
         self.check_account().await?;
         Ok(self.make_plan(&state, goal).await?.0)
@@ -109,12 +110,14 @@ impl Environment {
     /// Plans, asks `approve`, and does it. An empty plan is not asked about.
     pub async fn run(&self, goal: &Goal, approve: impl FnOnce(&Plan) -> bool) -> Result<Report, Error> {
         check_accepted(goal)?;
-        self.check_deployable(goal)?;
+        self.check_deployable(goal).await?;
         let (ledger, caller) = self.begin().await?;
-        let recording = self.record(goal.verb(), Some(caller.arn.clone()), Some(&*ledger.state()))?;
+        let state = ledger.state().clone();
+        let recording = self.record(goal.verb(), Some(caller.arn.clone()), Some(&state)).await?;
         let result = self.run_locked(goal, approve, &ledger, &recording, &caller).await;
-        let notes = ended(recording, &result);
-        let saved = match end(ledger) {
+        let (outcome, counts) = ending(&result);
+        let notes = recording.end(outcome, counts).await;
+        let saved = match end(ledger).await {
             // Then it does not matter what else went wrong.
             Err(lost @ Error::Store(StoreError::Lost(_))) => return Err(lost),
             saved => saved,
@@ -128,12 +131,11 @@ impl Environment {
     /// Takes the lock and opens the state, if it and the credentials are of the partner file's account.
     pub(super) async fn begin(&self) -> Result<(Arc<Ledger>, Caller), Error> {
         let lock = self.lock().await?;
-        if let Some(state) = self.load()? {
+        if let Some(state) = self.load_aside().await? {
             self.check_state(&state.deployment)?;
         }
         let caller = self.check_account().await?;
-        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
-        Ok((Arc::new(ledger), caller))
+        Ok((Arc::new(self.open_ledger(lock).await?), caller))
     }
 
     async fn run_locked(
@@ -170,7 +172,7 @@ impl Environment {
         if !approve(&plan) {
             return Err(Error::Declined);
         }
-        self.accept_risks(goal, &breaches, recording, &caller.arn)?;
+        self.accept_risks(goal, &breaches, recording, &caller.arn).await?;
         let outcome = execute(&engine, &plan).await?;
         self.note_release(ledger, &outcome, goal).await?;
         Ok((plan, live, outcome))
@@ -208,7 +210,7 @@ impl Environment {
     pub(super) async fn make_plan(&self, state: &State, goal: &Goal) -> Result<(Plan, Live), Error> {
         if !goal.destroy {
             fixed::check(&self.config, state)?;
-            fixed::check_neighbours(&self.config, &self.settings.state_dir, state)?;
+            fixed::check_neighbours(&self.config, &self.store, state).await?;
         }
         let events = &self.settings.events;
         let begun = Instant::now();
@@ -310,11 +312,11 @@ impl Environment {
     }
 }
 
-/// Ends the record of a run as it ended, and returns what people should know of it.
-fn ended(recording: Recording, result: &Result<(Plan, Live, Outcome), Error>) -> Vec<String> {
+/// How the record of a run ends.
+fn ending(result: &Result<(Plan, Live, Outcome), Error>) -> (&'static str, BTreeMap<String, usize>) {
     let (plan, outcome) = match result {
         Ok((plan, _, outcome)) => (plan, outcome),
-        Err(error) => return recording.end(word(error), BTreeMap::new()),
+        Err(error) => return (word(error), BTreeMap::new()),
     };
     let outcome = match outcome {
         Outcome::Done => "done",
@@ -325,14 +327,13 @@ fn ended(recording: Recording, result: &Result<(Plan, Live, Outcome), Error>) ->
         Outcome::Failed { aftermath: Aftermath::RolledBack, .. } => "rolled-back",
         Outcome::Failed { aftermath: Aftermath::Stuck(_), .. } => "stuck",
     };
-    recording.end(outcome, plan.counts().into_iter().map(|(word, count)| (word.to_owned(), count)).collect())
+    (outcome, plan.counts().into_iter().map(|(word, count)| (word.to_owned(), count)).collect())
 }
 
 /// Writes the snapshot. All steps are over, so this is the last handle; were it not, the journal would still have everything.
-pub(super) fn end(ledger: Arc<Ledger>) -> Result<State, Error> {
+pub(super) async fn end(ledger: Arc<Ledger>) -> Result<State, Error> {
     let ledger = Arc::into_inner(ledger);
-    let ledger = ledger.ok_or_else(|| Fault::invalid("state", "a step outlived its run; run again"))?;
-    Ok(ledger.checkpoint()?)
+    checkpoint(ledger.ok_or_else(|| Fault::invalid("state", "a step outlived its run; run again"))?).await
 }
 
 /// A saved plan is run only if it is still what would be done.

@@ -77,7 +77,7 @@ pub struct Renewed {
 impl Environment {
     /// The secrets that rcm knows. Sends only calls that read, and asks for no value.
     pub async fn secrets(&self) -> Result<Vec<SecretInfo>, Error> {
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         self.check_account().await?;
         let mut secrets = Vec::new();
@@ -118,7 +118,7 @@ impl Environment {
         let state = ledger.state().clone();
         let renewal = Renewal::of(&state, name)?;
         renewal.check(&state, given.as_ref())?;
-        let recording = self.record(verb, Some(caller.arn), Some(&state))?;
+        let recording = self.record(verb, Some(caller.arn), Some(&state)).await?;
         let options = Options { parallelism: self.settings.parallelism, ..Options::default() };
         let engine = self.engine(options, &ledger);
         let tell = |address: &Address, what: &str| {
@@ -126,8 +126,8 @@ impl Environment {
         };
         let result = Box::pin(renewal.run(&engine, &self.aws, given, tell)).await.map_err(Error::from);
         drop(engine);
-        recording.end(result.as_ref().err().map_or("done", word), BTreeMap::new());
-        match (end(ledger), result) {
+        recording.end(result.as_ref().err().map_or("done", word), BTreeMap::new()).await;
+        match (end(ledger).await, result) {
             (Err(lost @ Error::Store(StoreError::Lost(_))), _) => Err(lost),
             (_, Err(error)) => Err(error),
             (saved, Ok(renewed)) => saved.map(|_| renewed),

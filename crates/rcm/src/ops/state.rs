@@ -4,24 +4,28 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rcm_engine::{
     model::{Address, Events},
-    store::{Entry, Ledger, State},
+    store::{Entry, State},
 };
 
-use super::{Environment, Outputs};
+use super::{
+    Environment, Outputs,
+    aside::{checkpoint, give_back},
+};
 use crate::Error;
 
 impl Environment {
-    /// The state as it is on disk, an unfinished run included; `None` if there never was one.
+    /// The state as it is written down, an unfinished run included; `None` if there never was one.
     pub fn load(&self) -> Result<Option<State>, Error> {
         Ok(self.store.load()?)
     }
 
     /// The state, or the error that says that there is none.
     pub fn state(&self) -> Result<State, Error> {
-        self.load()?.ok_or_else(|| Error::NoState {
-            partner: self.config.partner.clone(),
-            environment: self.config.environment.clone(),
-        })
+        self.load()?.ok_or_else(|| self.no_state())
+    }
+
+    pub(super) fn no_state(&self) -> Error {
+        Error::NoState { partner: self.config.partner.clone(), environment: self.config.environment.clone() }
     }
 
     /// What people and programs need to know of the environment, from the state alone.
@@ -32,21 +36,20 @@ impl Environment {
     /// Forgets a resource: it stays in the cloud, and rcm does not know it any more.
     pub async fn forget(&self, address: &Address) -> Result<(), Error> {
         let lock = self.lock().await?;
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let record = state.resources.get(address).ok_or_else(|| Error::NotInState(address.clone()))?;
         let generation = record.generation;
-        let recording = self.record("state rm", None, Some(&state))?;
-        let ledger = Ledger::open(self.store.clone(), lock, &self.settings.command, &self.deployment)?;
+        let recording = self.record("state rm", None, Some(&state)).await?;
+        let ledger = self.open_ledger(lock).await?;
         ledger.append(Entry::Gone { address: address.clone(), generation }).await?;
-        recording.end("done", BTreeMap::new());
-        ledger.checkpoint()?;
+        recording.end("done", BTreeMap::new()).await;
+        checkpoint(ledger).await?;
         Ok(())
     }
 
     /// Whether the lock is free. A lock cannot be left behind by a dead process, so there is never one to break.
     pub async fn lock_is_free(&self) -> Result<(), Error> {
-        self.store.lock(&self.holder(), Duration::ZERO, &Events::none()).await?;
-        Ok(())
+        give_back(self.store.lock(&self.holder(), Duration::ZERO, &Events::none()).await?).await
     }
 }

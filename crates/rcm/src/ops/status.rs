@@ -19,7 +19,7 @@ use rcm_engine::{
 };
 use serde::Serialize;
 
-use super::{Environment, Run, fixed};
+use super::{Environment, Run, aside::aside, fixed, record::runs};
 use crate::Error;
 
 /// The IAM actions that looking at the health needs.
@@ -100,11 +100,11 @@ impl Environment {
     /// # Errors
     /// Where there is no state, or it is another account's. What cannot be read is no error but [`Verdict::Unknown`].
     pub async fn status(&self) -> Result<Status, Error> {
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         self.check_account().await?;
-        let holder = self.store.holder()?;
-        let last_run = self.history()?.pop();
+        let (store, log) = (self.store.clone(), self.audit());
+        let (holder, last_run) = aside(move || Ok((store.holder()?, runs(&log)?.pop()))).await?;
         let of = |kind: &str| ids(&state, kind);
         let one = |kind: &str| of(kind).into_iter().next();
         let (service, app_runner) = (one(Service::KIND), one(apprunner_service::Service::KIND));

@@ -67,7 +67,7 @@ impl Environment {
     }
 
     async fn events(&self) -> Vec<(String, String)> {
-        match self.known_id(SERVICE) {
+        match self.known_id(SERVICE).await {
             Some(service) => self.aws.service_events(&service).await.unwrap_or_default(),
             None => Vec::new(),
         }
@@ -75,15 +75,15 @@ impl Environment {
 
     /// `2 healthy, 1 initial`
     async fn health(&self) -> String {
-        let Some(group) = self.known_id(TARGET_GROUP) else { return String::new() };
+        let Some(group) = self.known_id(TARGET_GROUP).await else { return String::new() };
         let counts = self.aws.target_health(&group).await.unwrap_or_default();
         let counts: Vec<String> = counts.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
         counts.join(", ")
     }
 
     /// What the state calls a resource.
-    pub(super) fn known_id(&self, address: &str) -> Option<String> {
-        let state = self.load().ok().flatten()?;
+    pub(super) async fn known_id(&self, address: &str) -> Option<String> {
+        let state = self.load_aside().await.ok().flatten()?;
         Some(state.resources.get(&Address::new(address).ok()?)?.id.as_ref()?.to_string())
     }
 }

@@ -1,8 +1,9 @@
-//! The state on this machine's disk: `<dir>/<partner>/<environment>.json`, with its journal and its lock beside it.
+//! What is kept of one deployment: its state, the journal that continues it, and its lock, wherever a [`Backend`] keeps them.
 
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,12 +12,8 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Entry, Holder, Lock, Lost, STATE_VERSION, State,
-    atomic::{sync_dir, write_atomically},
-    journal,
-    lease::SILENCE,
-    lock::{Refused, Sighting},
-    migrate::migrate,
+    Backend, Directory, Document, Entry, Holder, Lock, Lost, Owner, Refused, SILENCE, STATE_VERSION, Sighting, State,
+    journal, migrate::migrate,
 };
 use crate::model::{EventKind, Events};
 
@@ -42,7 +39,8 @@ impl Watch {
 /// Where one deployment's state is kept.
 #[derive(Debug, Clone)]
 pub struct Store {
-    base: PathBuf,
+    backend: Arc<dyn Backend>,
+    owner: Owner,
 }
 
 /// Why the state cannot be read or written. Nothing is ever overwritten because of one of these.
@@ -145,29 +143,76 @@ struct Version {
 }
 
 impl Store {
-    /// The store of `environment` of `partner` below `dir`.
+    /// The store of `environment` of `partner` below the directory `dir`.
     pub fn new(dir: &Path, partner: &str, environment: &str) -> Self {
-        Self { base: dir.join(partner).join(environment) }
+        Self::within(Arc::new(Directory::new(dir)), Owner::new(partner, environment))
     }
 
-    /// The snapshot file.
+    /// The store of `owner` in `backend`.
+    pub fn within(backend: Arc<dyn Backend>, owner: Owner) -> Self {
+        Self { backend, owner }
+    }
+
+    /// Where it is kept.
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Whose it is.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// What the snapshot is called, as [`Backend::locate`] has it: in a directory, the file.
     pub fn state_path(&self) -> PathBuf {
-        self.base.with_added_extension("json")
+        self.locate(&Document::State)
     }
 
-    /// The journal file, there only while a run is unfinished.
+    /// What the journal is called, which is there only while a run is unfinished.
     pub fn journal_path(&self) -> PathBuf {
-        self.base.with_added_extension("journal.jsonl")
+        self.locate(&Document::Journal)
     }
 
-    /// The audit log: what was decided and by whom.
+    /// What the audit log is called: what was decided and by whom.
     pub fn audit_path(&self) -> PathBuf {
-        self.base.with_added_extension("audit.jsonl")
+        self.locate(&Document::Audit)
     }
 
-    /// The lock file.
+    /// What the lock is called.
     pub fn lock_path(&self) -> PathBuf {
-        self.base.with_added_extension("lock")
+        self.locate(&Document::Lock)
+    }
+
+    fn locate(&self, document: &Document) -> PathBuf {
+        self.backend.locate(&self.owner, document)
+    }
+
+    /// The error of a document.
+    pub(super) fn io(&self, document: &Document, source: io::Error) -> StoreError {
+        StoreError::Io { path: self.locate(document), source }
+    }
+
+    pub(super) fn read(&self, document: &Document) -> Result<Option<Vec<u8>>, StoreError> {
+        self.backend.read(&self.owner, document).map_err(|source| self.io(document, source))
+    }
+
+    /// Whether a document is there, readable or not.
+    pub fn exists(&self, document: &Document) -> Result<bool, StoreError> {
+        self.backend.exists(&self.owner, document).map_err(|source| self.io(document, source))
+    }
+
+    /// Writes a document that never changes, unless it is there, and says whether it was not.
+    pub fn create(&self, document: &Document, bytes: &[u8]) -> Result<bool, StoreError> {
+        self.backend.create(&self.owner, document, bytes).map_err(|source| self.io(document, source))
+    }
+
+    /// Those of the partner's other environments that have a state.
+    pub fn neighbours(&self) -> Result<Vec<Self>, StoreError> {
+        let environments = self.backend.environments(&self.owner.partner);
+        let environments = environments.map_err(|source| self.io(&Document::State, source))?;
+        let others = environments.into_iter().filter(|environment| *environment != self.owner.environment);
+        let of = |environment| Self::within(Arc::clone(&self.backend), Owner::new(&self.owner.partner, environment));
+        Ok(others.map(of).collect())
     }
 
     /// Takes the lock, waiting for at most `timeout` while another process has it.
@@ -175,15 +220,11 @@ impl Store {
     /// Whoever is watched for half a minute without a sign of life loses it: a process that stands still, as one that ended has
     /// no lock. It finds out before it sends or writes anything more.
     pub async fn lock(&self, holder: &Holder, timeout: Duration, events: &Events) -> Result<Lock, StoreError> {
-        let path = self.lock_path();
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|source| StoreError::Io { path: parent.to_owned(), source })?;
-        }
         let deadline = Instant::now() + timeout;
         let mut watch: Option<Watch> = None;
         loop {
-            let silent = watch.as_ref().filter(|watch| watch.is_over()).map(|watch| &watch.seen);
-            let seen = match Lock::take(&path, holder, silent) {
+            let silent = watch.as_ref().filter(|watch| watch.is_over()).map(|watch| watch.seen.clone());
+            let seen = match self.try_lock(holder.clone(), silent).await {
                 Ok(lock) => {
                     if let Some(watch) = watch.filter(Watch::is_over) {
                         let silent_ms = u64::try_from(watch.since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -191,7 +232,7 @@ impl Store {
                     }
                     return Ok(lock);
                 }
-                Err(Refused::Io(source)) => return Err(StoreError::Io { path, source }),
+                Err(Refused::Io { path, source }) => return Err(StoreError::Io { path, source }),
                 Err(Refused::Held(seen)) => seen,
             };
             if Instant::now() >= deadline {
@@ -206,16 +247,25 @@ impl Store {
         }
     }
 
-    /// Who has the lock now, if anybody has. Neither takes it nor waits.
-    pub fn holder(&self) -> Result<Option<Holder>, StoreError> {
-        let path = self.lock_path();
-        super::lock::holder(&path).map_err(|source| StoreError::Io { path, source })
+    /// Tries once, on a thread that may wait for the backend.
+    async fn try_lock(&self, holder: Holder, silent: Option<Sighting>) -> Result<Lock, Refused> {
+        let Self { backend, owner } = self.clone();
+        let take = move || Lock::take(&*backend, &owner, &holder, silent.as_ref());
+        match tokio::task::spawn_blocking(take).await {
+            Ok(taken) => taken,
+            Err(ended) => Err(Refused::Io { path: self.lock_path(), source: io::Error::other(ended) }),
+        }
     }
 
-    /// The state as it is on disk: the snapshot and what an unfinished journal adds. `None` if there never was one.
+    /// Who has the lock now, if anybody has. Neither takes it nor waits.
+    pub fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        self.backend.holder(&self.owner).map_err(|source| self.io(&Document::Lock, source))
+    }
+
+    /// The state as it is written down: the snapshot and what an unfinished journal adds. `None` if there never was one.
     pub fn load(&self) -> Result<Option<State>, StoreError> {
-        let Some(mut state) = self.snapshot()? else { return Ok(None) };
-        for entry in self.unfinished(&state)? {
+        let Some((mut state, unfinished)) = self.look()? else { return Ok(None) };
+        for entry in unfinished {
             state.apply(&entry);
         }
         Ok(Some(state))
@@ -223,17 +273,21 @@ impl Store {
 
     /// Whether a run was cut off: its journal is there and adds to the snapshot.
     pub fn is_unfinished(&self) -> Result<bool, StoreError> {
-        let Some(state) = self.snapshot()? else { return Ok(false) };
-        Ok(!self.unfinished(&state)?.is_empty())
+        Ok(self.look()?.is_some_and(|(_, unfinished)| !unfinished.is_empty()))
+    }
+
+    /// The snapshot, and what the journal adds to it.
+    fn look(&self) -> Result<Option<(State, Vec<Entry>)>, StoreError> {
+        // The journal first: if a run ends in between, the snapshot has all that the journal says, and not the other way round.
+        let journal = self.backend.read(&self.owner, &Document::Journal);
+        let Some(state) = self.snapshot()? else { return Ok(None) };
+        let unfinished = self.unfinished(&state, journal)?;
+        Ok(Some((state, unfinished)))
     }
 
     fn snapshot(&self) -> Result<Option<State>, StoreError> {
+        let Some(bytes) = self.read(&Document::State)? else { return Ok(None) };
         let path = self.state_path();
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Io { path, source }),
-        };
         let corrupt = |error: serde_json::Error| StoreError::Corrupt {
             path: path.clone(),
             why: error.to_string(),
@@ -247,7 +301,7 @@ impl Store {
         if version == STATE_VERSION {
             return serde_json::from_slice(&bytes).map(Some).map_err(corrupt);
         }
-        if self.journal_path().exists() {
+        if self.exists(&Document::Journal)? {
             return Err(StoreError::Unfinished { path: self.journal_path(), found: version });
         }
         let old: Value = serde_json::from_slice(&bytes).map_err(corrupt)?;
@@ -257,10 +311,11 @@ impl Store {
     }
 
     /// The entries of the journal that the snapshot does not hold yet.
-    fn unfinished(&self, state: &State) -> Result<Vec<Entry>, StoreError> {
+    fn unfinished(&self, state: &State, journal: io::Result<Option<Vec<u8>>>) -> Result<Vec<Entry>, StoreError> {
         let path = self.journal_path();
-        let entries =
-            journal::read(&path).map_err(|(line, why)| StoreError::CorruptJournal { path: path.clone(), line, why })?;
+        let corrupt = |line, why| StoreError::CorruptJournal { path: path.clone(), line, why };
+        let text = journal.map_err(|error| corrupt(0, error.to_string()))?.unwrap_or_default();
+        let entries = journal::read(&text).map_err(|(line, why)| corrupt(line, why))?;
         match entries.first() {
             Some(Entry::Opened { lineage, serial, .. }) if *lineage == state.lineage => {
                 if *serial < state.serial {
@@ -285,7 +340,7 @@ impl Store {
     }
 
     pub(super) fn is_of_an_older_format(&self) -> bool {
-        let head = std::fs::read(self.state_path()).ok();
+        let head = self.read(&Document::State).ok().flatten();
         let head = head.and_then(|bytes| serde_json::from_slice::<Version>(&bytes).ok());
         head.is_some_and(|head| head.version < STATE_VERSION)
     }
@@ -293,23 +348,19 @@ impl Store {
     /// Writes a snapshot and removes the journal that it makes superfluous.
     pub(super) fn save(&self, lock: &Lock, state: &State) -> Result<(), StoreError> {
         let _held = lock.lease().hold()?;
-        let path = self.state_path();
-        let io = |path: &Path, source| StoreError::Io { path: path.to_owned(), source };
+        let token = lock.lease().token();
+        let io = |source| self.io(&Document::State, source);
         if self.is_of_an_older_format() {
             self.back_up()?;
         }
-        let mut text = serde_json::to_vec_pretty(state).map_err(|error| io(&path, io::Error::other(error)))?;
+        let mut text = serde_json::to_vec_pretty(state).map_err(|error| io(io::Error::other(error)))?;
         text.push(b'\n');
-        write_atomically(&path, &text).map_err(|source| io(&path, source))?;
-        self.remove_journal()?;
-        path.parent().map_or(Ok(()), |parent| sync_dir(parent).map_err(|source| io(parent, source)))
+        self.backend.replace(&self.owner, &Document::State, &text, token).map_err(io)?;
+        self.remove_journal(token)
     }
 
-    pub(super) fn remove_journal(&self) -> Result<(), StoreError> {
-        let path = self.journal_path();
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StoreError::Io { path, source }),
-            _ => Ok(()),
-        }
+    pub(super) fn remove_journal(&self, token: u64) -> Result<(), StoreError> {
+        let removed = self.backend.remove(&self.owner, &Document::Journal, token);
+        removed.map_err(|source| self.io(&Document::Journal, source))
     }
 }
