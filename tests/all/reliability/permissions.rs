@@ -119,10 +119,7 @@ const UNSENT: &[(&str, &[&str])] = &[
             "ecr:UploadLayerPart",
         ],
     ),
-    (
-        "Why a deploy failed (`deploys::a_deploy_that_the_circuit_breaker_takes_back…`).",
-        &["ecs:DescribeTasks", "logs:GetLogEvents"],
-    ),
+    ("Why a deploy failed (`deploys::a_deploy_that_the_circuit_breaker_takes_back…`).", &["logs:GetLogEvents"]),
     ("A secret gets another value (`secrets::…`).", &["secretsmanager:UpdateSecretVersionStage"]),
     (
         "What holds something is emptied before it goes, and what keeps it is named (`leaving::…`, `backups::…`).",

@@ -811,7 +811,8 @@ fn compute() -> Vec<Row> {
             let unlogged = ClusterConfiguration::builder().execute_command_configuration(unlogged).build();
             let request = at.aws.ecs.update_cluster().cluster(at.id("compute/cluster"));
             request.configuration(unlogged).send().await.unwrap();
-        }),
+        })
+        .of(everything),
         row(Quick, "ecs/cluster", "capacity_providers", "compute/cluster", |at| async move {
             let request = at.aws.ecs.put_cluster_capacity_providers().cluster(at.id("compute/cluster"));
             let request =
@@ -851,7 +852,8 @@ fn compute() -> Vec<Row> {
         deployment("circuit_breaker", 100, 200, false),
         row(Quick, "ecs/service", "execute_command", SERVICE, move |at| async move {
             service(&at).enable_execute_command(false).send().await.unwrap();
-        }),
+        })
+        .of(everything),
         scaled("min", Some(1), None),
         scaled("max", None, Some(50)),
         tracked("metric", MetricType::EcsServiceAverageMemoryUtilization, 70.0, 60, 300),

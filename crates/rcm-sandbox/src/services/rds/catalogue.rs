@@ -99,6 +99,12 @@ pub(super) fn is_family(family: &str) -> bool {
     VERSIONS.iter().any(|(major, _)| family == format!("postgres{major}"))
 }
 
+/// Every version, with its major one.
+fn all() -> impl Iterator<Item = (u32, String)> {
+    let every = VERSIONS.iter().flat_map(|(major, minors)| minors.clone().map(move |minor| (*major, minor)));
+    every.map(|(major, minor)| (major, format!("{major}.{minor}")))
+}
+
 /// The parameter group family of a version.
 pub(super) fn family(version: &str) -> String {
     format!("postgres{}", major(version))
@@ -164,10 +170,7 @@ pub(super) fn describe_versions(params: &Params) -> Result<Xml, Fault> {
 }
 
 fn show_version(xml: &mut Xml, major: u32, version: &str) {
-    let every = VERSIONS.iter().flat_map(|(major, minors)| minors.clone().map(move |minor| (*major, minor)));
-    let targets = every
-        .map(|(target, minor)| (target, format!("{target}.{minor}")))
-        .filter(|(_, target)| target != version && is_upgrade(version, target));
+    let targets = all().filter(|(_, target)| target != version && is_upgrade(version, target));
     xml.text("Engine", "postgres")
         .text("MajorEngineVersion", major)
         .text("EngineVersion", version)
@@ -186,7 +189,11 @@ fn show_version(xml: &mut Xml, major: u32, version: &str) {
 
 pub(super) fn describe_options(cx: &Context, params: &Params) -> Result<Xml, Fault> {
     params.require("Engine")?;
-    let version = version(params.get("EngineVersion"))?;
+    // Who names no version is told of all.
+    let versions = match params.get("EngineVersion") {
+        Some(wanted) => vec![version(Some(wanted))?],
+        None => all().map(|(_, version)| version).collect(),
+    };
     let wanted = params.get("DBInstanceClass");
     let classes = FAMILIES.iter().flat_map(|family| SIZES.iter().map(move |size| format!("db.{family}.{size}")));
     let burstable = |class: &str| class.starts_with("db.t");
@@ -195,12 +202,13 @@ pub(super) fn describe_options(cx: &Context, params: &Params) -> Result<Xml, Fau
         let large = class.ends_with(".4xlarge") || class.ends_with(".8xlarge");
         if burstable(class) { !large } else { !small }
     };
-    let found = classes.filter(sold).filter(|class| wanted.is_none_or(|wanted| wanted == *class)).collect();
+    let classes = classes.filter(sold).filter(|class| wanted.is_none_or(|wanted| wanted == *class));
+    let found = classes.flat_map(|class| versions.iter().map(move |version| (class.clone(), version))).collect();
     let (shown, next) = page(found, params.get("Marker"), params.parsed("MaxRecords")?);
     let zones = ["a", "b", "c"].map(|letter| format!("{}{letter}", cx.region));
     let mut xml = Xml::default();
-    xml.list("OrderableDBInstanceOptions", "OrderableDBInstanceOption", shown, |xml, class: String| {
-        xml.text("Engine", "postgres").text("EngineVersion", &version).text("DBInstanceClass", class);
+    xml.list("OrderableDBInstanceOptions", "OrderableDBInstanceOption", shown, |xml, (class, version)| {
+        xml.text("Engine", "postgres").text("EngineVersion", version).text("DBInstanceClass", class);
         xml.text("LicenseModel", "postgresql-license").text("StorageType", "gp3").text("Vpc", true);
         xml.list("AvailabilityZones", "AvailabilityZone", &zones, |xml, zone| {
             xml.text("Name", zone);
