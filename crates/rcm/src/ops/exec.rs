@@ -14,7 +14,7 @@ use rcm_engine::{
     store::State,
 };
 
-use super::{Environment, record::word};
+use super::{Environment, aside::give_back, record::word};
 use crate::Error;
 
 /// The IAM actions that a session needs. KMS is asked for the session's key by the plug-in that carries it.
@@ -130,7 +130,7 @@ impl Environment {
     /// # Errors
     /// [`Error::NoSession`] with the reason why there is no such place.
     pub async fn place_for_session(&self, query: &ExecQuery) -> Result<Place, Error> {
-        let state = self.state()?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         if let Some(service) = id(&state, apprunner_service::Service::KIND) {
             // `…:service/NAME/ID`
@@ -166,19 +166,19 @@ impl Environment {
     /// # Errors
     /// A lock that another run holds; an audit log that cannot be written, and then nobody gets in; AWS's refusal.
     pub async fn open_session(&self, place: &Place, command: &str) -> Result<Session, Error> {
-        let _lock = self.lock().await?;
-        let state = self.state()?;
+        let lock = self.lock().await?;
+        let state = self.state_aside().await?;
         self.check_state(&state.deployment)?;
         let caller = self.check_account().await?;
         let keys = self.aws.keys().await?;
-        let recording = self.record("exec", Some(caller.arn), Some(&state))?;
+        let recording = self.record("exec", Some(caller.arn), Some(&state)).await?;
         let Place { service, task, container, .. } = place;
-        let opened = self.aws.open_session(service, task, container, command).await.map_err(Error::from);
-        let opened = opened.and_then(|session| {
-            recording.opened(&session.id, task, container)?;
-            Ok(session)
-        });
-        recording.end(opened.as_ref().err().map_or("done", word), BTreeMap::new());
+        let opened = match self.aws.open_session(service, task, container, command).await {
+            Ok(session) => recording.opened(&session.id, task, container).await.map(|()| session),
+            Err(fault) => Err(fault.into()),
+        };
+        recording.end(opened.as_ref().err().map_or("done", word), BTreeMap::new()).await;
+        give_back(lock).await?;
         let OpenSession { id, stream_url, token } = opened?;
         Ok(Session { endpoint: endpoint(&stream_url), id, stream_url, token, keys })
     }
