@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -32,7 +32,8 @@ pub(crate) struct Writer(Arc<Shared>);
 struct Shared {
     log: AuditLog,
     fence: Fence,
-    /// Of the lease that the run is under.
+    /// That the run is under, and its token.
+    lease: Weak<dyn Lease>,
     token: u64,
     /// What is not written yet, the oldest first.
     waiting: Mutex<VecDeque<Entry>>,
@@ -59,7 +60,7 @@ impl Writer {
     ) -> Result<(Self, Vec<String>), AuditError> {
         // Kept until this is done: whoever has begun it may be gone before, and nobody else is to write meanwhile.
         let lease = fence.lease().ok_or_else(|| log.broken(io::Error::other("the lock is not held")))?;
-        let token = lease.token();
+        let (lent, token) = (Arc::downgrade(&lease), lease.token());
         let (text, head) = (log.text()?, log.head()?);
         let gap = gap(&text, head.as_ref());
         let mended = mended(&text, &began, under_way);
@@ -72,7 +73,7 @@ impl Writer {
             log.write_head(&tail.head, token)?;
         }
         let (waiting, tail, syncing) = (Mutex::default(), Mutex::new(tail), AtomicBool::new(false));
-        let writer = Self(Arc::new(Shared { log, fence, token, waiting, tail, syncing }));
+        let writer = Self(Arc::new(Shared { log, fence, lease: lent, token, waiting, tail, syncing }));
         let notes: Vec<String> = gap.iter().map(|why| format!("the audit log {why}")).collect();
         let gap = gap.map(|why| Entry::Gap(Gap { at: Timestamp::now(), by: began.run.clone(), why }));
         let entries = gap.into_iter().chain(mended.map(Entry::Mended)).chain([Entry::RunBegan(began)]);
@@ -91,7 +92,7 @@ impl Writer {
 
     /// The lease that it is all done under, while that is not given back. Nobody else writes for as long as it is kept.
     pub(crate) fn lease(&self) -> Option<Arc<dyn Lease>> {
-        self.0.fence.lease()
+        self.0.lease.upgrade()
     }
 
     /// Adds lines, and returns when these, all before them, and the head are durable. Waits for the store.

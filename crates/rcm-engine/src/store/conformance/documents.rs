@@ -1,11 +1,12 @@
 //! What is written is there, whole, in order, and for its owner alone.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
+    time::Instant,
 };
 
-use super::{Document, Owner, Rule, Trial, expect, said};
+use super::{Document, Owner, PATIENCE, Rule, Trial, expect, said};
 use crate::store::Copied;
 
 pub(super) const RULES: &[Rule] = &[
@@ -84,10 +85,11 @@ fn whole(trial: &Trial<'_>) -> Result<(), String> {
         backend.replace(&trial.owner, &Document::State, version, lease.token()).map_err(said("replace"))
     };
     replace(&versions[0])?;
-    let over = AtomicBool::new(false);
+    let (over, looks, deadline) = (AtomicBool::new(false), AtomicUsize::new(0), Instant::now() + PATIENCE);
     thread::scope(|scope| {
         let look = || {
             while !over.load(Ordering::SeqCst) {
+                looks.fetch_add(1, Ordering::SeqCst);
                 let seen = trial.read(&Document::State)?.unwrap_or_default();
                 expect(versions.contains(&seen), || {
                     format!("while it was replaced, {} bytes were read that are no version of it", seen.len())
@@ -96,7 +98,9 @@ fn whole(trial: &Trial<'_>) -> Result<(), String> {
             Ok(())
         };
         let reader = scope.spawn(look);
-        let replaced = versions.iter().cycle().take(40).try_for_each(|version| replace(version));
+        let seen_enough = || reader.is_finished() || looks.load(Ordering::SeqCst) >= 40 || Instant::now() >= deadline;
+        let versions = versions.iter().cycle().enumerate();
+        let replaced = versions.take_while(|(at, _)| *at < 40 || !seen_enough()).try_for_each(|(_, to)| replace(to));
         over.store(true, Ordering::SeqCst);
         replaced?;
         reader.join().unwrap_or_else(|_| Err("the reader has panicked".to_owned()))

@@ -4,6 +4,8 @@ use std::{
     io,
     path::PathBuf,
     sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::check;
@@ -132,7 +134,11 @@ impl Backend for Flawed {
         let owner = self.owner(owner);
         if self.is(Flaw::WritesHalf) {
             self.place.replace(&owner, document, &bytes[..bytes.len() / 3], token)?;
-            std::thread::yield_now();
+            // Most of the time it is half written.
+            let until = Instant::now() + Duration::from_millis(2);
+            while Instant::now() < until {
+                thread::yield_now();
+            }
         }
         self.place.replace(&owner, document, bytes, self.token(token))
     }
