@@ -3,8 +3,9 @@
 use std::{fs, ops::ControlFlow, time::Duration};
 
 use rcm::{
-    Component, Environment, Goal, LogQuery, Origin, PartnerConfig, Settings,
+    Component, Environment, ExecQuery, Goal, LogQuery, Origin, PartnerConfig, Place, Settings,
     aws::Secret,
+    cost::Assumptions,
     engine::model::{Address, Id},
     resolver::Resolver,
 };
@@ -19,6 +20,7 @@ fn all(environment: &Environment, config: PartnerConfig, settings: Settings, goa
     }
     let (address, id): (&Address, &Id) = any();
     let (resolver, query): (Option<&Resolver>, &LogQuery) = any();
+    let (session, place, assumptions): (&ExecQuery, &Place, &Assumptions) = any();
     assert_send(Environment::open(config, settings));
     assert_send(environment.plan(goal));
     assert_send(environment.preflight(goal));
@@ -34,6 +36,9 @@ fn all(environment: &Environment, config: PartnerConfig, settings: Settings, goa
     assert_send(environment.import(address, id));
     assert_send(environment.rename(address, address));
     assert_send(environment.logs(query, |_| ControlFlow::Continue(())));
+    assert_send(environment.place_for_session(session));
+    assert_send(environment.open_session(place, "/bin/sh"));
+    assert_send(environment.cost_live(assumptions));
     assert_send(environment.compliance());
     assert_send(environment.rebuild(false));
     assert_send(environment.roll_back(|_| true));

@@ -10,9 +10,10 @@ use std::{
 };
 
 use rcm::{
-    Cloud, Environment, Error, Goal, Settings,
+    Cloud, Environment, Error, ExecQuery, Goal, Settings,
     audit::Entry,
     aws::{Aws, Connect},
+    cost::Assumptions,
     engine::{
         model::{Deployment, EventKind, Events},
         plan::Depth,
@@ -300,6 +301,9 @@ async fn no_operation_that_is_awaited_blocks_the_runtime_for_the_store() {
     environment.status().await.unwrap();
     environment.doctor(None).await.unwrap();
     environment.compliance().await.unwrap();
+    environment.cost_live(&Assumptions::default()).await.unwrap();
+    let nobody_enters = environment.place_for_session(&ExecQuery::default()).await.unwrap_err();
+    assert!(matches!(nobody_enters, Error::NoSession(_)), "{nobody_enters}");
     environment.secrets().await.unwrap();
     environment.rotate_secret("jwt-secret").await.unwrap();
     environment.accept_drift().await.unwrap();

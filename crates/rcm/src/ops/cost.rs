@@ -18,7 +18,7 @@ impl Environment {
     /// # Errors
     /// [`Error::NoPrices`] where there are no prices of the Region.
     pub fn cost(&self, assumptions: &Assumptions) -> Result<Cost, Error> {
-        self.cost_of(&self.config, assumptions)
+        self.cost_of(self.load()?.as_ref(), &self.config, assumptions)
     }
 
     /// The same at the prices that AWS's Price List API tells now; where it does not tell one without doubt, at the table's
@@ -27,7 +27,7 @@ impl Environment {
     /// # Errors
     /// As [`cost`](Self::cost), and where AWS refuses or does not answer.
     pub async fn cost_live(&self, assumptions: &Assumptions) -> Result<Cost, Error> {
-        let cost = self.cost(assumptions)?;
+        let cost = self.cost_of(self.load_aside().await?.as_ref(), &self.config, assumptions)?;
         self.check_account().await?;
         let mut answers = Vec::new();
         // One after another: there are some thirty, and AWS takes few a second.
@@ -43,9 +43,10 @@ impl Environment {
     /// # Errors
     /// As [`cost`](Self::cost), and where the file's settings do not fit a tier.
     pub fn cost_by_tier(&self, assumptions: &Assumptions) -> Result<Vec<Tiered>, Error> {
+        let state = self.load()?;
         let priced = |tier: Tier| {
             let config = self.config.in_tier(tier)?;
-            Ok(Tiered::of(tier, self.cost_of(&config, assumptions)?))
+            Ok(Tiered::of(tier, self.cost_of(state.as_ref(), &config, assumptions)?))
         };
         Tier::ALL.into_iter().map(priced).collect()
     }
@@ -61,13 +62,12 @@ impl Environment {
         Change::between(&before, &after, self.config.aws_region.as_str())
     }
 
-    fn cost_of(&self, config: &PartnerConfig, assumptions: &Assumptions) -> Result<Cost, Error> {
-        let state = self.load()?;
-        let mut config = fixed::as_it_can_be(config, state.as_ref());
+    fn cost_of(&self, state: Option<&State>, config: &PartnerConfig, assumptions: &Assumptions) -> Result<Cost, Error> {
+        let mut config = fixed::as_it_can_be(config, state);
         // What would run is priced before an image was deployed, too.
         config.api_image = config.api_image.or_else(any_image);
-        let zones = zones::known(state.as_ref(), &config).unwrap_or_else(|| zones::guessed(&config));
-        let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state.as_ref(), &config) };
+        let zones = zones::known(state, &config).unwrap_or_else(|| zones::guessed(&config));
+        let surroundings = Surroundings { zones, proven_in: hosted_zone::proven_in(state, &config) };
         let graph = self.designed(&config, &surroundings)?;
         Cost::of(&Stack::of_graph(&graph), config.aws_region.as_str(), assumptions)
     }
