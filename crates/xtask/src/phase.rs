@@ -15,6 +15,8 @@ pub(crate) struct Phase {
     /// What is true once it has passed.
     pub(crate) about: &'static str,
     set_up: fn() -> Result<(), String>,
+    /// Its tests wait for disks, processes and deadlines more than they compute: twice as many of them run at once as there are cores.
+    waits: bool,
     env: &'static [(&'static str, &'static str)],
     cargo: &'static [&'static str],
 }
@@ -28,6 +30,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "format",
         about: "the code is formatted",
         set_up: nothing,
+        waits: false,
         env: &[],
         cargo: &["fmt", "--all", "--check"],
     },
@@ -35,6 +38,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "lint",
         about: "clippy has nothing to say, and Cargo.lock is up to date",
         set_up: nothing,
+        waits: false,
         env: &[],
         cargo: &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
     },
@@ -42,6 +46,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "docs",
         about: "the documentation builds without a warning",
         set_up: nothing,
+        waits: false,
         env: &[("RUSTDOCFLAGS", "-D warnings")],
         cargo: &["doc", "--workspace", "--no-deps", "--lib"],
     },
@@ -49,6 +54,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "test",
         about: "unit, integration and documentation tests pass",
         set_up: nothing,
+        waits: true,
         env: &[],
         cargo: &[
             "test",
@@ -69,6 +75,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "reliability",
         about: "the whole stack, killed and failed at every call, ends as if nothing had happened",
         set_up: nothing,
+        waits: false,
         env: &[],
         // What is printed is how many points were tried.
         cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "reliability::", "--nocapture"],
@@ -77,6 +84,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "e2e",
         about: "the rcm command does what it says, over HTTP, against moto, and pushes to a registry; the example of a workflow is one",
         set_up: what_others_made,
+        waits: true,
         env: &[],
         cargo: &["test", "--workspace", "--test", "e2e", "--no-fail-fast", "--", "moto::", "registry::", "workflow::"],
     },
@@ -84,6 +92,7 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "package",
         about: "the library's crates make packages; that these compile alone is not tried, which would take every AWS SDK once more",
         set_up: nothing,
+        waits: false,
         env: &[],
         // All in one, since none is in a registry where the next could find it.
         cargo: &[
@@ -104,10 +113,14 @@ pub(crate) const PHASES: &[Phase] = &[
         name: "lean",
         about: "the command compiles without the sandbox",
         set_up: nothing,
+        waits: false,
         env: &[],
         cargo: &["check", "--workspace", "--bins", "--no-default-features"],
     },
 ];
+
+/// How many tests run at once: what libtest asks for first.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 fn nothing() -> Result<(), String> {
     Ok(())
@@ -128,7 +141,12 @@ impl Phase {
 
     fn run(&self) -> Result<(), String> {
         (self.set_up)()?;
-        let status = cargo()
+        let mut command = cargo();
+        if self.waits && std::env::var_os(THREADS).is_none() {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            command.env(THREADS, (2 * cores).to_string());
+        }
+        let status = command
             .args(self.cargo)
             .envs(self.env.iter().copied())
             .current_dir(root())
