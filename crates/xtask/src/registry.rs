@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::venv::{discard, run, target_directory};
+use crate::tools::{discard, install, run, target_directory};
 
 /// The directory below cargo's target directory, which `rcm-testkit` knows too.
 const HOME: &str = "docker-registry";
@@ -31,10 +31,9 @@ pub(crate) fn ensure() -> Result<(), String> {
         )
     });
     unpacked?;
-    // Whoever comes second keeps the first one's.
-    let renamed = fs::rename(building.join("unpacked"), &home);
+    let installed = install(&building.join("unpacked"), &home, works);
     discard(&building);
-    if works(&home) { Ok(()) } else { Err(format!("{} does not work: {renamed:?}", home.display())) }
+    installed
 }
 
 fn works(home: &Path) -> bool {

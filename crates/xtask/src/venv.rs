@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::phase;
+use crate::tools::{discard, install, run, target_directory};
 
 /// Makes the environment that `tests/moto/requirements.txt` names, unless it is there.
 ///
@@ -26,7 +26,7 @@ pub(crate) fn ensure() -> Result<(), String> {
     }
     let building = target.join(format!("moto-venv-building-{}", std::process::id()));
     build(&building, &requirements).inspect_err(|_| discard(&building))?;
-    install(&building, &home)
+    install(&building, &home, works)
 }
 
 /// The Python of the environment that [`ensure`] has made.
@@ -58,46 +58,6 @@ fn build(home: &Path, requirements: &Path) -> Result<(), String> {
     run(python_in(home), pip.iter().map(OsStr::new).chain([requirements.as_os_str()]))
 }
 
-/// Puts the finished environment in its place. Whoever comes second keeps the first one's.
-fn install(building: &Path, home: &Path) -> Result<(), String> {
-    if home.exists() && !works(home) {
-        discard(home);
-    }
-    let renamed = fs::rename(building, home);
-    discard(building);
-    if works(home) { Ok(()) } else { Err(format!("{} does not work: {renamed:?}", home.display())) }
-}
-
-pub(crate) fn discard(directory: &Path) {
-    // What cannot be removed is in nobody's way: its name is never looked for.
-    let _ = fs::remove_dir_all(directory);
-}
-
 fn python_in(home: &Path) -> PathBuf {
     home.join("bin/python")
-}
-
-/// Where cargo builds, whoever configured it: the environment, `.cargo/config.toml` or nobody.
-pub(crate) fn target_directory() -> Result<PathBuf, String> {
-    let output = phase::cargo()
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(phase::root())
-        .output()
-        .map_err(|error| format!("cargo metadata does not start: {error}"))?;
-    let metadata = String::from_utf8_lossy(&output.stdout);
-    let path = metadata.split_once("\"target_directory\":\"").and_then(|(_, rest)| rest.split_once('"'));
-    path.map(|(path, _)| PathBuf::from(path)).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-pub(crate) fn run<A: AsRef<OsStr>>(
-    program: impl AsRef<OsStr>,
-    arguments: impl IntoIterator<Item = A>,
-) -> Result<(), String> {
-    let mut command = Command::new(program);
-    let output = command.args(arguments).output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stdout, output.stderr].concat();
-    Err(format!("{command:?} ended with {}\n{}", output.status, String::from_utf8_lossy(&said)))
 }

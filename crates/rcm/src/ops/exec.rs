@@ -178,8 +178,9 @@ impl Environment {
             Err(fault) => Err(fault.into()),
         };
         recording.end(opened.as_ref().err().map_or("done", word), BTreeMap::new()).await;
-        give_back(lock).await?;
+        let given_back = give_back(lock).await;
         let OpenSession { id, stream_url, token } = opened?;
+        given_back?;
         Ok(Session { endpoint: endpoint(&stream_url), id, stream_url, token, keys })
     }
 }
