@@ -27,7 +27,18 @@ struct Identity {
 /// An open, locked directory. The lock goes with the value, or with the process, however that ends.
 pub(crate) struct Store {
     dir: PathBuf,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// The file that only one process has locked.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // To close it would not be enough: a child process that was started meanwhile has it too, until it runs its own program.
+        // Where it cannot be unlocked the lock goes with the last who has the file.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Store {
@@ -138,7 +149,7 @@ fn check(dir: &Path, saved: Identity, account: &str, region: &str) -> Result<(),
 
 /// Takes the lock and leaves this process's id in the file, for the message others get. The file itself is never deleted:
 /// two processes could then hold locks on two files of one name.
-fn lock(dir: &Path) -> Result<File, SandboxError> {
+fn lock(dir: &Path) -> Result<Lock, SandboxError> {
     let path = dir.join(LOCK);
     let mut file = File::options()
         .read(true)
@@ -154,8 +165,9 @@ fn lock(dir: &Path) -> Result<File, SandboxError> {
         }
         Err(TryLockError::Error(error)) => return Err(io_error("lock", &path)(error)),
     }
-    leave_pid(&mut file).map_err(io_error("write", &path))?;
-    Ok(file)
+    let mut lock = Lock(file);
+    leave_pid(&mut lock.0).map_err(io_error("write", &path))?;
+    Ok(lock)
 }
 
 fn leave_pid(file: &mut File) -> io::Result<()> {
@@ -180,4 +192,20 @@ fn remove(path: &Path) -> Result<(), SandboxError> {
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SandboxError {
     let path = path.to_owned();
     move |source| SandboxError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lock;
+
+    #[test]
+    fn it_is_free_at_once_when_a_child_process_that_is_just_being_started_has_the_file_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path()).unwrap();
+        // What `fork` does.
+        let inherited = held.0.try_clone().unwrap();
+        drop(held);
+        lock(dir.path()).unwrap();
+        drop(inherited);
+    }
 }

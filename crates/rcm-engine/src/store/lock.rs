@@ -108,8 +108,7 @@ pub(super) fn holder(path: &Path) -> io::Result<Option<Holder>> {
 #[derive(Debug)]
 pub(super) struct FileLease {
     path: PathBuf,
-    /// Locked for as long as it is open.
-    file: File,
+    file: LockedFile,
     token: u64,
 }
 
@@ -134,7 +133,7 @@ impl FileLease {
         // Greater than before, and where the file was deleted by hand greater than what may have stood there.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let token = now.max(before.token + 1);
-        let file = replace(path, &Written { token, holder: holder.clone() })?;
+        let file = LockedFile(replace(path, &Written { token, holder: holder.clone() })?);
         Ok(Ok(Self { path: path.to_owned(), file, token }))
     }
 }
@@ -156,7 +155,7 @@ impl Lease for FileLease {
     fn renew(&self) -> Result<(), Lost> {
         self.check()?;
         let unknown = |source| Lost::Unknown { path: self.path.clone(), source };
-        self.file.set_modified(SystemTime::now()).map_err(unknown)
+        self.file.0.set_modified(SystemTime::now()).map_err(unknown)
     }
 
     fn hold(&self) -> Result<Held, Lost> {
@@ -172,15 +171,17 @@ const GUARD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Orders writes under the lock and its taking: what is checked still holds when it is written. Free again when dropped.
 #[derive(Debug)]
-struct Guard(File);
+struct Guard(LockedFile);
 
 impl Guard {
     fn open(lock: &Path) -> io::Result<Self> {
-        OpenOptions::new().create(true).truncate(false).write(true).open(lock.with_extension("guard.lock")).map(Self)
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(lock.with_extension("guard.lock"))?;
+        Ok(Self(LockedFile(file)))
     }
 
     fn try_take(&self) -> io::Result<bool> {
-        match self.0.try_lock() {
+        match self.0.0.try_lock() {
             Ok(()) => Ok(true),
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => Err(error),
@@ -200,6 +201,18 @@ impl Guard {
             thread::sleep(Duration::from_millis(2));
         }
         Ok(())
+    }
+}
+
+/// A file that is unlocked when dropped. To close it would not be enough: a child process that was started meanwhile has it too, until it
+/// runs its own program, and the lock would stay for as long.
+#[derive(Debug)]
+struct LockedFile(File);
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // Where that cannot be done the lock goes with the last who has the file.
+        let _ = self.0.unlock();
     }
 }
 
@@ -305,6 +318,21 @@ mod tests {
         drop(paused);
         fence.check().unwrap();
         heir.lease().check().unwrap();
+    }
+
+    #[test]
+    fn it_is_free_at_once_when_a_child_process_that_is_just_being_started_has_its_files_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prod.lock");
+        let lease = FileLease::take(&path, &Holder::this_process("first", "test"), None).unwrap();
+        let guard = Guard::open(&path).unwrap();
+        assert!(guard.try_take().unwrap());
+        // What `fork` does.
+        let inherited = [&lease.file, &guard.0].map(|file| file.0.try_clone().unwrap());
+        drop((lease, guard));
+        assert_eq!(holder(&path).unwrap(), None);
+        take(&path, "second", None).unwrap();
+        drop(inherited);
     }
 
     #[test]
